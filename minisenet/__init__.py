@@ -1,0 +1,12 @@
+"""minisenet: Squeeze-and-Excitation Networks, every forward and backward pass derived by hand.
+
+    import minisenet
+    import minisenet.functional as F
+
+`minisenet.functional` is the mathematics, to be read first; `layers`, `blocks` and `models` hold the state; `fit` trains.
+"""
+from minisenet import functional
+from minisenet._dispatch import get_backend, get_num_threads, set_backend, set_num_threads, use_backend
+from minisenet._version import __version__
+
+__all__ = ["__version__", "functional", "get_backend", "get_num_threads", "set_backend", "set_num_threads", "use_backend"]

@@ -1,0 +1,31 @@
+"""The hot loops of minisenet.functional, compiled. This file is the table of contents; each .pxi is one idea.
+
+Every public function here has the name and the result of a function of the package, which has checked and normalised the
+arguments: C-contiguous arrays of one dtype, float32 or float64, and pairs for strides and paddings. Kernels check nothing.
+
+setup.py compiles this source once for each instruction set (_kernels_v3.pyx and _kernels_v4.pyx include it).
+"""
+import functools
+import itertools
+import math
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from cython.parallel cimport prange, threadid
+from libc.math cimport exp, log
+from libc.string cimport memcpy, memset
+
+include "kernels/types.pxi"            # float32 and float64, vectors of them, aligned memory
+include "kernels/threads.pxi"          # pieces of work, and who runs them
+include "kernels/reduce.pxi"           # sums over the positions of an image
+include "kernels/conv.pxi"             # eq. (1), forward and both gradients
+include "kernels/linear.pxi"           # W1 and W2 of eq. (3), as 1x1 convolutions
+include "kernels/batch_norm.pxi"
+include "kernels/activation.pxi"       # delta in eq. (3)
+include "kernels/se.pxi"               # eqs. (2) and (4), and the fused tail of a residual block
+include "kernels/pooling.pxi"
+include "kernels/cross_entropy.pxi"
+include "kernels/optim.pxi"            # the SGD step
+include "kernels/augment.pxi"          # crop, flip, normalise, cut out

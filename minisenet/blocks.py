@@ -1,0 +1,199 @@
+"""The squeeze-and-excitation block, and the residual blocks that it goes into (the paper's Figs. 1 and 3)."""
+import numpy as np
+
+import minisenet.functional as F
+from minisenet.functional import fused
+from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU
+
+
+class SEBlock(Layer):
+    """Squeeze, excitation, scale: x~ = F_scale(u, F_ex(F_sq(u))), eqs. (2) to (4).
+
+    Parameters
+    ----------
+    channels : int
+        C. The two weights are `fc1.weight` (C // r, C) and `fc2.weight` (C, C // r).
+    reduction : int
+        r. Where r does not divide C the paper is silent; C // r is what its released models do.
+    bias : bool
+        Off as in eq. (3), on as in the released models.
+    rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    s, h : ndarray (N, C), (N, C // r)
+        The gates and the hidden activations of the last forward.
+
+    Raises
+    ------
+    ValueError
+        Where r is larger than the number of channels: nothing would be left to excite.
+    """
+
+    def __init__(self, channels, *, reduction=16, bias=False, rng):
+        if not 1 <= reduction <= channels:
+            raise ValueError(f"reduction is {reduction}; with {channels} channels it takes 1 to {channels}")
+        self.fc1 = Linear(channels, channels // reduction, bias=bias, rng=rng)
+        self.fc2 = Linear(channels // reduction, channels, bias=bias, rng=rng)
+        self.bias, self.s, self.h = bias, None, None
+
+    def forward(self, u):
+        z = F.squeeze(u)                                               # eq. (2)
+        s, h = self._excitation(z)                                     # eq. (3)
+        self._saved = u, z, h, s
+        return F.scale(u, s)                                           # eq. (4)
+
+    def backward(self, dy):
+        u, z, h, s = self._take()
+        du, ds = F.scale_backward(dy, u, s)                            # the direct path into u ...
+        dz = self._excitation_backward(ds, z, h, s)
+        return du + F.squeeze_backward(dz, *u.shape[1:3])              # ... and the path through the squeeze
+
+    def forward_add_relu(self, u, x):
+        """y = relu(x~ + x), the block with the tail of the residual block around it (Fig. 3): one sweep for both."""
+        z = F.squeeze(u)
+        s, h = self._excitation(z)
+        y = fused.scale_add_relu(u, s, x)
+        self._saved = u, z, h, s, y
+        return y
+
+    def backward_add_relu(self, dy):
+        """(du, dx), the gradients of both arguments of `forward_add_relu`."""
+        u, z, h, s, y = self._take()
+        ds = fused.scale_add_relu_backward_gates(dy, u, y)
+        dz = self._excitation_backward(ds, z, h, s)
+        return fused.scale_add_relu_backward(dy, s, dz, y)
+
+    def _excitation(self, z):
+        biases = (self.fc1.bias.value, self.fc2.bias.value) if self.bias else ()
+        self.s, self.h = F.excitation(z, self.fc1.weight.value, self.fc2.weight.value, *biases)
+        return self.s, self.h
+
+    def _excitation_backward(self, ds, z, h, s):
+        fc1, fc2 = self.fc1, self.fc2
+        dz, fc1.weight.grad, fc2.weight.grad, db1, db2 = F.excitation_backward(
+            ds, z, h, s, fc1.weight.value, fc2.weight.value, bias=self.bias)
+        if self.bias:
+            fc1.bias.grad, fc2.bias.grad = db1, db2
+        return dz
+
+
+class Projection(Layer):
+    """Shortcut B: a strided 1x1 convolution and a batch norm, where the residual branch changes the shape."""
+
+    def __init__(self, in_channels, out_channels, *, stride, rng):
+        self.conv = Conv2d(in_channels, out_channels, 1, stride=stride, rng=rng)
+        self.bn = BatchNorm2d(out_channels)
+
+    def forward(self, x):
+        return self.bn(self.conv(x))
+
+    def backward(self, dy):
+        return self.conv.backward(self.bn.backward(dy))
+
+
+class PaddedIdentity(Layer):
+    """Shortcut A: every stride-th pixel, and zeros for the new channels, which come after the old ones. No parameters."""
+
+    def __init__(self, in_channels, out_channels, *, stride):
+        self.channels, self.extra, self.stride = in_channels, out_channels - in_channels, stride
+
+    def forward(self, x):
+        self._saved = x.shape
+        return np.pad(x[:, ::self.stride, ::self.stride], ((0, 0), (0, 0), (0, 0), (0, self.extra)))
+
+    def backward(self, dy):
+        dx = np.zeros(self._take(), dy.dtype)
+        dx[:, ::self.stride, ::self.stride] = dy[..., :self.channels]
+        return dx
+
+
+class ResidualBlock(Layer):
+    """y = relu(SE(F(x)) + shortcut(x)): Fig. 3. A subclass gives the residual branch F and its backward.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    stride : int
+    shortcut : {"A", "B"}
+        What stands in for the identity where the shape changes (He et al. 2016, section 4.1).
+    reduction : int or None
+        r of the SE block on the residual branch; None for the plain twin.
+    se_bias : bool
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, in_channels, out_channels, *, stride, shortcut, reduction, se_bias, rng):
+        self.se = SEBlock(out_channels, reduction=reduction, bias=se_bias, rng=rng) if reduction else None
+        self.shortcut = None
+        if shortcut not in ("A", "B"):
+            raise ValueError(f"shortcut is {shortcut!r}; it takes 'A' (padded identity) or 'B' (projection)")
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = (Projection(in_channels, out_channels, stride=stride, rng=rng) if shortcut == "B"
+                             else PaddedIdentity(in_channels, out_channels, stride=stride))
+
+    def residual(self, x):
+        """u = F(x), up to and with its last batch norm."""
+        raise NotImplementedError
+
+    def residual_backward(self, du):
+        """The gradient of `residual`."""
+        raise NotImplementedError
+
+    def forward(self, x):
+        u = self.residual(x)
+        identity = self.shortcut(x) if self.shortcut else x
+        if self.se:
+            return self.se.forward_add_relu(u, identity)
+        self._saved = fused.add_relu(u, identity)
+        return self._saved
+
+    def backward(self, dy):
+        if self.se:
+            du, didentity = self.se.backward_add_relu(dy)
+        else:
+            du = didentity = F.relu_backward(dy, self._take())
+        dx = self.residual_backward(du)
+        dx += self.shortcut.backward(didentity) if self.shortcut else didentity      # x went both ways
+        return dx
+
+
+class BasicBlock(ResidualBlock):
+    """Two 3x3 convolutions, the block of ResNet-18/34 and of the CIFAR networks. The stride sits on the first."""
+
+    def __init__(self, in_channels, out_channels, *, stride=1, shortcut="B", reduction=16, se_bias=False, rng):
+        self.conv1 = Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng)
+        self.bn1, self.relu = BatchNorm2d(out_channels), ReLU()
+        self.conv2 = Conv2d(out_channels, out_channels, 3, padding=1, rng=rng)
+        self.bn2 = BatchNorm2d(out_channels)
+        super().__init__(in_channels, out_channels, stride=stride, shortcut=shortcut, reduction=reduction, se_bias=se_bias,
+                         rng=rng)
+
+    def residual(self, x):
+        return self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+
+    def residual_backward(self, du):
+        return self.conv1.backward(self.bn1.backward(self.relu.backward(self.conv2.backward(self.bn2.backward(du)))))
+
+
+class Bottleneck(ResidualBlock):
+    """1x1, 3x3, 1x1: the block of ResNet-50. The stride sits on the first 1x1, as in the paper's SE-ResNets.
+
+    `width` is the number of channels of the 3x3 convolution; the block's output has 4 width.
+    """
+
+    def __init__(self, in_channels, width, *, stride=1, shortcut="B", reduction=16, se_bias=False, rng):
+        self.conv1, self.bn1, self.relu1 = Conv2d(in_channels, width, 1, stride=stride, rng=rng), BatchNorm2d(width), ReLU()
+        self.conv2, self.bn2, self.relu2 = Conv2d(width, width, 3, padding=1, rng=rng), BatchNorm2d(width), ReLU()
+        self.conv3, self.bn3 = Conv2d(width, 4 * width, 1, rng=rng), BatchNorm2d(4 * width)
+        super().__init__(in_channels, 4 * width, stride=stride, shortcut=shortcut, reduction=reduction, se_bias=se_bias, rng=rng)
+
+    def residual(self, x):
+        x = self.relu1(self.bn1(self.conv1(x)))
+        x = self.relu2(self.bn2(self.conv2(x)))
+        return self.bn3(self.conv3(x))
+
+    def residual_backward(self, du):
+        du = self.conv3.backward(self.bn3.backward(du))
+        du = self.conv2.backward(self.bn2.backward(self.relu2.backward(du)))
+        return self.conv1.backward(self.bn1.backward(self.relu1.backward(du)))

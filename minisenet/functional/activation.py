@@ -1,0 +1,122 @@
+"""The two activations of eq. (3): delta, the ReLU, and sigma, the sigmoid. Each backward needs the output only."""
+import numpy as np
+
+from minisenet._dispatch import kernelised
+from minisenet.functional import _check
+
+
+def _check_forward(x):
+    x = np.asarray(x)
+    return tuple(_check.arrays(x=(x, x.ndim))), {}
+
+
+def _check_backward(dy, y):
+    y = np.asarray(y)
+    return tuple(_check.arrays(dy=(dy, y.ndim, y.shape), y=(y, y.ndim))), {}
+
+
+@kernelised(_check_forward)
+def relu(x):
+    """delta in eq. (3): y = max(0, x), element by element.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+        For complex numbers the real part decides, which is the analytic continuation on each side of the kink.
+
+    Returns
+    -------
+    y : ndarray, the shape and dtype of x
+        NaN stays NaN: a ReLU that maps it to 0 would make a diverged network look healthy.
+
+    Raises
+    ------
+    TypeError
+        For an integer x.
+    ValueError
+        For an empty x.
+
+    Notes
+    -----
+    Source: eq. (3), section 3.2.
+    """
+    return np.where(x.real <= 0, 0, x).astype(x.dtype, copy=False)
+
+
+@kernelised(_check_backward)
+def relu_backward(dy, y):
+    """The gradient of `relu`: dx = dy where y > 0, else 0. At the kink itself it is 0, as in PyTorch.
+
+    Parameters
+    ----------
+    dy, y : ndarray, any one shape
+        The upstream gradient and the output of `relu`.
+
+    Returns
+    -------
+    dx : ndarray, the shape of y
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that differ.
+
+    Notes
+    -----
+    Source: derived from eq. (3).
+    """
+    return np.where(y.real <= 0, 0, dy).astype(dy.dtype, copy=False)
+
+
+def sigmoid(x):
+    """sigma in eq. (3): y = 1 / (1 + exp(-x)), element by element, without overflow for any x.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+
+    Returns
+    -------
+    y : ndarray, the shape and dtype of x
+        Between 0 and 1 for real x.
+
+    Raises
+    ------
+    TypeError
+        For an integer x.
+    ValueError
+        For an empty x.
+
+    Notes
+    -----
+    Source: eq. (3), section 3.2. With e = exp(-|x|) <= 1, y is 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0.
+    """
+    (x,), _ = _check_forward(x)
+    positive = x.real >= 0
+    e = np.exp(np.where(positive, -x, x))
+    return np.where(positive, 1, e) / (1 + e)
+
+
+def sigmoid_backward(dy, y):
+    """The gradient of `sigmoid`: dx = dy y (1 - y), since dy/dx = exp(-x) / (1 + exp(-x))^2 = y (1 - y).
+
+    Parameters
+    ----------
+    dy, y : ndarray, any one shape
+        The upstream gradient and the output of `sigmoid`.
+
+    Returns
+    -------
+    dx : ndarray, the shape of y
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that differ.
+
+    Notes
+    -----
+    Source: derived from eq. (3).
+    """
+    (dy, y), _ = _check_backward(dy, y)
+    return dy * y * (1 - y)

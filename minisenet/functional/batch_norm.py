@@ -1,0 +1,179 @@
+"""Batch normalisation (Ioffe and Szegedy, 2015), which follows every convolution of an SE-ResNet.
+
+Over the M = N H W values of one channel, with mu their mean, v = mean((x - mu)^2) their biased variance,
+k = 1 / sqrt(v + eps) and xhat = (x - mu) k,
+
+    y = gamma xhat + beta
+
+Backward, channel by channel. beta met every y once and gamma met it with the factor xhat:
+
+    dbeta = sum(dy)          dgamma = sum(dy xhat)
+
+xhat depends on each x directly, and through mu and v on all of them. With g = gamma dy, the gradient at xhat:
+
+    dv  = sum(g (x - mu)) (-1/2) k^3         since dk/dv = -1/2 k^3
+    dmu = -k sum(g)                          (v's own slope in mu is -2 mean(x - mu) = 0)
+    dx  = g k + dv 2 (x - mu) / M + dmu / M
+        = k (g - mean(g) - xhat mean(g xhat))
+        = gamma k (dy - dbeta / M - xhat dgamma / M)
+
+In words: the part of the upstream gradient that lies along 1 and along xhat is taken out, because no change of x can move
+the mean or the scale of xhat. With dy = 1 everywhere dx is 0, so a check with ones proves nothing.
+"""
+import numpy as np
+
+from minisenet._dispatch import kernelised
+from minisenet.functional import _check
+
+
+def _channels(x):
+    return np.shape(x)[-1:]
+
+
+def _check_forward(x, gamma, beta, *, eps=1e-5):
+    c = _channels(x)
+    x, gamma, beta = _check.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c))
+    if x.size == x.shape[3]:
+        raise ValueError(f"x has shape {x.shape}: one value per channel has no variance; train on a larger batch or image")
+    return (x, gamma, beta), dict(eps=_check.real_number("eps", eps, least=0))
+
+
+def _check_backward(dy, x, gamma, mean, var, *, eps=1e-5):
+    c = _channels(x)
+    args = _check.arrays(dy=(dy, 4, np.shape(x)), x=(x, 4), gamma=(gamma, 1, c), mean=(mean, 1, c), var=(var, 1, c))
+    return tuple(args), dict(eps=_check.real_number("eps", eps, least=0))
+
+
+def _check_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5):
+    c = _channels(x)
+    args = _check.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c),
+                         running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
+    return tuple(args), dict(eps=_check.real_number("eps", eps, least=0))
+
+
+def _check_inference_backward(dy, x, gamma, running_mean, running_var, *, eps=1e-5):
+    c = _channels(x)
+    args = _check.arrays(dy=(dy, 4, np.shape(x)), x=(x, 4), gamma=(gamma, 1, c),
+                         running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
+    return tuple(args), dict(eps=_check.real_number("eps", eps, least=0))
+
+
+@kernelised(_check_forward)
+def batch_norm(x, gamma, beta, *, eps=1e-5):
+    """Batch normalisation in training: y = gamma (x - mean) / sqrt(var + eps) + beta, each channel by itself.
+
+    Parameters
+    ----------
+    x : ndarray (N, H, W, C)
+    gamma, beta : ndarray (C,)
+    eps : float
+
+    Returns
+    -------
+    y : ndarray (N, H, W, C)
+    mean, var : ndarray (C,)
+        Of this batch; the variance is the biased one (divided by M = N H W). The backward needs both.
+
+    Raises
+    ------
+    TypeError
+        For an integer array, or mixed dtypes.
+    ValueError
+        For shapes that do not fit together, or a single value per channel.
+
+    Notes
+    -----
+    Source: Ioffe and Szegedy 2015, algorithm 1; in the paper, section 5.1 and Table 1's networks.
+    """
+    mean = x.mean(axis=(0, 1, 2))
+    centred = x - mean
+    var = (centred * centred).mean(axis=(0, 1, 2))          # not np.var: it would take the absolute value of complex numbers
+    return centred * (gamma / np.sqrt(var + x.real.dtype.type(eps))) + beta, mean, var
+
+
+@kernelised(_check_backward)
+def batch_norm_backward(dy, x, gamma, mean, var, *, eps=1e-5):
+    """The gradients of `batch_norm`: (dx, dgamma, dbeta); mean and var are functions of x, not constants.
+
+    Parameters
+    ----------
+    dy, x : ndarray (N, H, W, C)
+    gamma, mean, var : ndarray (C,)
+        mean and var as `batch_norm` returned them.
+    eps : float
+        As given to `batch_norm`.
+
+    Returns
+    -------
+    dx, dgamma, dbeta : ndarray (N, H, W, C), ndarray (C,), ndarray (C,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that do not fit together.
+
+    Notes
+    -----
+    Source: the derivation at the top of this file.
+    """
+    m = x.size // x.shape[3]
+    rstd = 1 / np.sqrt(var + x.real.dtype.type(eps))
+    xhat = (x - mean) * rstd
+    dbeta = dy.sum(axis=(0, 1, 2))
+    dgamma = (dy * xhat).sum(axis=(0, 1, 2))
+    dx = gamma * rstd * (dy - dbeta / m - xhat * (dgamma / m))
+    return dx, dgamma, dbeta
+
+
+@kernelised(_check_inference)
+def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5):
+    """Batch normalisation with fixed statistics: one affine map for each channel.
+
+    Parameters
+    ----------
+    x : ndarray (N, H, W, C)
+    gamma, beta, running_mean, running_var : ndarray (C,)
+    eps : float
+
+    Returns
+    -------
+    y : ndarray (N, H, W, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that do not fit together.
+
+    Notes
+    -----
+    Source: Ioffe and Szegedy 2015, algorithm 2.
+    """
+    k = gamma / np.sqrt(running_var + x.real.dtype.type(eps))
+    return (x - running_mean) * k + beta
+
+
+@kernelised(_check_inference_backward)
+def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, eps=1e-5):
+    """The gradients of `batch_norm_inference`: (dx, dgamma, dbeta); the statistics are constants here.
+
+    Parameters
+    ----------
+    dy, x : ndarray (N, H, W, C)
+    gamma, running_mean, running_var : ndarray (C,)
+    eps : float
+
+    Returns
+    -------
+    dx, dgamma, dbeta : ndarray (N, H, W, C), ndarray (C,), ndarray (C,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that do not fit together.
+
+    Notes
+    -----
+    Source: dx = gamma k dy, without the two corrections of `batch_norm_backward`.
+    """
+    rstd = 1 / np.sqrt(running_var + x.real.dtype.type(eps))
+    return dy * (gamma * rstd), (dy * (x - running_mean) * rstd).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))

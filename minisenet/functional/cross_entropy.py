@@ -1,0 +1,102 @@
+"""Softmax and cross-entropy, the loss of section 5, in one function: together their gradient is p - q.
+
+With logits a, p_k = exp(a_k) / sum_j exp(a_j), and the target distribution q = (1 - e) one_hot(label) + e / K, where e is
+the label smoothing and K the number of classes,
+
+    loss = - 1/N sum_{n, k} q_nk log p_nk          dlogits = dloss (p - q) / N
+"""
+import numpy as np
+
+from minisenet._dispatch import kernelised
+from minisenet.functional import _check
+
+
+def _check_forward(logits, labels, *, label_smoothing=0.0):
+    logits, = _check.arrays(logits=(logits, 2))
+    labels = _check.labels("labels", labels, *logits.shape)
+    return (logits, labels), dict(label_smoothing=_check.real_number("label_smoothing", label_smoothing, least=0, below=1))
+
+
+def _check_backward(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    p, = _check.arrays(p=(p, 2))
+    labels = _check.labels("labels", labels, *p.shape)
+    label_smoothing = _check.real_number("label_smoothing", label_smoothing, least=0, below=1)
+    return (p, labels), dict(dloss=_check.real_number("dloss", dloss), label_smoothing=label_smoothing)
+
+
+def _target(labels, shape, label_smoothing):
+    """q: the one-hot labels, with `label_smoothing` of their weight spread over all classes."""
+    q = np.full(shape, label_smoothing / shape[1])
+    q[np.arange(len(labels)), labels] += 1 - label_smoothing
+    return q
+
+
+@kernelised(_check_forward)
+def softmax_cross_entropy(logits, labels, *, label_smoothing=0.0):
+    """The mean cross-entropy of softmax(logits) against the labels.
+
+    Parameters
+    ----------
+    logits : ndarray (N, K)
+    labels : ndarray (N,) of int
+        Each from 0 to K - 1.
+    label_smoothing : float
+        In [0, 1): the part of each target that is spread evenly over all K classes.
+
+    Returns
+    -------
+    loss : scalar of the logits' dtype
+        In nats, the mean over the batch.
+    p : ndarray (N, K)
+        softmax(logits), which the backward needs.
+
+    Raises
+    ------
+    TypeError
+        For integer logits, or labels that are not integers.
+    ValueError
+        For a label out of range, or shapes that do not fit together.
+
+    Notes
+    -----
+    Source: the paper trains with it (section 5) and with label smoothing (section 6). Subtracting each row's maximum
+    changes nothing but the range of exp.
+    """
+    shifted = logits - logits.real.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    q = _target(labels, logits.shape, label_smoothing).astype(logits.real.dtype)
+    loss = -(q * (shifted - log_sum)).sum() / len(logits)
+    return loss, np.exp(shifted - log_sum)
+
+
+@kernelised(_check_backward)
+def softmax_cross_entropy_backward(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """The gradient of `softmax_cross_entropy`: dlogits = dloss (p - q) / N.
+
+    d(-log p_k) / da_j = p_j - [j = k]; weighted with q_k and summed over k, whose q_k add up to 1, that is p_j - q_j.
+
+    Parameters
+    ----------
+    p : ndarray (N, K)
+        As returned by `softmax_cross_entropy`.
+    labels : ndarray (N,) of int
+    dloss : float
+        The upstream gradient.
+    label_smoothing : float
+        As given to `softmax_cross_entropy`.
+
+    Returns
+    -------
+    dlogits : ndarray (N, K)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_cross_entropy`.
+
+    Notes
+    -----
+    Source: derived from the loss above.
+    """
+    q = _target(labels, p.shape, label_smoothing).astype(p.real.dtype)
+    return (p - q) * p.dtype.type(dloss / len(p))

@@ -1,0 +1,86 @@
+"""Excitation, section 3.2: two fully connected layers turn the descriptor z into one gate for each channel. Eq. (3).
+
+    s = sigma(W2 delta(W1 z))          with h = delta(W1 z), the hidden activations
+
+The paper leaves the biases out "to facilitate the modelling of channel dependencies"; the released models have them.
+"""
+import numpy as np
+
+from minisenet.functional import _check
+from minisenet.functional.activation import relu, relu_backward, sigmoid, sigmoid_backward
+from minisenet.functional.linear import linear, linear_backward
+
+
+def _check_weights(w1, w2):
+    """W1 is (C / r, C) and W2 is (C, C / r)."""
+    w1, w2 = _check.arrays(w1=(w1, 2), w2=(w2, 2))
+    if w2.shape != w1.shape[::-1]:
+        raise ValueError(f"w1 is {w1.shape} and w2 is {w2.shape}: they are (C / r, C) and (C, C / r)")
+
+
+def excitation(z, w1, w2, b1=None, b2=None):
+    """F_ex, eq. (3): s = sigma(W2 delta(W1 z)).
+
+    Parameters
+    ----------
+    z : ndarray (N, C)
+        The squeezed descriptor.
+    w1 : ndarray (C / r, C)
+    w2 : ndarray (C, C / r)
+    b1 : ndarray (C / r,), optional
+    b2 : ndarray (C,), optional
+
+    Returns
+    -------
+    s : ndarray (N, C)
+        The gates, between 0 and 1.
+    h : ndarray (N, C / r)
+        The hidden activations after the ReLU, which the backward needs.
+
+    Raises
+    ------
+    TypeError
+        For an integer array, or mixed dtypes.
+    ValueError
+        For shapes that do not fit together.
+
+    Notes
+    -----
+    Source: eq. (3), section 3.2; biases as in the released models.
+    """
+    _check_weights(w1, w2)
+    h = relu(linear(z, w1, b1))
+    s = sigmoid(linear(h, w2, b2))
+    return s, h
+
+
+def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
+    """The gradients of `excitation`, its two lines undone from the last to the first.
+
+    Parameters
+    ----------
+    ds : ndarray (N, C)
+    z, h, s : ndarray (N, C), (N, C / r), (N, C)
+        What `excitation` took and returned.
+    w1, w2 : ndarray (C / r, C), (C, C / r)
+    bias : bool
+        Whether `excitation` was given b1 and b2.
+
+    Returns
+    -------
+    dz, dw1, dw2, db1, db2 : ndarray
+        With the shapes of z, w1, w2, b1, b2; db1 and db2 are None without `bias`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `excitation`, and where ds does not have the shape of s.
+
+    Notes
+    -----
+    Source: derived from eq. (3).
+    """
+    _check_weights(w1, w2)
+    dh, dw2, db2 = linear_backward(sigmoid_backward(ds, s), h, w2, bias=bias)      # s = sigmoid(linear(h, w2, b2))
+    dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)         # h = relu(linear(z, w1, b1))
+    return dz, dw1, dw2, db1, db2

@@ -1,0 +1,222 @@
+"""Max and average pooling over windows, as in the stems and transitions of the ImageNet networks (the paper's Table 1).
+
+A window that starts at row p t - a and column q t - a (stride t, padding a) is met tap by tap, as in the convolution:
+`_taps` gives, for each tap, the rows and columns of the image under it, and which of them lie outside.
+"""
+import numpy as np
+
+from minisenet._dispatch import kernelised
+from minisenet.functional import _check
+
+
+def pooled_size(size, kernel, stride, padding, ceil_mode):
+    """The output size along one side. With ceil_mode the last window may hang over, but starts inside image + left padding."""
+    out = -(-(size + 2 * padding - kernel) // stride) + 1 if ceil_mode else (size + 2 * padding - kernel) // stride + 1
+    return out - 1 if ceil_mode and (out - 1) * stride >= size + padding else out
+
+
+def _geometry(x_shape, kernel_size, stride, padding, ceil_mode):
+    kernel = _check.pair("kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else _check.pair("stride", stride, 1)
+    padding = _check.pair("padding", padding, 0)
+    if any(2 * p > k for p, k in zip(padding, kernel)):
+        raise ValueError(f"padding is {padding}; with kernel_size {kernel} it takes at most half of it")
+    out = [pooled_size(*side, ceil_mode) for side in zip(x_shape[1:3], kernel, stride, padding)]
+    if min(out) < 1:
+        raise ValueError(f"the output would be {out[0]} x {out[1]}: a {kernel[0]} x {kernel[1]} window does not fit into "
+                         f"{x_shape[1]} x {x_shape[2]} with padding {padding}")
+    return (x_shape[0], *out, x_shape[3]), dict(kernel_size=kernel, stride=stride, padding=padding, ceil_mode=bool(ceil_mode))
+
+
+def _check_max(x, kernel_size, *, stride=None, padding=0, ceil_mode=False):
+    x, = _check.arrays(x=(x, 4))
+    _, options = _geometry(x.shape, kernel_size, stride, padding, ceil_mode)
+    return (x, options.pop("kernel_size")), options
+
+
+def _check_max_backward(dy, argmax, x_shape):
+    dy, = _check.arrays(dy=(dy, 4))
+    x_shape = _check.shape("x_shape", x_shape, 4)
+    argmax = np.asarray(argmax)
+    if not np.issubdtype(argmax.dtype, np.integer):
+        raise TypeError(f"argmax has dtype {argmax.dtype}; it takes integers, as max_pool2d returned them")
+    if argmax.shape != dy.shape:
+        raise ValueError(f"argmax has shape {argmax.shape}; it takes the shape of dy, {dy.shape}")
+    if dy.shape[::3] != x_shape[::3]:
+        raise ValueError(f"dy has shape {dy.shape}; with x_shape {x_shape} it takes ({x_shape[0]}, OH, OW, {x_shape[3]})")
+    if argmax.min() < 0 or argmax.max() >= x_shape[1] * x_shape[2]:
+        raise ValueError(f"argmax holds {argmax.min()} to {argmax.max()}; with x_shape {x_shape} it takes 0 to "
+                         f"{x_shape[1] * x_shape[2] - 1}")
+    return (dy, np.ascontiguousarray(argmax, np.int64), x_shape), {}
+
+
+def _check_avg(x, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    (x, kernel), options = _check_max(x, kernel_size, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return (x, kernel), options | dict(count_include_pad=bool(count_include_pad))
+
+
+def _check_avg_backward(dy, x_shape, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    x_shape = _check.shape("x_shape", x_shape, 4)
+    y_shape, options = _geometry(x_shape, kernel_size, stride, padding, ceil_mode)
+    dy, = _check.arrays(dy=(dy, 4, y_shape))
+    return (dy, x_shape, options.pop("kernel_size")), options | dict(count_include_pad=bool(count_include_pad))
+
+
+def _taps(size, out, kernel, stride, padding):
+    """For each tap (i, j): the image rows (OH, 1) and columns (OW,) under it, clipped, and where both are inside."""
+    for i, j in np.ndindex(*kernel):
+        rows = (np.arange(out[0]) * stride[0] + i - padding[0])[:, None]
+        columns = np.arange(out[1]) * stride[1] + j - padding[1]
+        inside = (0 <= rows) & (rows < size[0]) & (0 <= columns) & (columns < size[1])
+        yield rows.clip(0, size[0] - 1), columns.clip(0, size[1] - 1), inside
+
+
+def _counts(size, out, kernel, stride, padding, count_include_pad):
+    """What each window's sum is divided by: its positions in the image, or in the padded image."""
+    def along(side):
+        start = np.arange(out[side]) * stride[side] - padding[side]
+        stop = start + kernel[side]
+        if count_include_pad:
+            return np.minimum(stop, size[side] + padding[side]) - start
+        return np.minimum(stop, size[side]) - np.maximum(start, 0)
+    return along(0)[:, None] * along(1)
+
+
+@kernelised(_check_max)
+def max_pool2d(x, kernel_size, *, stride=None, padding=0, ceil_mode=False):
+    """The largest value of each window, and where it was.
+
+    Parameters
+    ----------
+    x : ndarray (N, H, W, C)
+    kernel_size, stride, padding : int or (int, int)
+        The stride is the kernel's size unless given. Padded positions never win. padding <= kernel_size / 2.
+    ceil_mode : bool
+        Whether a last window may hang over the edge, as in the released Caffe models.
+
+    Returns
+    -------
+    y : ndarray (N, OH, OW, C)
+        NaN wins over every number.
+    argmax : ndarray (N, OH, OW, C) of int64
+        h W + w in the unpadded image; the first position on a tie.
+
+    Raises
+    ------
+    TypeError
+        For an integer x.
+    ValueError
+        For a padding larger than half of the kernel, or an output of size zero.
+
+    Notes
+    -----
+    Source: the stems of Table 1.
+    """
+    n, height, width, c = x.shape
+    _, *out, _ = y_shape = (n, *(pooled_size(*s, ceil_mode) for s in zip((height, width), kernel_size, stride, padding)), c)
+    y = np.zeros(y_shape, x.dtype)
+    argmax = np.full(y_shape, -1, np.int64)
+    for rows, columns, inside in _taps((height, width), out, kernel_size, stride, padding):
+        candidate = x[:, rows, columns]
+        wins = (argmax < 0) | (candidate.real > y.real) | (np.isnan(candidate) & ~np.isnan(y))
+        wins &= inside[:, :, None]
+        y = np.where(wins, candidate, y)
+        argmax = np.where(wins, (rows * width + columns)[:, :, None], argmax)
+    return y, argmax
+
+
+@kernelised(_check_max_backward)
+def max_pool2d_backward(dy, argmax, x_shape):
+    """The gradient of `max_pool2d`: each dy goes to the position that won. Windows may overlap, so they add up.
+
+    Parameters
+    ----------
+    dy : ndarray (N, OH, OW, C)
+    argmax : ndarray (N, OH, OW, C) of int
+        As returned by `max_pool2d`.
+    x_shape : (N, H, W, C)
+
+    Returns
+    -------
+    dx : ndarray (N, H, W, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For shapes that do not fit together, or an argmax outside the image.
+
+    Notes
+    -----
+    Source: the subgradient that picks the first maximum.
+    """
+    n, height, width, c = x_shape
+    dx = np.zeros((n, height * width, c), dy.dtype)
+    image, channel = np.arange(n)[:, None, None], np.arange(c)
+    np.add.at(dx, (image, argmax.reshape(n, -1, c), channel), dy.reshape(n, -1, c))
+    return dx.reshape(x_shape)
+
+
+@kernelised(_check_avg)
+def avg_pool2d(x, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of each window.
+
+    Parameters
+    ----------
+    x : ndarray (N, H, W, C)
+    kernel_size, stride, padding, ceil_mode
+        As in `max_pool2d`.
+    count_include_pad : bool
+        Whether padded zeros count as values.
+
+    Returns
+    -------
+    y : ndarray (N, OH, OW, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `max_pool2d`.
+
+    Notes
+    -----
+    Source: the pooling branches of BN-Inception and ShuffleNet, section 5.1.
+    """
+    n, height, width, c = x.shape
+    out = [pooled_size(*side, ceil_mode) for side in zip((height, width), kernel_size, stride, padding)]
+    y = np.zeros((n, *out, c), x.dtype)
+    for rows, columns, inside in _taps((height, width), out, kernel_size, stride, padding):
+        y += np.where(inside[:, :, None], x[:, rows, columns], 0)
+    counts = _counts((height, width), out, kernel_size, stride, padding, count_include_pad)
+    return y / counts[:, :, None].astype(x.real.dtype)
+
+
+@kernelised(_check_avg_backward)
+def avg_pool2d_backward(dy, x_shape, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The gradient of `avg_pool2d`: every position of a window gets its dy divided by the window's count.
+
+    Parameters
+    ----------
+    dy : ndarray (N, OH, OW, C)
+    x_shape : (N, H, W, C)
+    kernel_size, stride, padding, ceil_mode, count_include_pad
+        As given to `avg_pool2d`.
+
+    Returns
+    -------
+    dx : ndarray (N, H, W, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `avg_pool2d`, and where dy does not have the output's shape.
+
+    Notes
+    -----
+    Source: derived from the mean.
+    """
+    size, out = x_shape[1:3], dy.shape[1:3]
+    share = dy / _counts(size, out, kernel_size, stride, padding, count_include_pad)[:, :, None].astype(dy.real.dtype)
+    dx = np.zeros(x_shape, dy.dtype)
+    for rows, columns, inside in _taps(size, out, kernel_size, stride, padding):
+        np.add.at(dx, (slice(None), rows, columns), np.where(inside[:, :, None], share, 0))
+    return dx

@@ -1,0 +1,72 @@
+"""Squeeze, section 3.1: each feature map becomes one number, its mean over all positions. Eq. (2).
+
+    z_c = 1 / (H W) sum_{i, j} u_c(i, j)          du_c(i, j) = dz_c / (H W)
+"""
+import numpy as np
+
+from minisenet._dispatch import kernelised
+from minisenet.functional import _check
+
+
+def _check_forward(u):
+    return tuple(_check.arrays(u=(u, 4))), {}
+
+
+def _check_backward(dz, height, width):
+    dz, = _check.arrays(dz=(dz, 2))
+    return (dz, _check.integer("height", height, 1), _check.integer("width", width, 1)), {}
+
+
+@kernelised(_check_forward)
+def squeeze(u):
+    """F_sq, eq. (2): global average pooling, z_c = 1 / (H W) sum_{i, j} u_c(i, j).
+
+    Parameters
+    ----------
+    u : ndarray (N, H, W, C)
+        The feature maps U.
+
+    Returns
+    -------
+    z : ndarray (N, C)
+        The channel descriptor.
+
+    Raises
+    ------
+    TypeError
+        For an integer u.
+    ValueError
+        Where u does not have four dimensions, or is empty.
+
+    Notes
+    -----
+    Source: eq. (2), section 3.1.
+    """
+    return u.mean(axis=(1, 2))
+
+
+@kernelised(_check_backward)
+def squeeze_backward(dz, height, width):
+    """The gradient of `squeeze`: every position had the weight 1 / (H W), so every position gets dz / (H W).
+
+    Parameters
+    ----------
+    dz : ndarray (N, C)
+    height, width : int
+        Of the feature maps.
+
+    Returns
+    -------
+    du : ndarray (N, H, W, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a dz that is not (N, C), or sizes below 1.
+
+    Notes
+    -----
+    Source: derived from eq. (2).
+    """
+    n, c = dz.shape
+    return np.broadcast_to((dz / (height * width))[:, None, None, :], (n, height, width, c)).copy()

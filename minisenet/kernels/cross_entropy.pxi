@@ -1,0 +1,49 @@
+# Softmax cross-entropy: N rows of K numbers, small beside everything else, so one thread; exp and log in double.
+
+def cross_entropy_rows(const real[:, ::1] logits, const long long[::1] labels, real[:, ::1] p, double smoothing):
+    """p = softmax(logits), and the sum over the rows of the cross-entropy."""
+    cdef Py_ssize_t n, k, classes = logits.shape[1]
+    cdef double top, total, log_total, target, row, loss = 0
+    with nogil:
+        for n in range(logits.shape[0]):
+            top = logits[n, 0]
+            for k in range(1, classes):
+                if logits[n, k] > top:
+                    top = logits[n, k]
+            total = 0
+            for k in range(classes):
+                total += exp(logits[n, k] - top)
+            log_total = log(total)
+            row = 0
+            for k in range(classes):
+                target = smoothing / classes + (1 - smoothing if k == labels[n] else 0)
+                row -= target * (logits[n, k] - top - log_total)
+                p[n, k] = <real>exp(logits[n, k] - top - log_total)
+            loss += row
+    return loss
+
+
+def softmax_cross_entropy(logits, labels, *, label_smoothing):
+    """As `minisenet.functional.softmax_cross_entropy`."""
+    p = np.empty_like(logits)
+    loss = cross_entropy_rows(logits, labels, p, label_smoothing)
+    return logits.dtype.type(loss / len(logits)), p
+
+
+def cross_entropy_gradient(const real[:, ::1] p, const long long[::1] labels, real[:, ::1] dlogits, double dloss,
+                           double smoothing):
+    """dlogits = dloss (p - q) / N."""
+    cdef Py_ssize_t n, k, classes = p.shape[1]
+    cdef double target, factor = dloss / p.shape[0]
+    with nogil:
+        for n in range(p.shape[0]):
+            for k in range(classes):
+                target = smoothing / classes + (1 - smoothing if k == labels[n] else 0)
+                dlogits[n, k] = <real>((p[n, k] - target) * factor)
+
+
+def softmax_cross_entropy_backward(p, labels, *, dloss, label_smoothing):
+    """As `minisenet.functional.softmax_cross_entropy_backward`."""
+    dlogits = np.empty_like(p)
+    cross_entropy_gradient(p, labels, dlogits, dloss, label_smoothing)
+    return dlogits

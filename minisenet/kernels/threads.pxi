@@ -1,0 +1,48 @@
+# Threads: every kernel divides its work into pieces, whose number follows from the shapes alone. A piece writes what no other
+# piece writes (its part of the output, or a partial sum of its own, added up afterwards in a fixed order). So the result has
+# the same bits for every number of threads.
+#
+# Where the compiler has OpenMP, a kernel's loop over its pieces is an OpenMP loop. Where it has not (Apple's clang), the same
+# loop is a serial one without the GIL, and `run` calls it from Python threads, each with its share of the pieces.
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+      enum { COMPILED_WITH_OPENMP = 1 };
+    #else
+      enum { COMPILED_WITH_OPENMP = 0 };
+    #endif
+    """
+    enum: COMPILED_WITH_OPENMP
+
+OPENMP = bool(COMPILED_WITH_OPENMP)
+
+cdef int THREADS = 1
+cdef object POOL = None
+
+
+def set_num_threads(int n):
+    """Let the kernels use n threads."""
+    global THREADS, POOL
+    THREADS, POOL = n, None
+
+
+cdef run(loop, Py_ssize_t pieces, tuple args):
+    """loop(*args, first, last) over all the pieces, on all the threads."""
+    global POOL
+    if OPENMP or THREADS == 1 or pieces == 1:
+        loop(*args, 0, pieces)
+        return
+    if POOL is None:
+        POOL = ThreadPoolExecutor(THREADS, thread_name_prefix="minisenet")
+    shares = [(pieces * t // THREADS, pieces * (t + 1) // THREADS) for t in range(THREADS)]
+    for future in [POOL.submit(loop, *args, first, last) for first, last in shares if first < last]:
+        future.result()
+
+
+# Which paths of the kernels have run: a test asserts that its shapes entered all of them.
+PATHS = Counter()
+
+
+cdef took(path):
+    PATHS[path] += 1

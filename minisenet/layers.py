@@ -1,0 +1,306 @@
+"""Layers hold the state: parameters, their gradients, running statistics, and what a forward saved for its backward.
+
+They have no mathematics of their own: each `forward` and `backward` is a call of `minisenet.functional`.
+
+    y = layer.forward(x)        saves what the backward needs
+    dx = layer.backward(dy)     overwrites every parameter's .grad, and uses up what was saved
+"""
+import numpy as np
+
+import minisenet.functional as F
+from minisenet.functional import _check
+
+
+class Parameter:
+    """A trainable array.
+
+    Attributes
+    ----------
+    value : ndarray
+        May be edited in place at any moment: nothing caches it.
+    grad : ndarray or None
+        The gradient of the last backward, with the shape of `value`.
+    decay : bool
+        Whether weight decay applies: true for weights, false for biases and batch norm.
+    """
+
+    def __init__(self, value, *, decay=True):
+        self.value, self.grad, self.decay = value, None, decay
+
+    def __repr__(self):
+        return f"Parameter{self.value.shape}"
+
+
+class Layer:
+    """The base of everything with a forward and a backward. Its attributes that are layers are its children, in order."""
+
+    training = True
+    buffers = ()        # names of attributes that are arrays of state, but not trained
+    _saved = None
+
+    def forward(self, x):
+        raise NotImplementedError
+
+    def backward(self, dy):
+        raise NotImplementedError
+
+    def __call__(self, x):
+        return self.forward(x)
+
+    def _take(self):
+        """What forward saved, once."""
+        saved, self._saved = self._saved, None
+        if saved is None:
+            raise RuntimeError(f"{type(self).__name__}.backward without a forward: one backward uses up what one forward saved")
+        return saved
+
+    # -- the tree of layers
+
+    def children(self):
+        """dict: attribute name -> child layer."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Layer)}
+
+    def modules(self, prefix=""):
+        """Yield (dotted name, layer) for this layer and everything below it."""
+        yield prefix, self
+        for name, child in self.children().items():
+            yield from child.modules(f"{prefix}.{name}" if prefix else name)
+
+    def _named(self, wanted):
+        return {f"{prefix}.{name}" if prefix else name: (layer, name)
+                for prefix, layer in self.modules() for name in wanted(layer)}
+
+    def parameters(self):
+        """dict: dotted name -> Parameter."""
+        named = self._named(lambda layer: [k for k, v in vars(layer).items() if isinstance(v, Parameter)])
+        return {key: getattr(layer, name) for key, (layer, name) in named.items()}
+
+    def train(self):
+        """Normalise with the batch's statistics from now on. Returns self."""
+        return self._set_training(True)
+
+    def eval(self):
+        """Normalise with the running statistics from now on; backward works in this mode too. Returns self."""
+        return self._set_training(False)
+
+    def _set_training(self, training):
+        for _, layer in self.modules():
+            layer.training = training
+        return self
+
+    # -- state
+
+    def _state(self):
+        """dict: dotted name -> (owner, attribute) of every array of state: Parameter.value, or a buffer."""
+        state = {key: (parameter, "value") for key, parameter in self.parameters().items()}
+        return state | self._named(lambda layer: layer.buffers)
+
+    def state_dict(self):
+        """dict: dotted name -> a copy of the array, parameters and running statistics, named as PyTorch names them."""
+        return {key: getattr(owner, name).copy() for key, (owner, name) in self._state().items()}
+
+    def load_state_dict(self, state):
+        """Copy arrays in, by name, into this layer's dtype; a `num_batches_tracked` of PyTorch's is passed over.
+
+        Raises
+        ------
+        ValueError
+            Where a name is missing, unknown, or its shape differs. Nothing is changed then.
+        """
+        own = self._state()
+        state = {key: np.asarray(value) for key, value in state.items() if not key.endswith("num_batches_tracked")}
+        missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
+        if missing or unknown:
+            raise ValueError(f"the state is of another model: {_some('lacks', missing)}{' and ' * bool(missing and unknown)}"
+                             f"{_some('has the unknown', unknown)}")
+        for key, (owner, name) in own.items():
+            if getattr(owner, name).shape != state[key].shape:
+                raise ValueError(f"the state is of another model: {key} is {state[key].shape}, "
+                                 f"this model takes {getattr(owner, name).shape}")
+        for key, (owner, name) in own.items():
+            setattr(owner, name, np.array(state[key], getattr(owner, name).dtype, order="C"))
+
+    def astype(self, dtype):
+        """Convert every array of state to `dtype` (float32 to train, float64 to check). Returns self."""
+        for owner, name in self._state().values():
+            setattr(owner, name, getattr(owner, name).astype(dtype))
+        return self
+
+
+def _some(verb, names):
+    return f"it {verb} {', '.join(names[:3])}{f' and {len(names) - 3} more' * (len(names) > 3)}" if names else ""
+
+
+def he_normal(rng, shape, fan):
+    """He et al. 2015: normal with variance 2 / fan, which keeps the variance of ReLU networks from layer to layer."""
+    return (rng.standard_normal(shape) * np.sqrt(2 / fan)).astype(np.float32)
+
+
+class Conv2d(Layer):
+    """F_tr of section 3, eq. (1). `weight` is (C_out, C_in / groups, KH, KW).
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, padding, dilation : int or (int, int)
+    groups : int
+    bias : bool
+    rng : numpy.random.Generator
+        Draws the He initialisation, with the fan-out (He et al. 2015, eq. 14).
+    """
+
+    def __init__(self, in_channels, out_channels, kernel_size, *, stride=1, padding=0, dilation=1, groups=1, bias=False, rng):
+        kernel = _check.pair("kernel_size", kernel_size, 1)
+        if in_channels % groups or out_channels % groups:
+            raise ValueError(f"{groups} groups do not divide {in_channels} input and {out_channels} output channels")
+        shape = (out_channels, in_channels // groups, *kernel)
+        self.weight = Parameter(he_normal(rng, shape, out_channels // groups * kernel[0] * kernel[1]))
+        self.bias = Parameter(np.zeros(out_channels, np.float32), decay=False) if bias else None
+        self.options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+
+    def forward(self, x):
+        self._saved = x
+        return F.conv2d(x, self.weight.value, self.bias and self.bias.value, **self.options)
+
+    def backward(self, dy, *, input_gradient=True):
+        x = self._take()
+        self.weight.grad = F.conv2d_backward_weight(dy, x, self.weight.value.shape, **self.options)
+        if self.bias:
+            self.bias.grad = dy.sum(axis=(0, 1, 2))
+        return F.conv2d_backward_input(dy, self.weight.value, x.shape, **self.options) if input_gradient else None
+
+
+class BatchNorm2d(Layer):
+    """Batch norm over (N, H, W). `weight` is gamma and `bias` is beta, as PyTorch names them.
+
+    Parameters
+    ----------
+    channels : int
+    eps : float
+    momentum : float
+        The weight of the new batch in the running statistics. `running_var` takes the unbiased variance.
+    """
+
+    buffers = ("running_mean", "running_var")
+
+    def __init__(self, channels, *, eps=1e-5, momentum=0.1):
+        self.weight = Parameter(np.ones(channels, np.float32), decay=False)
+        self.bias = Parameter(np.zeros(channels, np.float32), decay=False)
+        self.running_mean, self.running_var = np.zeros(channels, np.float32), np.ones(channels, np.float32)
+        self.eps, self.momentum = eps, momentum
+
+    def forward(self, x):
+        gamma, beta = self.weight.value, self.bias.value
+        if not self.training:
+            self._saved = x, self.running_mean, self.running_var, F.batch_norm_inference_backward
+            return F.batch_norm_inference(x, gamma, beta, self.running_mean, self.running_var, eps=self.eps)
+        y, mean, var = F.batch_norm(x, gamma, beta, eps=self.eps)
+        m = x.size // x.shape[3]
+        self._saved = x, mean, var, F.batch_norm_backward
+        self.running_mean = self._moved(self.running_mean, mean)
+        self.running_var = self._moved(self.running_var, var * (m / (m - 1)))
+        return y
+
+    def _moved(self, running, new):
+        return (running + self.momentum * (new - running)).astype(running.dtype, copy=False)
+
+    def backward(self, dy):
+        x, mean, var, gradient = self._take()
+        dx, self.weight.grad, self.bias.grad = gradient(dy, x, self.weight.value, mean, var, eps=self.eps)
+        return dx
+
+
+class ReLU(Layer):
+    """delta in eq. (3)."""
+
+    def forward(self, x):
+        self._saved = F.relu(x)
+        return self._saved
+
+    def backward(self, dy):
+        return F.relu_backward(dy, self._take())
+
+
+class Linear(Layer):
+    """A fully connected layer. `weight` is (out, in).
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+    rng : numpy.random.Generator
+        Draws the He initialisation, with the fan-in.
+    """
+
+    def __init__(self, in_features, out_features, *, bias=True, rng):
+        self.weight = Parameter(he_normal(rng, (out_features, in_features), in_features))
+        self.bias = Parameter(np.zeros(out_features, np.float32), decay=False) if bias else None
+
+    def forward(self, x):
+        self._saved = x
+        return F.linear(x, self.weight.value, self.bias and self.bias.value)
+
+    def backward(self, dy):
+        dx, self.weight.grad, db = F.linear_backward(dy, self._take(), self.weight.value, bias=self.bias is not None)
+        if self.bias:
+            self.bias.grad = db
+        return dx
+
+
+class Squeeze(Layer):
+    """Global average pooling, eq. (2): (N, H, W, C) to (N, C). Every ResNet ends with it too."""
+
+    def forward(self, u):
+        self._saved = u.shape[1:3]
+        return F.squeeze(u)
+
+    def backward(self, dz):
+        return F.squeeze_backward(dz, *self._take())
+
+
+class MaxPool2d(Layer):
+    """The largest value of each window; see `minisenet.functional.max_pool2d` for the parameters."""
+
+    def __init__(self, kernel_size, *, stride=None, padding=0, ceil_mode=False):
+        self.kernel_size, self.options = kernel_size, dict(stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+    def forward(self, x):
+        y, argmax = F.max_pool2d(x, self.kernel_size, **self.options)
+        self._saved = argmax, x.shape
+        return y
+
+    def backward(self, dy):
+        return F.max_pool2d_backward(dy, *self._take())
+
+
+class AvgPool2d(Layer):
+    """The mean of each window; see `minisenet.functional.avg_pool2d` for the parameters."""
+
+    def __init__(self, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+        self.kernel_size = kernel_size
+        self.options = dict(stride=stride, padding=padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+
+    def forward(self, x):
+        self._saved = x.shape
+        return F.avg_pool2d(x, self.kernel_size, **self.options)
+
+    def backward(self, dy):
+        return F.avg_pool2d_backward(dy, self._take(), self.kernel_size, **self.options)
+
+
+class Sequential(Layer):
+    """Layers one after another; backward runs them from the last to the first. The children are named 0, 1, 2, …"""
+
+    def __init__(self, *layers):
+        for i, layer in enumerate(layers):
+            setattr(self, str(i), layer)
+
+    def forward(self, x):
+        for layer in self.children().values():
+            x = layer.forward(x)
+        return x
+
+    def backward(self, dy):
+        for layer in reversed(self.children().values()):
+            dy = layer.backward(dy)
+        return dy

@@ -1,0 +1,68 @@
+"""The CIFAR ResNets of He et al. 2016, section 4.2, and their SE twins (the paper's section 5.1, Tables 4 and 5).
+
+    3x3, w -> BN -> ReLU -> n blocks of w channels at 32x32 -> n of 2w at 16x16 -> n of 4w at 8x8 -> squeeze -> linear
+
+with w = 16 and a depth of 6 n + 2: 20, 32, 44, 56 and 110 layers.
+"""
+import numpy as np
+
+from minisenet.blocks import BasicBlock
+from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU, Sequential, Squeeze
+
+
+class CifarResNet(Layer):
+    """A ResNet of depth 6 n + 2 for 32x32 images.
+
+    Parameters
+    ----------
+    depth : int
+    num_classes : int
+    se : bool
+        Whether each residual branch ends with an SE block.
+    width : int
+        Channels of the first stage; the next two have twice and four times as many.
+    reduction : int
+        r of the SE blocks.
+    se_bias : bool
+        Biases in the SE blocks: off as in eq. (3), on as in the released models.
+    shortcut : {"A", "B"}
+    seed : int
+        Of the initialisation.
+
+    Raises
+    ------
+    ValueError
+        For a depth that is not 6 n + 2, or a reduction larger than the channels.
+    """
+
+    def __init__(self, depth, num_classes=10, *, se, width=16, reduction=16, se_bias=False, shortcut="B", seed=0):
+        n, rest = divmod(depth - 2, 6)
+        if rest or n < 1:
+            raise ValueError(f"depth is {depth}; it takes 6 n + 2")
+        if width < 1 or num_classes < 1:
+            raise ValueError(f"width is {width} and num_classes {num_classes}; both take at least 1")
+        rng = np.random.default_rng(seed)
+        options = dict(shortcut=shortcut, reduction=reduction if se else None, se_bias=se_bias, rng=rng)
+        self.conv1, self.bn1, self.relu = Conv2d(3, width, 3, padding=1, rng=rng), BatchNorm2d(width), ReLU()
+        self.stage1 = _stage(n, width, width, 1, options)
+        self.stage2 = _stage(n, width, 2 * width, 2, options)
+        self.stage3 = _stage(n, 2 * width, 4 * width, 2, options)
+        self.squeeze = Squeeze()
+        self.fc = Linear(4 * width, num_classes, rng=rng)
+
+    def forward(self, x):
+        """Logits (N, num_classes) of images (N, H, W, 3)."""
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.stage3(self.stage2(self.stage1(x)))
+        return self.fc(self.squeeze(x))
+
+    def backward(self, dy, input_gradient=False):
+        """Every parameter's gradient; the images' own only where it is asked for, else None."""
+        dy = self.squeeze.backward(self.fc.backward(dy))
+        dy = self.stage1.backward(self.stage2.backward(self.stage3.backward(dy)))
+        return self.conv1.backward(self.bn1.backward(self.relu.backward(dy)), input_gradient=input_gradient)
+
+
+def _stage(n, in_channels, out_channels, stride, options):
+    first = BasicBlock(in_channels, out_channels, stride=stride, **options)
+    return Sequential(first, *(BasicBlock(out_channels, out_channels, **options) for _ in range(n - 1)))

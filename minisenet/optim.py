@@ -1,0 +1,103 @@
+"""Stochastic gradient descent, and the learning rate over a run."""
+import numpy as np
+
+from minisenet._dispatch import kernelised
+from minisenet.functional import _check
+
+
+def _check_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    value, grad, velocity = _flat("value", value), np.ascontiguousarray(grad).reshape(-1), _flat("velocity", velocity)
+    if not value.shape == grad.shape == velocity.shape or not value.dtype == grad.dtype == velocity.dtype:
+        raise ValueError(f"value, grad and velocity have shapes {value.shape}, {grad.shape}, {velocity.shape} and dtypes "
+                         f"{value.dtype}, {grad.dtype}, {velocity.dtype}; they take one of each")
+    numbers = {name: _check.real_number(name, number) for name, number in
+               dict(lr=lr, momentum=momentum, weight_decay=weight_decay).items()}
+    return (value, grad, velocity), numbers | dict(nesterov=bool(nesterov))
+
+
+def _flat(name, array):
+    """A flat view, because it is written to."""
+    if not isinstance(array, np.ndarray) or not array.flags.c_contiguous or not array.flags.writeable:
+        raise ValueError(f"{name} is updated in place; it takes a writeable C-contiguous array")
+    return array.reshape(-1)
+
+
+@kernelised(_check_step)
+def sgd_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """One step of SGD with momentum, in place, in the form that PyTorch uses:
+
+        g = grad + weight_decay value          velocity = momentum velocity + g
+        value -= lr velocity                   or, with Nesterov, value -= lr (g + momentum velocity)
+
+    Parameters
+    ----------
+    value, velocity : ndarray, any one shape, C-contiguous
+        Both are updated.
+    grad : ndarray
+    lr, momentum, weight_decay : float
+    nesterov : bool
+
+    Raises
+    ------
+    ValueError
+        For arrays that differ in shape or dtype, or cannot be written to.
+
+    Notes
+    -----
+    Source: section 5.1; Sutskever et al. 2013 for both momenta.
+    """
+    real = value.dtype.type
+    g = grad + real(weight_decay) * value
+    velocity *= real(momentum)
+    velocity += g
+    value -= real(lr) * (g + real(momentum) * velocity if nesterov else velocity)
+
+
+class SGD:
+    """SGD with momentum over a model's parameters.
+
+    Parameters
+    ----------
+    parameters : dict of str to Parameter
+        As `model.parameters()` returns them.
+    momentum, weight_decay : float
+    nesterov : bool
+    decay_all : bool
+        Whether weight decay reaches batch norm and biases too; it does not unless asked for.
+
+    Attributes
+    ----------
+    velocity : dict of str to ndarray
+        Part of a checkpoint.
+    """
+
+    def __init__(self, parameters, *, momentum=0.9, weight_decay=5e-4, nesterov=True, decay_all=False):
+        self.parameters = parameters
+        self.options = dict(momentum=momentum, nesterov=nesterov)
+        self.decay = {name: weight_decay if p.decay or decay_all else 0.0 for name, p in parameters.items()}
+        self.velocity = {name: np.zeros_like(p.value) for name, p in parameters.items()}
+
+    def step(self, lr):
+        """Move every parameter against its gradient."""
+        for name, p in self.parameters.items():
+            sgd_step(p.value, p.grad, self.velocity[name], lr=lr, weight_decay=self.decay[name], **self.options)
+
+
+def one_cycle(progress, *, peak=0.2, start=0.04, end=0.0):
+    """Linear from `start` to 1 until `peak` of the run, then linear down to `end` (Smith and Topin 2019)."""
+    if progress < peak:
+        return start + (1 - start) * progress / peak
+    return end + (1 - end) * (1 - progress) / (1 - peak)
+
+
+def cosine(progress):
+    """Half a cosine from 1 to 0 (Loshchilov and Hutter 2017)."""
+    return 0.5 * (1 + np.cos(np.pi * progress))
+
+
+def multi_step(progress, *, at=(0.5, 0.75), factor=0.1):
+    """Multiplied by `factor` at each fraction of the run in `at`: the recipe of He et al. 2016 for CIFAR."""
+    return factor ** sum(progress >= a for a in at)
+
+
+SCHEDULES = {"one_cycle": one_cycle, "cosine": cosine, "multi_step": multi_step}

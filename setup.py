@@ -1,0 +1,79 @@
+"""Build the kernels: one source, one extension module for each instruction set. Everything else is in pyproject.toml.
+
+Where there is no working C compiler the extensions are left out, and minisenet runs on its NumPy bodies.
+"""
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = Path(__file__).resolve().parent
+GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+OPENMP = ["-fopenmp"]
+DIRECTIVES = dict(language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False,
+                  embedsignature=True, freethreading_compatible=True)
+MARCH = {"_kernels": [], "_kernels_v3": ["-march=x86-64-v3"], "_kernels_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
+
+
+class build_kernels(build_ext):
+    """build_ext that asks the compiler what it can do, and leaves the result where the clone's own root finds it."""
+
+    def build_extensions(self):
+        msvc = self.compiler.compiler_type == "msvc"
+        flags = ["/O2", "/openmp"] if msvc else GNU_FLAGS
+        openmp = [] if msvc or not self._compiles(OPENMP) else OPENMP
+        for extension in list(self.extensions):
+            march = MARCH[extension.name.rpartition(".")[2]]
+            if march and (msvc or not self._compiles(march)):
+                self.extensions.remove(extension)
+                continue
+            extension.extra_compile_args = flags + openmp + march
+            extension.extra_link_args = openmp
+        super().build_extensions()
+        self._copy_into_source()
+
+    def _compiles(self, flags):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text("int main(void) { return 0; }\n")
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
+                self.compiler.link_executable(objects, str(Path(folder, "probe")), extra_postargs=flags)
+            except Exception:  # every compiler class has its own errors
+                return False
+        return True
+
+    def _copy_into_source(self):
+        """`pip install .` in a clone, then `python -m pytest` there: the source folder shadows the installed package,
+        so it must hold the kernels too."""
+        for extension in self.extensions:
+            built = Path(self.get_ext_fullpath(extension.name))
+            beside = HERE / "minisenet" / built.name
+            if built.exists() and built.resolve() != beside:
+                shutil.copyfile(built, beside)
+
+    def run(self):
+        super().run()
+        if not any(Path(self.get_ext_fullpath(e.name)).exists() for e in self.extensions):
+            print("minisenet: no working C compiler, so no kernels: the NumPy bodies are installed (see `minisenet info`)", file=sys.stderr)
+
+
+def kernels():
+    names = list(MARCH) if platform.machine().lower() in ("x86_64", "amd64") else ["_kernels"]
+    depends = [str(p.relative_to(HERE)) for p in (HERE / "minisenet" / "kernels").glob("*.pxi")] + ["minisenet/_kernels.pyx"]
+    return [Extension(f"minisenet.{n}", [f"minisenet/{n}.pyx"], depends=depends, optional=True) for n in names]
+
+
+def cythonized():
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        return []
+    return cythonize(kernels(), build_dir="build", force=True, compiler_directives=DIRECTIVES)
+
+
+setup(ext_modules=cythonized(), cmdclass={"build_ext": build_kernels})
