@@ -150,6 +150,7 @@ cdef correlate(x, w, start, out, plan, Py_ssize_t groups):
     lane = vector_lanes(x.dtype)
     out_channels = w.shape[3]
     took("conv: two vectors of channels" if out_channels > lane else "conv: one vector of channels")
+    took("conv: a partly filled block of channels", out_channels % (TILE_VECTORS * lane if out_channels > lane else lane))
     begin = aligned((groups, -(-out_channels // (TILE_VECTORS * lane)) * TILE_VECTORS * lane), x.dtype)
     if start is not None:
         begin[:, :out_channels] = start.reshape(groups, out_channels)
@@ -352,8 +353,14 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups)
     lane = vector_lanes(x.dtype)
     took("conv weight gradient: two vectors of channels" if out_channels > lane else "conv weight gradient: one vector of channels")
     width = TILE_VECTORS * lane if out_channels > lane else lane
-    blocks = -(-out_channels // width)
+    tile, blocks = 2 * TILE * lane // width, -(-out_channels // width)
+    rest = per_group % tile
+    took("conv weight gradient: full tile", per_group >= tile)
+    took("conv weight gradient: tile of four", rest >= 4)
+    took("conv weight gradient: tile of three", rest % 4 == 3)
+    took("conv weight gradient: tile of one", rest % 4 in (1, 2))
     shares = max(1, min(len(x), SHARES // (blocks * groups)))
+    took("conv weight gradient: several images in a share", len(x) > shares)
     partial = aligned((shares, groups, blocks, kh * kw, per_group, width), x.dtype)
     band = max(1, BAND_NUMBERS // (dy.shape[2] * width))
     geometry = (kw, *stride, *padding, *dilation, min(band, dy.shape[1]))
