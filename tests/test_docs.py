@@ -1,0 +1,118 @@
+"""The Markdown pages say what the code says: quoted lines, named files, links, the table of planted bugs, the mathematics.
+
+    <!-- from: minisenet/functional/scale.py -->
+
+stands above a code block of lines that are quoted from that file: each of them has to be there, in this order, whatever the
+indentation. The `>>>` lines of the pages run as doctests and are not repeated here.
+"""
+import re
+from pathlib import Path
+
+import pytest
+
+from minisenet.gradcheck.bugs import BLIND_SPOTS, BUGS
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted(ROOT.glob("*.md")) + DOCS
+
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+QUOTED = re.compile(r"^<!-- from: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED = re.compile(r"`((?:minisenet|tests|docs|\.ci)/[\w./-]*)`")
+MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", re.DOTALL)
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def prose(page):
+    """The page without its code blocks."""
+    return FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def anchors(page):
+    """What GitHub makes of the headings: lower case, no punctuation, spaces to hyphens."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def first_missing(quoted, lines):
+    """The first of the quoted lines that does not follow in `lines`, or None."""
+    lines = iter(lines)
+    return next((line for line in quoted if line not in lines), None)         # `in` uses the iterator up to the line it finds
+
+
+def stripped(text):
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+@every_page
+def test_quoted_code_stands_in_its_file(page):
+    for name, block in QUOTED.findall(page.read_text(encoding="utf-8")):
+        missing = first_missing(stripped(block), stripped((ROOT / name).read_text(encoding="utf-8")))
+        assert missing is None, f"{page.name} quotes {name}, which does not have, in this order: {missing}"
+
+
+def test_every_quotation_is_found():
+    """A mark that stands above something else than a code block would be checked by nobody."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert text.count("<!-- from:") == len(QUOTED.findall(text)), page.name
+    derivations = ("convolution.md", "batch-norm.md", "cross-entropy.md", "se-block.md")
+    assert all(QUOTED.search((ROOT / "docs" / name).read_text(encoding="utf-8")) for name in derivations)
+
+
+def test_a_line_that_is_not_there_is_missed():
+    assert first_missing(["a", "c"], ["a", "b", "c"]) is None
+    assert first_missing(["c", "a"], ["a", "b", "c"]) == "a"
+    assert first_missing(["a", "d"], ["a", "b", "c"]) == "d"
+
+
+@every_page
+def test_links_lead_somewhere(page):
+    for link in LINK.findall(prose(page)):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}; the headings there are {anchors(target)}"
+
+
+@every_page
+def test_named_files_exist(page):
+    for name in NAMED.findall(prose(page)):
+        assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
+@pytest.mark.parametrize("page", [page for page in DOCS if page.name != "README.md"], ids=lambda page: page.name)
+def test_every_page_is_in_the_contents(page):
+    assert page.name in LINK.findall(prose(ROOT / "docs" / "README.md"))
+
+
+@pytest.mark.parametrize("head, bugs", [("planted bug", BUGS), ("blind spot", BLIND_SPOTS)])
+def test_the_tables_of_bugs_are_those_of_the_package(head, bugs):
+    """Row by row, so that a new bug in the package is a failure here that prints the row to add."""
+    _, _, rest = prose(ROOT / "docs" / "gradient-checks.md").partition(f"| {head} | operation |")
+    rows = rest.partition("\n\n")[0].splitlines()[2:]
+    assert rows == [f"| {bug.name} | `{bug.operation}` | {bug.mistake} | {bug.lesson} |" for bug in bugs]
+
+
+@every_page
+def test_mathematics_that_a_code_host_renders(page):
+    """Markdown reads a formula before TeX does: it eats a backslash before punctuation, and may take _ and * for emphasis."""
+    text = re.sub(r"`[^`\n]*`", "", prose(page))
+    assert text.count("$") % 2 == 0, "a $ without its partner"
+    for match in MATHEMATICS.finditer(text):
+        display, inline = match.groups()
+        formula = display or inline
+        around = text[max(match.start() - 1, 0):match.start()] + text[match.end():match.end() + 1]
+        assert not re.search(r"\w", around), f"a letter next to $: {formula}"
+        assert not re.search(r"\\[!-/:-@[-`{-~]", formula), f"a backslash before punctuation: {formula}"
+        assert not re.search(r"(?<![A-Za-z0-9])_|\*|\]\(", formula), f"taken for emphasis or for a link: {formula}"
+        assert not re.search(r"\\(label|eqref|ref|operatorname|newcommand|def)\b", formula), f"not rendered: {formula}"
+        assert formula.count("{") == formula.count("}"), f"unbalanced braces: {formula}"
+        assert display or inline == inline.strip(), f"a space next to $: {formula}"
+    for line in text.splitlines():
+        if line.startswith("|"):
+            assert not any("|" in (display or inline) for display, inline in MATHEMATICS.findall(line)), f"| in a table: {line}"
