@@ -124,7 +124,7 @@ class ResidualBlock(Layer):
     """
 
     def __init__(self, in_channels, out_channels, *, stride, shortcut, reduction, se_bias, rng):
-        self.se = SEBlock(out_channels, reduction=reduction, bias=se_bias, rng=rng) if reduction else None
+        self.se = SEBlock(out_channels, reduction=reduction, bias=se_bias, rng=rng) if reduction is not None else None
         self.shortcut = None
         if shortcut not in ("A", "B"):
             raise ValueError(f"shortcut is {shortcut!r}; it takes 'A' (padded identity) or 'B' (projection)")

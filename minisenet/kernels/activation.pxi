@@ -14,10 +14,11 @@ cdef inline void keep_positive(const real* values, const real* deciding, real* o
             store(out + i, where_positive(load(deciding + i, size - i, _), load(values + i, size - i, _)), size - i)
 
 
-def keep_positive_pieces(const real[::1] values, const real[::1] deciding, real[::1] out, Py_ssize_t first, Py_ssize_t last):
+def keep_positive_pieces(const real[::1] values, const real[::1] deciding, real[::1] out,
+                         Py_ssize_t first, Py_ssize_t last, int threads):
     """Pieces of FLAT_PIECE numbers."""
     cdef Py_ssize_t p, i, size
-    for p in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for p in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         i = p * FLAT_PIECE
         size = min(FLAT_PIECE, values.shape[0] - i)
         if real is float:
@@ -34,5 +35,5 @@ def relu(x):
 def relu_backward(dy, y):
     """As `minisenet.functional.relu_backward`."""
     dx = np.empty_like(dy)
-    run(keep_positive_pieces, -(-dy.size // FLAT_PIECE), (dy.reshape(-1), y.reshape(-1), dx.reshape(-1)))
+    run(keep_positive_pieces, -(-dy.size // FLAT_PIECE), (dy.reshape(-1), y.reshape(-1), dx.reshape(-1)), dy.size)
     return dx

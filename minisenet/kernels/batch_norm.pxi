@@ -4,10 +4,11 @@
 # are then merged in float64 by the formula of Chan, Golub and LeVeque (1979). (Plain float32 sums of squares would lose half
 # of the digits where the mean is large.) The sum over images is short, and stays visible in NumPy.
 
-def moments_images(const real[:, :, :, ::1] x, real[:, ::1] means, real[:, ::1] squares, Py_ssize_t first, Py_ssize_t last):
+def moments_images(const real[:, :, :, ::1] x, real[:, ::1] means, real[:, ::1] squares,
+                   Py_ssize_t first, Py_ssize_t last, int threads):
     """Each image's mean, and sum of squares about it."""
     cdef Py_ssize_t n, c, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if real is float:
             sum_positions(&x[n, 0, 0, 0], &means[n, 0], positions, channels, <vec_f32*>NULL)
         else:
@@ -33,10 +34,10 @@ cdef inline void affine(const real* x, const real* k, const real* shift, const r
 
 
 def affine_images(const real[:, :, :, ::1] x, const real[::1] k, const real[::1] shift, const real[::1] centre,
-                  real[:, :, :, ::1] y, Py_ssize_t first, Py_ssize_t last):
+                  real[:, :, :, ::1] y, Py_ssize_t first, Py_ssize_t last, int threads):
     """y = (x - centre) k + shift."""
     cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if real is float:
             affine(&x[n, 0, 0, 0], &k[0], &shift[0], &centre[0], &y[n, 0, 0, 0], positions, channels, <vec_f32*>NULL)
         else:
@@ -47,7 +48,7 @@ def batch_norm(x, gamma, beta, *, eps):
     """As `minisenet.functional.batch_norm`."""
     n, height, width, channels = x.shape
     means, squares = np.empty((n, channels), x.dtype), np.empty((n, channels), x.dtype)
-    run(moments_images, n, (x, means, squares))
+    run(moments_images, n, (x, means, squares), x.size)
     each = means.astype(np.float64)
     mean = each.mean(axis=0)
     spread = np.square(each - mean).sum(axis=0) * (height * width)          # of the images' means about the common mean
@@ -55,7 +56,7 @@ def batch_norm(x, gamma, beta, *, eps):
     y = np.empty_like(x)
     k = (gamma / np.sqrt(var + eps)).astype(x.dtype)
     mean, var = mean.astype(x.dtype), var.astype(x.dtype)
-    run(affine_images, n, (x, k, beta, mean, y))
+    run(affine_images, n, (x, k, beta, mean, y), x.size)
     return y, mean, var
 
 
@@ -63,7 +64,7 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
     """As `minisenet.functional.batch_norm_inference`."""
     y = np.empty_like(x)
     k = (gamma / np.sqrt(running_var.astype(np.float64) + eps)).astype(x.dtype)
-    run(affine_images, len(x), (x, k, beta, running_mean, y))
+    run(affine_images, len(x), (x, k, beta, running_mean, y), x.size)
     return y
 
 
@@ -71,10 +72,10 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
 # dx = k1 dy - k3 (x - mean) - k2, with k1 = gamma rstd, k2 = k1 dbeta / M and k3 = k1 rstd dgamma / M.
 
 def gradient_sums_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, const real[::1] mean, real[:, ::1] sums,
-                         real[:, ::1] products, Py_ssize_t first, Py_ssize_t last):
+                         real[:, ::1] products, Py_ssize_t first, Py_ssize_t last, int threads):
     """Each image's sum of dy, and of dy (x - mean)."""
     cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if real is float:
             sum_and_product(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &sums[n, 0], &products[n, 0], positions, channels,
                             <vec_f32*>NULL)
@@ -83,8 +84,8 @@ def gradient_sums_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x
                             <vec_f64*>NULL)
 
 
-cdef inline void input_gradient(const real* dy, const real* x, const real* mean, const real* k1, const real* k2, const real* k3,
-                                real* dx, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
+cdef inline void input_gradient(const real* dy, const real* x, const real* mean, const real* k1, const real* k2,
+                                const real* k3, real* dx, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
     """dx = k1 dy - k2 - k3 (x - mean), channel by channel."""
     cdef Py_ssize_t p, c, b
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
@@ -92,16 +93,18 @@ cdef inline void input_gradient(const real* dy, const real* x, const real* mean,
             for b in range(vectors_of(channels, _)):
                 c = b * lanes(_)
                 store(dx + p * channels + c,
-                      load(k1 + c, channels - c, _) * load(dy + p * channels + c, channels - c, _) - load(k2 + c, channels - c, _)
+                      load(k1 + c, channels - c, _) * load(dy + p * channels + c, channels - c, _)
+                      - load(k2 + c, channels - c, _)
                       - load(k3 + c, channels - c, _) * (load(x + p * channels + c, channels - c, _)
                                                          - load(mean + c, channels - c, _)), channels - c)
 
 
 def input_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, const real[::1] mean, const real[::1] k1,
-                          const real[::1] k2, const real[::1] k3, real[:, :, :, ::1] dx, Py_ssize_t first, Py_ssize_t last):
+                          const real[::1] k2, const real[::1] k3, real[:, :, :, ::1] dx,
+                          Py_ssize_t first, Py_ssize_t last, int threads):
     """dx = k1 dy - k2 - k3 (x - mean)."""
     cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if real is float:
             input_gradient(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &k1[0], &k2[0], &k3[0], &dx[n, 0, 0, 0], positions,
                            channels, <vec_f32*>NULL)
@@ -113,7 +116,7 @@ def input_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] 
 cdef gradient_sums(dy, x, mean, rstd):
     """dgamma = sum(dy xhat) and dbeta = sum(dy), in float64."""
     sums, products = np.empty((len(x), x.shape[3]), x.dtype), np.empty((len(x), x.shape[3]), x.dtype)
-    run(gradient_sums_images, len(x), (dy, x, mean, sums, products))
+    run(gradient_sums_images, len(x), (dy, x, mean, sums, products), x.size)
     return products.sum(axis=0, dtype=np.float64) * rstd, sums.sum(axis=0, dtype=np.float64)
 
 
@@ -125,7 +128,7 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps):
     k1 = gamma * rstd
     k2, k3 = k1 * dbeta / m, k1 * rstd * dgamma / m
     dx = np.empty_like(x)
-    run(input_gradient_images, len(x), (dy, x, mean, *[k.astype(x.dtype) for k in (k1, k2, k3)], dx))
+    run(input_gradient_images, len(x), (dy, x, mean, *[k.astype(x.dtype) for k in (k1, k2, k3)], dx), x.size)
     return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
 
 
@@ -134,5 +137,5 @@ def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, ep
     rstd = 1 / np.sqrt(running_var.astype(np.float64) + eps)
     dgamma, dbeta = gradient_sums(dy, x, running_mean, rstd)
     dx, nothing = np.empty_like(x), np.zeros_like(gamma)
-    run(affine_images, len(x), (dy, (gamma * rstd).astype(x.dtype), nothing, nothing, dx))
+    run(affine_images, len(x), (dy, (gamma * rstd).astype(x.dtype), nothing, nothing, dx), x.size)
     return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)

@@ -18,6 +18,10 @@
 # columns, form a lattice: t x t lattices, each a correlation of dy with stride 1 and some of the taps. (A lattice without
 # taps is zero.)
 
+cdef enum:
+    PRODUCTS_PER_NUMBER = 8      # a convolution does about this many products in the time in which a sweep passes one number
+
+
 cdef inline void correlate_tile(const real* source, const real* weights, const real* start, real* out,
                                 const Py_ssize_t* offsets, Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t line,
                                 Py_ssize_t step, Py_ssize_t columns_left, Py_ssize_t channels_left,
@@ -100,7 +104,7 @@ cdef inline void pack_image(const real* image, real* packed, Py_ssize_t height, 
 
 def correlate_images(const real[:, :, :, ::1] x, const real[:, ::1] weights, const real[:, ::1] start,
                      real[:, :, :, ::1] out, const Py_ssize_t[::1] offsets, const Py_ssize_t[:, ::1] lattices,
-                     tuple geometry, Py_ssize_t groups, Py_ssize_t first, Py_ssize_t last):
+                     tuple geometry, Py_ssize_t groups, Py_ssize_t first, Py_ssize_t last, int threads):
     """`correlate` for the pieces from first to last; a piece is one group of one image."""
     cdef Py_ssize_t rows, phases, columns, top, left, row_step, step_h, step_w
     rows, phases, columns, top, left, row_step, step_h, step_w = geometry
@@ -109,11 +113,11 @@ def correlate_images(const real[:, :, :, ::1] x, const real[:, ::1] weights, con
     cdef Py_ssize_t p, n, g, l, block, source_row = phases * channels * columns
     dtype = np.float32 if real is float else np.float64
     cdef Py_ssize_t lane = LANES_F32 if real is float else LANES_F64
-    cdef real[:, ::1] scratch = aligned((THREADS, rows * source_row + 2 * TILE), dtype)
+    cdef real[:, ::1] scratch = aligned((threads, rows * source_row + 2 * TILE), dtype)
     cdef real* packed
     cdef real* corner
     block = TILE_VECTORS * lane if out_channels > lane else lane         # channels of one block of packed weights
-    for p in prange(first, last, nogil=True, num_threads=THREADS, schedule="dynamic"):
+    for p in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         n, g = p // groups, p % groups
         packed = &scratch[threadid(), 0]
         pack_image(&x[n, 0, 0, g * channels], packed, height, width, x.shape[3], channels, rows, phases, columns, top, left)
@@ -149,13 +153,14 @@ cdef correlate(x, w, start, out, plan, Py_ssize_t groups):
     """Run `correlate_images` on all pieces. w is [group][tap][k][c]; start is None or what each channel begins with."""
     lane = vector_lanes(x.dtype)
     out_channels = w.shape[3]
-    took("conv: two vectors of channels" if out_channels > lane else "conv: one vector of channels")
+    took(f"conv: {'two vectors' if out_channels > lane else 'one vector'} of channels")
     took("conv: a partly filled block of channels", out_channels % (TILE_VECTORS * lane if out_channels > lane else lane))
     begin = aligned((groups, -(-out_channels // (TILE_VECTORS * lane)) * TILE_VECTORS * lane), x.dtype)
     if start is not None:
         begin[:, :out_channels] = start.reshape(groups, out_channels)
     offsets, lattices, geometry = plan
-    run(correlate_images, len(x) * groups, (x, pack_weights(w, lane), begin, out, offsets, lattices, geometry, groups))
+    run(correlate_images, len(x) * groups, (x, pack_weights(w, lane), begin, out, offsets, lattices, geometry, groups),
+        max(x.size, out.size) * w.shape[1] * w.shape[2] // PRODUCTS_PER_NUMBER)
     return out
 
 
@@ -266,7 +271,7 @@ cdef inline void outer_products(const real* x, const real* dy, real* dw, Py_ssiz
 cdef inline void outer_products_all(const real* x, const real* dy, real* dw, Py_ssize_t rows, Py_ssize_t columns,
                                     Py_ssize_t x_row, Py_ssize_t x_step, Py_ssize_t dy_row, Py_ssize_t channels,
                                     int vectors, vec* _) noexcept nogil:
-    """`outer_products` over all input channels: full tiles, then what is left in fours, three (an image's own channels), ones."""
+    """`outer_products` over all input channels: full tiles, then fours, then three (an image's own) or ones."""
     cdef Py_ssize_t k = 0, width = vectors * lanes(_)
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         while k + 2 * TILE // vectors <= channels:
@@ -294,7 +299,7 @@ cdef inline Py_ssize_t end_inside(Py_ssize_t offset, Py_ssize_t stride, Py_ssize
 
 
 def weight_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, real[:, :, :, :, :, ::1] partial,
-                           tuple geometry, Py_ssize_t groups, Py_ssize_t first, Py_ssize_t last):
+                           tuple geometry, Py_ssize_t groups, Py_ssize_t first, Py_ssize_t last, int threads):
     """The partial sums [images][group][block][tap][k][lane] of the pieces from first to last."""
     cdef Py_ssize_t kw, th, tw, ph, pw, dh, dw, band
     kw, th, tw, ph, pw, dh, dw, band = geometry
@@ -306,9 +311,9 @@ def weight_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1]
     cdef const real* source
     cdef const real* upstream
     dtype = np.float32 if real is float else np.float64
-    cdef real[:, :, ::1] scratch = aligned((THREADS, band * out_w, lane), dtype)
+    cdef real[:, :, ::1] scratch = aligned((threads, band * out_w, lane), dtype)
     cdef real* packed
-    for p in prange(first, last, nogil=True, num_threads=THREADS, schedule="dynamic"):
+    for p in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         share, g, block = p // (groups * blocks), p // blocks % groups, p % blocks
         packed = &scratch[threadid(), 0, 0]
         count = min(lane, out_channels - block * lane)
@@ -317,7 +322,8 @@ def weight_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1]
                 row = b * band
                 rows = min(band, out_h - row)
                 for i in range(rows * out_w):
-                    memcpy(packed + i * lane, &dy[n, row, 0, g * out_channels + block * lane] + i * c_out, count * sizeof(real))
+                    memcpy(packed + i * lane, &dy[n, row, 0, g * out_channels + block * lane] + i * c_out,
+                           count * sizeof(real))
                 for t in range(taps):
                     offset_h, offset_w = t // kw * dh - ph, t % kw * dw - pw
                     r0, r1 = max(row, first_inside(offset_h, th)), min(row + rows, end_inside(offset_h, th, height, out_h))
@@ -351,7 +357,7 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups)
     c_out, per_group, kh, kw = w_shape
     out_channels = c_out // groups
     lane = vector_lanes(x.dtype)
-    took("conv weight gradient: two vectors of channels" if out_channels > lane else "conv weight gradient: one vector of channels")
+    took(f"conv weight gradient: {'two vectors' if out_channels > lane else 'one vector'} of channels")
     width = TILE_VECTORS * lane if out_channels > lane else lane
     tile, blocks = 2 * TILE * lane // width, -(-out_channels // width)
     rest = per_group % tile
@@ -364,7 +370,8 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups)
     partial = aligned((shares, groups, blocks, kh * kw, per_group, width), x.dtype)
     band = max(1, BAND_NUMBERS // (dy.shape[2] * width))
     geometry = (kw, *stride, *padding, *dilation, min(band, dy.shape[1]))
-    run(weight_gradient_images, shares * groups * blocks, (dy, x, partial, geometry, groups))
+    run(weight_gradient_images, shares * groups * blocks, (dy, x, partial, geometry, groups),
+        dy.size * kh * kw * per_group // PRODUCTS_PER_NUMBER)
     total = partial.sum(axis=0)                                                          # [group][block][tap][k][lane]
     by_channel = total.transpose(0, 1, 4, 3, 2).reshape(groups, blocks * width, per_group, kh, kw)[:, :out_channels]
     return np.ascontiguousarray(by_channel).reshape(w_shape)

@@ -1,6 +1,7 @@
 # The SGD step, in place: one sweep over a parameter, its gradient and its velocity.
 
-def sgd_flat(real[::1] value, const real[::1] grad, real[::1] velocity, real lr, real momentum, real weight_decay, bint nesterov):
+def sgd_flat(real[::1] value, const real[::1] grad, real[::1] velocity, real lr, real momentum,
+             real weight_decay, bint nesterov):
     cdef Py_ssize_t i
     cdef real g, v
     with nogil:

@@ -2,13 +2,13 @@
 # position are taken together, as they lie.
 
 def max_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, long long[:, :, :, ::1] argmax, tuple geometry,
-                    Py_ssize_t first, Py_ssize_t last):
+                    Py_ssize_t first, Py_ssize_t last, int threads):
     cdef Py_ssize_t kh, kw, th, tw, ph, pw
     kh, kw, th, tw, ph, pw = geometry
     cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3]
     cdef Py_ssize_t n, i, j, h, w, c, h0, w0
     cdef real value
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 h0, w0 = max(i * th - ph, 0), max(j * tw - pw, 0)
@@ -27,14 +27,15 @@ def max_pool2d(x, kernel_size, *, stride, padding, ceil_mode):
     """As `minisenet.functional.max_pool2d`."""
     shape = pooled_shape(x.shape, kernel_size, stride, padding, ceil_mode)
     y, argmax = np.empty(shape, x.dtype), np.empty(shape, np.int64)
-    run(max_pool_images, len(x), (x, y, argmax, (*kernel_size, *stride, *padding)))
+    run(max_pool_images, len(x), (x, y, argmax, (*kernel_size, *stride, *padding)), y.size * math.prod(kernel_size))
     return y, argmax
 
 
-def max_pool_backward_images(const real[:, :, ::1] dy, const long long[:, :, ::1] argmax, real[:, :, ::1] dx, Py_ssize_t first,
-                             Py_ssize_t last):
+def max_pool_backward_images(const real[:, :, ::1] dy, const long long[:, :, ::1] argmax, real[:, :, ::1] dx,
+                             Py_ssize_t first,
+                             Py_ssize_t last, int threads):
     cdef Py_ssize_t n, i, c
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         for i in range(dy.shape[1]):
             for c in range(dy.shape[2]):
                 dx[n, argmax[n, i, c], c] = dx[n, argmax[n, i, c], c] + dy[n, i, c]
@@ -44,17 +45,18 @@ def max_pool2d_backward(dy, argmax, x_shape):
     """As `minisenet.functional.max_pool2d_backward`."""
     n, height, width, channels = x_shape
     dx = np.zeros((n, height * width, channels), dy.dtype)
-    run(max_pool_backward_images, n, (dy.reshape(n, -1, channels), argmax.reshape(n, -1, channels), dx))
+    run(max_pool_backward_images, n, (dy.reshape(n, -1, channels), argmax.reshape(n, -1, channels), dx), dx.size)
     return dx.reshape(x_shape)
 
 
-def avg_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, tuple geometry, Py_ssize_t first, Py_ssize_t last):
+def avg_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, tuple geometry,
+                    Py_ssize_t first, Py_ssize_t last, int threads):
     cdef Py_ssize_t kh, kw, th, tw, ph, pw, padded
     kh, kw, th, tw, ph, pw, padded = geometry
     cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3]
     cdef Py_ssize_t n, i, j, h, w, c
     cdef real count
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 count = window_count(i * th - ph, kh, height, ph, padded) * window_count(j * tw - pw, kw, width, pw, padded)
@@ -69,13 +71,13 @@ def avg_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, tuple geom
 
 
 def avg_pool_backward_images(const real[:, :, :, ::1] dy, real[:, :, :, ::1] dx, tuple geometry, Py_ssize_t first,
-                             Py_ssize_t last):
+                             Py_ssize_t last, int threads):
     cdef Py_ssize_t kh, kw, th, tw, ph, pw, padded
     kh, kw, th, tw, ph, pw, padded = geometry
     cdef Py_ssize_t height = dx.shape[1], width = dx.shape[2], channels = dx.shape[3]
     cdef Py_ssize_t n, i, j, h, w, c
     cdef real count
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         for i in range(dy.shape[1]):
             for j in range(dy.shape[2]):
                 count = window_count(i * th - ph, kh, height, ph, padded) * window_count(j * tw - pw, kw, width, pw, padded)
@@ -94,14 +96,16 @@ cdef inline Py_ssize_t window_count(Py_ssize_t start, Py_ssize_t kernel, Py_ssiz
 def avg_pool2d(x, kernel_size, *, stride, padding, ceil_mode, count_include_pad):
     """As `minisenet.functional.avg_pool2d`."""
     y = np.empty(pooled_shape(x.shape, kernel_size, stride, padding, ceil_mode), x.dtype)
-    run(avg_pool_images, len(x), (x, y, (*kernel_size, *stride, *padding, count_include_pad)))
+    run(avg_pool_images, len(x), (x, y, (*kernel_size, *stride, *padding, count_include_pad)),
+        y.size * math.prod(kernel_size))
     return y
 
 
 def avg_pool2d_backward(dy, x_shape, kernel_size, *, stride, padding, ceil_mode, count_include_pad):
     """As `minisenet.functional.avg_pool2d_backward`."""
     dx = np.zeros(x_shape, dy.dtype)
-    run(avg_pool_backward_images, len(dx), (dy, dx, (*kernel_size, *stride, *padding, count_include_pad)))
+    run(avg_pool_backward_images, len(dx), (dy, dx, (*kernel_size, *stride, *padding, count_include_pad)),
+        dy.size * math.prod(kernel_size))
     return dx
 
 

@@ -1,10 +1,10 @@
 # Squeeze, scale, and the fused tail of the residual block. A piece is one image: everything here is a sweep over an image's
 # positions with one number for each channel in a register or the first-level cache.
 
-def squeeze_images(const real[:, :, :, ::1] u, real[:, ::1] z, Py_ssize_t first, Py_ssize_t last):
+def squeeze_images(const real[:, :, :, ::1] u, real[:, ::1] z, Py_ssize_t first, Py_ssize_t last, int threads):
     """z = mean over positions, eq. (2)."""
     cdef Py_ssize_t n, c, positions = u.shape[1] * u.shape[2], channels = u.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if real is float:
             sum_positions(&u[n, 0, 0, 0], &z[n, 0], positions, channels, <vec_f32*>NULL)
         else:
@@ -16,15 +16,15 @@ def squeeze_images(const real[:, :, :, ::1] u, real[:, ::1] z, Py_ssize_t first,
 def squeeze(u):
     """As `minisenet.functional.squeeze`."""
     z = np.empty((len(u), u.shape[3]), u.dtype)
-    run(squeeze_images, len(u), (u, z))
+    run(squeeze_images, len(u), (u, z), u.size)
     return z
 
 
-def squeeze_backward_images(const real[:, ::1] dz, real[:, :, :, ::1] du, Py_ssize_t first, Py_ssize_t last):
+def squeeze_backward_images(const real[:, ::1] dz, real[:, :, :, ::1] du, Py_ssize_t first, Py_ssize_t last, int threads):
     """du = dz / (H W) at every position."""
     cdef Py_ssize_t n, i, c, positions = du.shape[1] * du.shape[2], channels = du.shape[3]
     cdef real* image
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         image = &du[n, 0, 0, 0]
         for c in range(channels):
             image[c] = dz[n, c] / positions
@@ -35,7 +35,7 @@ def squeeze_backward_images(const real[:, ::1] dz, real[:, :, :, ::1] du, Py_ssi
 def squeeze_backward(dz, height, width):
     """As `minisenet.functional.squeeze_backward`."""
     du = np.empty((len(dz), height, width, dz.shape[1]), dz.dtype)
-    run(squeeze_backward_images, len(dz), (dz, du))
+    run(squeeze_backward_images, len(dz), (dz, du), du.size)
     return du
 
 
@@ -57,8 +57,8 @@ cdef inline void scale_image(const real* u, const real* s, const real* x, real* 
                 store(y + p * channels + c, v, channels - c)
 
 
-cdef inline void gate_images(const real[:, :, :, ::1] u, const real[:, ::1] s, const real[:, :, :, ::1] x, real[:, :, :, ::1] y,
-                             Py_ssize_t n, int gated, int residual) noexcept nogil:
+cdef inline void gate_images(const real[:, :, :, ::1] u, const real[:, ::1] s, const real[:, :, :, ::1] x,
+                             real[:, :, :, ::1] y, Py_ssize_t n, int gated, int residual) noexcept nogil:
     cdef Py_ssize_t positions = u.shape[1] * u.shape[2]
     if real is float:
         scale_image(&u[n, 0, 0, 0], &s[n, 0], &x[n, 0, 0, 0], &y[n, 0, 0, 0], positions, u.shape[3], gated, residual,
@@ -68,43 +68,46 @@ cdef inline void gate_images(const real[:, :, :, ::1] u, const real[:, ::1] s, c
                     <vec_f64*>NULL)
 
 
-def scale_images(const real[:, :, :, ::1] u, const real[:, ::1] s, real[:, :, :, ::1] y, Py_ssize_t first, Py_ssize_t last):
+def scale_images(const real[:, :, :, ::1] u, const real[:, ::1] s, real[:, :, :, ::1] y,
+                 Py_ssize_t first, Py_ssize_t last, int threads):
     """y = s u, eq. (4)."""
     cdef Py_ssize_t n
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         gate_images(u, s, u, y, n, 1, 0)
 
 
 def scale(u, s):
     """As `minisenet.functional.scale`."""
     y = np.empty_like(u)
-    run(scale_images, len(u), (u, s, y))
+    run(scale_images, len(u), (u, s, y), u.size)
     return y
 
 
 def sum_product_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] u, const real[:, :, :, ::1] y, real[:, ::1] ds,
-                       bint masked, Py_ssize_t first, Py_ssize_t last):
+                       bint masked, Py_ssize_t first, Py_ssize_t last, int threads):
     """ds = sum over positions of dy u, where `masked` only where y > 0."""
     cdef Py_ssize_t n, positions = u.shape[1] * u.shape[2], channels = u.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if real is float:
-            sum_product(&dy[n, 0, 0, 0], &u[n, 0, 0, 0], &y[n, 0, 0, 0], &ds[n, 0], positions, channels, masked, <vec_f32*>NULL)
+            sum_product(&dy[n, 0, 0, 0], &u[n, 0, 0, 0], &y[n, 0, 0, 0], &ds[n, 0], positions, channels, masked,
+                        <vec_f32*>NULL)
         else:
-            sum_product(&dy[n, 0, 0, 0], &u[n, 0, 0, 0], &y[n, 0, 0, 0], &ds[n, 0], positions, channels, masked, <vec_f64*>NULL)
+            sum_product(&dy[n, 0, 0, 0], &u[n, 0, 0, 0], &y[n, 0, 0, 0], &ds[n, 0], positions, channels, masked,
+                        <vec_f64*>NULL)
 
 
 def scale_backward(dy, u, s):
     """As `minisenet.functional.scale_backward`."""
     ds = np.empty_like(s)
-    run(sum_product_images, len(u), (dy, u, u, ds, False))
+    run(sum_product_images, len(u), (dy, u, u, ds, False), u.size)
     return scale(dy, s), ds
 
 
 def add_relu_images(const real[:, :, :, ::1] u, const real[:, :, :, ::1] x, const real[:, ::1] s, real[:, :, :, ::1] y,
-                    bint gated, Py_ssize_t first, Py_ssize_t last):
+                    bint gated, Py_ssize_t first, Py_ssize_t last, int threads):
     """y = relu(s u + x), or relu(u + x)."""
     cdef Py_ssize_t n
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if gated:
             gate_images(u, s, x, y, n, 1, 1)
         else:
@@ -114,21 +117,21 @@ def add_relu_images(const real[:, :, :, ::1] u, const real[:, :, :, ::1] x, cons
 def add_relu(u, x):
     """As `minisenet.functional.fused.add_relu`."""
     y = np.empty_like(u)
-    run(add_relu_images, len(u), (u, x, np.empty((len(u), u.shape[3]), u.dtype), y, False))
+    run(add_relu_images, len(u), (u, x, np.empty((len(u), u.shape[3]), u.dtype), y, False), u.size)
     return y
 
 
 def scale_add_relu(u, s, x):
     """As `minisenet.functional.fused.scale_add_relu`."""
     y = np.empty_like(u)
-    run(add_relu_images, len(u), (u, x, s, y, True))
+    run(add_relu_images, len(u), (u, x, s, y, True), u.size)
     return y
 
 
 def scale_add_relu_backward_gates(dy, u, y):
     """As `minisenet.functional.fused.scale_add_relu_backward_gates`."""
     ds = np.empty((len(u), u.shape[3]), u.dtype)
-    run(sum_product_images, len(u), (dy, u, y, ds, True))
+    run(sum_product_images, len(u), (dy, u, y, ds, True), u.size)
     return ds
 
 
@@ -149,10 +152,10 @@ cdef inline void both_paths(const real* dy, const real* s, const real* dz, const
 
 
 def both_paths_images(const real[:, :, :, ::1] dy, const real[:, ::1] s, const real[:, ::1] dz, const real[:, :, :, ::1] y,
-                      real[:, :, :, ::1] du, real[:, :, :, ::1] dx, Py_ssize_t first, Py_ssize_t last):
+                      real[:, :, :, ::1] du, real[:, :, :, ::1] dx, Py_ssize_t first, Py_ssize_t last, int threads):
     """Both paths into u, and the shortcut's gradient."""
     cdef Py_ssize_t n, positions = y.shape[1] * y.shape[2], channels = y.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=THREADS, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
         if real is float:
             both_paths(&dy[n, 0, 0, 0], &s[n, 0], &dz[n, 0], &y[n, 0, 0, 0], &du[n, 0, 0, 0], &dx[n, 0, 0, 0], positions,
                        channels, <vec_f32*>NULL)
@@ -164,5 +167,5 @@ def both_paths_images(const real[:, :, :, ::1] dy, const real[:, ::1] s, const r
 def scale_add_relu_backward(dy, s, dz, y):
     """As `minisenet.functional.fused.scale_add_relu_backward`."""
     du, dx = np.empty_like(dy), np.empty_like(dy)
-    run(both_paths_images, len(dy), (dy, s, dz, y, du, dx))
+    run(both_paths_images, len(dy), (dy, s, dz, y, du, dx), dy.size)
     return du, dx

@@ -18,6 +18,7 @@ cdef extern from *:
 OPENMP = bool(COMPILED_WITH_OPENMP)
 
 cdef int THREADS = 1
+cdef Py_ssize_t WORK_PER_THREAD = 32768
 cdef object POOL = None
 
 
@@ -27,16 +28,23 @@ def set_num_threads(int n):
     THREADS, POOL = n, None
 
 
-cdef run(loop, Py_ssize_t pieces, tuple args):
-    """loop(*args, first, last) over all the pieces, on all the threads."""
+def set_work_per_thread(Py_ssize_t n):
+    """How many numbers a thread must have to work on to be worth waking: a few times 10 microseconds' worth."""
+    global WORK_PER_THREAD
+    WORK_PER_THREAD = n
+
+
+cdef run(loop, Py_ssize_t pieces, tuple args, Py_ssize_t work):
+    """loop(*args, first, last, threads) over all the pieces, on as many threads as `work`, counted in numbers, is worth."""
     global POOL
-    if OPENMP or THREADS == 1 or pieces == 1:
-        loop(*args, 0, pieces)
+    cdef int threads = max(1, min(THREADS, pieces, work // WORK_PER_THREAD))
+    if OPENMP or threads == 1:
+        loop(*args, 0, pieces, threads)
         return
     if POOL is None:
         POOL = ThreadPoolExecutor(THREADS, thread_name_prefix="minisenet")
-    shares = [(pieces * t // THREADS, pieces * (t + 1) // THREADS) for t in range(THREADS)]
-    for future in [POOL.submit(loop, *args, first, last) for first, last in shares if first < last]:
+    shares = [(pieces * t // threads, pieces * (t + 1) // threads) for t in range(threads)]
+    for future in [POOL.submit(loop, *args, first, last, 1) for first, last in shares]:
         future.result()
 
 

@@ -1,0 +1,164 @@
+"""Augmentation: pad-4 random crop, horizontal flip, Cutout and normalisation, in one pass over a batch of uint8 images.
+
+What is random is drawn first, by `draw`, as plain arrays; `augment` itself is a pure function, so a test or a student can
+see any crop they like. The test images go through the same function without a shift: `normalise`.
+"""
+import numpy as np
+
+from minisenet._dispatch import kernelised
+from minisenet.data import random
+from minisenet.functional import _check
+
+
+def _check_images(images):
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise TypeError(f"images has dtype {images.dtype}; it takes uint8, 0 to 255")
+    if images.ndim != 4 or not images.size:
+        raise ValueError(f"images has shape {images.shape}; it takes (N, H, W, C), not empty")
+    return np.ascontiguousarray(images)
+
+
+def _check_pairs(name, value, n):
+    """(n, 2) integers as int64."""
+    value = np.asarray(value)
+    if not np.issubdtype(value.dtype, np.integer):
+        raise TypeError(f"{name} has dtype {value.dtype}; it takes integers, (row, column) for each image")
+    if value.shape != (n, 2):
+        raise ValueError(f"{name} has shape {value.shape}; it takes ({n}, 2), (row, column) for each image")
+    return np.ascontiguousarray(value, np.int64)
+
+
+def _check_augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size=0):
+    images = _check_images(images)
+    n, *size, channels = images.shape
+    mean, std = _check.arrays(mean=(mean, 1, (channels,)), std=(std, 1, (channels,)))
+    if np.iscomplexobj(mean):
+        raise TypeError(f"mean has dtype {mean.dtype}; it takes real numbers")
+    if not (std > 0).all():
+        raise ValueError(f"std is {std.tolist()}; it takes values above 0: is a channel the same everywhere?")
+    padding, hole_size = _check.integer("padding", padding, 0), _check.integer("hole_size", hole_size, 0)
+
+    shift, hole = _check_pairs("shift", shift, n), _check_pairs("hole", hole, n)
+    if shift.min() < 0 or shift.max() > 2 * padding:
+        raise ValueError(f"shift holds {shift.min()} to {shift.max()}; with padding {padding} it takes 0 to {2 * padding}")
+    if hole.min() < 0 or (hole >= size).any():
+        raise ValueError(f"hole holds {hole.min(axis=0).tolist()} to {hole.max(axis=0).tolist()}; "
+                         f"it takes pixels of the image, [0, 0] to {[side - 1 for side in size]}")
+    flip = np.asarray(flip)
+    if flip.dtype != np.bool_ and flip.dtype != np.uint8:
+        raise TypeError(f"flip has dtype {flip.dtype}; it takes bool or uint8, one for each image")
+    if flip.shape != (n,):
+        raise ValueError(f"flip has shape {flip.shape}; it takes ({n},), one for each image")
+    if flip.max() > 1:
+        raise ValueError(f"flip holds {flip.max()}; it takes 0 or 1")
+    return (images, mean, std, shift, np.ascontiguousarray(flip, np.uint8), hole), dict(padding=padding, hole_size=hole_size)
+
+
+@kernelised(_check_augment, typed=1)
+def augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size=0):
+    """Crop, flip, normalise and punch a hole: y = (pixel / 255 - mean) / std.
+
+    Parameters
+    ----------
+    images : ndarray (N, H, W, C) of uint8
+    mean, std : ndarray (C,)
+        In [0, 1] units. Their dtype is the result's.
+    shift : ndarray (N, 2) of int
+        Where the crop begins (row, column) in the image with `padding` black pixels on each side: 0 ... 2 padding.
+        `padding` itself leaves the image where it is.
+    flip : ndarray (N,) of bool or uint8
+        Whether the crop's columns are mirrored.
+    hole : ndarray (N, 2) of int
+        The pixel (row, column) of the result about which a square is set to zero.
+    padding : int
+    hole_size : int
+        The square's side, 0 for none. It covers rows and columns centre - hole_size // 2 and on, and the border clips it.
+
+    Returns
+    -------
+    y : ndarray (N, H, W, C), the dtype of mean
+        The hole is zero after normalisation: the mean colour, which is no information.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong dtypes or shapes, a std that is not positive, a shift that leaves the padded image, a hole outside.
+
+    Notes
+    -----
+    Source: section 5.1 (random crop and flip) and the CIFAR recipe of He et al. 2016 (4 pixels of padding); Cutout:
+    DeVries and Taylor 2017.
+    """
+    n, height, width, _ = images.shape
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    column = np.arange(width)
+    rows = shift[:, :1] + np.arange(height)                                             # (N, H) in the padded image
+    columns = shift[:, 1:] + np.where(flip[:, None] == 1, column[::-1], column)         # (N, W)
+    crop = padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]   # (N, H, W, C)
+    y = (crop / mean.dtype.type(255) - mean) / std
+    if hole_size:
+        top, left = (hole - hole_size // 2).T
+        in_rows = (np.arange(height) >= top[:, None]) & (np.arange(height) < top[:, None] + hole_size)      # (N, H)
+        in_columns = (column >= left[:, None]) & (column < left[:, None] + hole_size)                       # (N, W)
+        y[in_rows[:, :, None] & in_columns[:, None, :]] = 0
+    return y
+
+
+def normalise(images, mean, std):
+    """y = (pixel / 255 - mean) / std, and nothing else: `augment` without a shift, a flip or a hole.
+
+    Parameters
+    ----------
+    images : ndarray (N, H, W, C) of uint8
+    mean, std : ndarray (C,)
+
+    Returns
+    -------
+    y : ndarray (N, H, W, C), the dtype of mean
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `augment`.
+    """
+    n = len(images)
+    none = np.zeros((n, 2), np.int64)
+    return augment(images, mean, std, none, np.zeros(n, np.uint8), none, padding=0)
+
+
+def draw(seed, epoch, indices, image_size, *, padding=4, flip=True):
+    """The random arguments of `augment` for these images in this epoch: a pure function of (seed, epoch, index).
+
+    Parameters
+    ----------
+    seed, epoch : int
+    indices : ndarray (N,) of int
+        Which images of the training set: image 7 gets the same crop in whichever batch it comes.
+    image_size : int or (int, int)
+        Height and width.
+    padding : int
+    flip : bool
+        Whether to flip at all; then half of the images are.
+
+    Returns
+    -------
+    dict of shift (N, 2), flip (N,) of uint8, hole (N, 2)
+        `augment(images, mean, std, **draw(...), padding=padding)`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is not an integer, or is negative.
+    """
+    height, width = _check.pair("image_size", image_size, 1)
+    padding = _check.integer("padding", padding, 0)
+
+    def pairs(rows, row_stream, columns, column_stream):
+        return np.stack([random.integers(rows, seed, row_stream, epoch, indices),
+                         random.integers(columns, seed, column_stream, epoch, indices)], axis=-1)
+
+    flips = random.integers(2, seed, random.FLIP, epoch, indices).astype(np.uint8)
+    return dict(shift=pairs(2 * padding + 1, random.SHIFT_ROW, 2 * padding + 1, random.SHIFT_COLUMN),
+                flip=flips if flip else np.zeros_like(flips),
+                hole=pairs(height, random.HOLE_ROW, width, random.HOLE_COLUMN))

@@ -1,0 +1,122 @@
+"""Batches, prepared one step ahead on a thread: while the network works on one batch, the next are cropped and normalised.
+
+The order and every crop follow from (seed, epoch) alone, so the thread changes nothing but the time.
+"""
+import collections
+import concurrent.futures
+
+import numpy as np
+
+from minisenet.data import random
+from minisenet.data.augment import augment, draw, normalise
+from minisenet.functional import _check
+
+
+def _ahead(prepare, count, prefetch):
+    """prepare(0), ..., prepare(count - 1), in order, with `prefetch` of them under way on one thread.
+
+    The queue is bounded: a new batch is begun only when one is taken. An exception in `prepare` comes out of `next`. However
+    the generator ends, the thread has ended too: `with` waits for it.
+    """
+    if not prefetch:
+        yield from map(prepare, range(count))
+        return
+    with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="minisenet-loader") as thread:
+        waiting = collections.deque(thread.submit(prepare, i) for i in range(min(prefetch, count)))
+        try:
+            for i in range(count):
+                batch = waiting.popleft().result()
+                if i + prefetch < count:
+                    waiting.append(thread.submit(prepare, i + prefetch))
+                yield batch
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _statistics(dataset, dtype):
+    """The training set's mean and deviation in the dtype of the batches."""
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"dtype is {np.dtype(dtype)}; it takes np.float32 or np.float64")
+    return dataset.mean.astype(dtype), dataset.std.astype(dtype)
+
+
+def batches(dataset, *, batch_size, epoch, seed, dtype=np.float32, cutout=0, padding=4, flip=True, prefetch=2):
+    """One epoch of augmented training batches.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    batch_size : int
+    epoch, seed : int
+        They decide the order, the crops, the flips and the holes.
+    dtype : dtype
+        float32 or float64.
+    cutout : int
+        The side of Cutout's square, 0 for none.
+    padding : int
+        The crop's shift is up to this many pixels; 0 for none.
+    flip : bool
+    prefetch : int
+        How many batches are prepared ahead; 0 prepares each when it is asked for, without a thread.
+
+    Returns
+    -------
+    generator of (x, labels)
+        x (batch_size, H, W, 3) of dtype, labels (batch_size,) of int64. The last, incomplete batch is dropped: the images
+        of another epoch will be in it. `.close()` ends the thread.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a batch that is larger than the data, and for what is not an integer or is negative.
+    """
+    n = len(dataset.train_images)
+    batch_size, prefetch = _check.integer("batch_size", batch_size, 1), _check.integer("prefetch", prefetch, 0)
+    if batch_size > n:
+        raise ValueError(f"batch_size is {batch_size}, but there are only {n} training images: take at most {n}")
+    padding, cutout = _check.integer("padding", padding, 0), _check.integer("cutout", cutout, 0)
+    order = random.permutation(n, seed, epoch)
+    mean, std = _statistics(dataset, dtype)
+
+    def prepare(i):
+        indices = order[i * batch_size:(i + 1) * batch_size]
+        images = dataset.train_images[indices]
+        drawn = draw(seed, epoch, indices, images.shape[1:3], padding=padding, flip=flip)
+        return augment(images, mean, std, **drawn, padding=padding, hole_size=cutout), dataset.train_labels[indices]
+
+    return _ahead(prepare, n // batch_size, prefetch)
+
+
+def test_batches(dataset, batch_size, dtype=np.float32, *, prefetch=2):
+    """The test set in order, normalised with the training set's statistics.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    batch_size : int
+        The last batch is smaller where it does not divide the number of images.
+    dtype : dtype
+    prefetch : int
+        As in `batches`.
+
+    Returns
+    -------
+    generator of (x, labels)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a batch_size or a prefetch that is not an integer or too small, or a dtype that is not floating point.
+    """
+    batch_size, prefetch = _check.integer("batch_size", batch_size, 1), _check.integer("prefetch", prefetch, 0)
+    mean, std = _statistics(dataset, dtype)
+
+    def prepare(i):
+        part = slice(i * batch_size, (i + 1) * batch_size)
+        return normalise(dataset.test_images[part], mean, std), dataset.test_labels[part]
+
+    return _ahead(prepare, -(-len(dataset.test_images) // batch_size), prefetch)
+
+
+test_batches.__test__ = False       # its name is not that of a test

@@ -1,0 +1,96 @@
+"""CIFAR's pickles, read without trusting them: three NumPy globals are understood, and anything else is refused by name.
+
+A pickle is a program. Its only way to act is `find_class`, which gives it functions and classes by name, and it can name
+`os.system`. Official batches name three: `numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`. Even
+those are not handed out: the pickle gets stand-ins that only note what it says of an array, and the array is then made
+here, by `np.frombuffer`. So no code of NumPy runs on unchecked input, an object array cannot exist, and the dtype's
+`align=0` of Python 2 days, of which NumPy 2.4 warns, never reaches NumPy.
+"""
+import io
+import pickle
+import re
+
+import numpy as np
+
+from minisenet.data.dataset import DataError
+
+
+class _Dtype:
+    """What a pickle says of a dtype: its code, such as "u1", and the byte order in its state."""
+
+    def __init__(self, code, align=0, copy=0):
+        if not isinstance(code, str) or not re.fullmatch(r"[|<>=]?(b1|[iu][1248]|f[48])", code):
+            raise DataError(f"it holds an array of dtype {code!r}, and takes only plain numbers")
+        self.dtype = np.dtype(code)
+
+    def __setstate__(self, state):      # (version, byte order, subarray, names, fields, ...)
+        if any(part is not None for part in state[2:5]):
+            raise DataError("it holds a structured array, and takes only plain numbers")
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array:
+    """What a pickle says of an array: shape, dtype, order and bytes; `.value` is the array itself."""
+
+    def __setstate__(self, state):      # (version, shape, dtype, Fortran order?, the bytes)
+        _, shape, dtype, fortran, raw = state
+        if isinstance(raw, str):        # a Python 2 string, decoded byte for byte by encoding="latin1"
+            raw = raw.encode("latin1")
+        self.value = np.frombuffer(raw, dtype.dtype).reshape(shape, order="F" if fortran else "C")
+
+
+class _Reconstruct(_Array):
+    """`_reconstruct(numpy.ndarray, (0,), "b")` makes an empty array, whose state comes next."""
+
+    def __init__(self, subtype, shape, code):
+        if subtype is not _Array:
+            raise DataError("it reconstructs something that is not an array")
+
+
+ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"): _Reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _Reconstruct,       # the module's name since NumPy 2
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module, name):
+        try:
+            return ALLOWED[module, name]
+        except KeyError:
+            raise DataError(f"it names {module}.{name}, which no CIFAR file does: do not open it with pickle, "
+                            "and get the data from a source that you trust") from None
+
+
+def unpickle(data):
+    """The dict in a CIFAR batch or meta file.
+
+    Parameters
+    ----------
+    data : bytes
+        A pickle of any protocol, as Python 2 wrote them or newer.
+
+    Returns
+    -------
+    dict of str to list, str, int or ndarray
+
+    Raises
+    ------
+    DataError
+        For a pickle that names another global, a truncated one, and one that is no dict. Nothing of it has run.
+    """
+    try:
+        content = _Unpickler(io.BytesIO(data), encoding="latin1").load()
+        if not isinstance(content, dict):
+            raise DataError(f"it holds a {type(content).__name__}, and should hold a dict")
+        return {_text(key): value.value if isinstance(value, _Array) else value for key, value in content.items()}
+    except DataError:
+        raise
+    except Exception as error:      # a damaged pickle can fail in every way there is
+        raise DataError(f"it is not a whole pickle ({type(error).__name__}: {error})") from None
+
+
+def _text(key):
+    return key.decode("latin1") if isinstance(key, bytes) else key

@@ -1,0 +1,219 @@
+"""Train the PyTorch twin of a network exactly as `minisenet train` trains the network: the accuracy to be compared with.
+
+    python -m minisenet.twin.train --data DIR --model se_resnet20 --epochs 12
+
+takes the flags of `minisenet train` with the same defaults. The batches are the very arrays of `minisenet.data`, the initial
+weights are copied from the network, the learning rate is `minisenet.optim`'s schedule. Forward, backward and the step are
+PyTorch's.
+"""
+import argparse
+import contextlib
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+import minisenet
+from minisenet import data as sets
+from minisenet import models
+from minisenet.cli import _options
+from minisenet.cli.train import DATA, MODEL
+from minisenet.optim import SCHEDULES
+from minisenet.train import TrainingError, recipe
+from minisenet.train.progress import epoch_line
+from minisenet.twin.networks import to_nchw, twin_of
+
+
+def sgd(twin, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY, nesterov=True):
+    """PyTorch's SGD with weight decay on weights only: biases and batch norm have one dimension.
+
+    Parameters
+    ----------
+    twin : torch.nn.Module
+    momentum, weight_decay : float
+    nesterov : bool
+
+    Returns
+    -------
+    torch.optim.SGD
+        Its learning rate is 0 until it is given one for each step.
+    """
+    weights = [p for p in twin.parameters() if p.ndim > 1]
+    others = [p for p in twin.parameters() if p.ndim == 1]
+    return torch.optim.SGD([dict(params=weights, weight_decay=weight_decay), dict(params=others, weight_decay=0.0)],
+                           lr=0.0, momentum=momentum, nesterov=nesterov)
+
+
+def set_lr(optimiser, lr):
+    """The learning rate of the next step."""
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+
+
+def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, momentum=recipe.MOMENTUM,
+        weight_decay=recipe.WEIGHT_DECAY, schedule=recipe.SCHEDULE, label_smoothing=recipe.LABEL_SMOOTHING,
+        cutout=recipe.CUTOUT, seed=0, channels_last=True, on_epoch=None):
+    """Train the twin of a model, which stays as it is.
+
+    Parameters
+    ----------
+    model : minisenet.layers.Layer
+        Its weights are where the twin starts, and its dtype is the twin's.
+    data : minisenet.data.Dataset
+    epochs, batch_size, lr, momentum, weight_decay, schedule, label_smoothing, cutout, seed
+        As `minisenet.train.fit` takes them.
+    channels_last : bool
+        The order of the activations in memory; PyTorch's faster one on CPUs.
+    on_epoch : callable, optional
+        Called with each epoch's metrics.
+
+    Returns
+    -------
+    twin : torch.nn.Module
+    history : list of dict
+        The metrics of `minisenet.train.fit`, by the same names.
+
+    Raises
+    ------
+    ValueError
+        For a batch larger than the data, an unknown schedule, or a model without a twin.
+    TrainingError
+        When the loss becomes NaN or infinite.
+    """
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule is {schedule!r}; it is one of {', '.join(SCHEDULES)}")
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    twin = twin_of(model).to(memory_format=layout)
+    dtype = model.fc.weight.value.dtype
+    optimiser = sgd(twin, momentum=momentum, weight_decay=weight_decay)
+    steps, history = len(data.train_labels) // batch_size, []
+    for epoch in range(1, epochs + 1):
+        began = time.perf_counter()
+        twin.train()
+        losses, right = 0.0, 0
+        stream = sets.batches(data, batch_size=batch_size, epoch=epoch, seed=seed, dtype=dtype, cutout=cutout)
+        with contextlib.closing(stream):
+            for step, (x, labels) in enumerate(stream, 1):
+                now = lr * float(SCHEDULES[schedule](((epoch - 1) * steps + step - 1) / (epochs * steps)))
+                set_lr(optimiser, now)
+                labels = torch.from_numpy(labels)
+                logits = twin(to_nchw(x).contiguous(memory_format=layout))
+                loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                losses += loss.item()
+                if not math.isfinite(losses):
+                    raise TrainingError(f"the loss became {loss.item()} in epoch {epoch}, step {step}; try a lower --lr")
+                right += (logits.argmax(dim=1) == labels).sum().item()
+        metrics = dict(epoch=epoch, lr=now, train_loss=losses / steps, train_accuracy=right / (steps * batch_size))
+        rate = steps * batch_size / (time.perf_counter() - began)
+        metrics |= evaluate(twin, data, dtype, layout)
+        metrics |= dict(images_per_second=rate, seconds=time.perf_counter() - began)
+        history.append(metrics)
+        if on_epoch:
+            on_epoch(metrics)
+    return twin, history
+
+
+@torch.no_grad()
+def evaluate(twin, data, dtype, layout=torch.channels_last, *, batch_size=recipe.BATCH_SIZE):
+    """Loss and accuracy over the test images, with the running statistics.
+
+    Parameters
+    ----------
+    twin : torch.nn.Module
+        Left in evaluation mode.
+    data : minisenet.data.Dataset
+    dtype : numpy.dtype
+    layout : torch.memory_format
+    batch_size : int
+
+    Returns
+    -------
+    dict
+        `test_loss` and `test_accuracy`.
+    """
+    twin.eval()
+    loss, right, count = 0.0, 0, 0
+    for x, labels in sets.test_batches(data, batch_size, dtype):
+        labels = torch.from_numpy(labels)
+        logits = twin(to_nchw(x).contiguous(memory_format=layout))
+        loss += F.cross_entropy(logits, labels, reduction="sum").item()
+        right += (logits.argmax(dim=1) == labels).sum().item()
+        count += len(labels)
+    return dict(test_loss=loss / count, test_accuracy=right / count)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m minisenet.twin.train", description=__doc__.split("\n\n")[0],
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    n = _options.number
+    _options.add_data(parser, DATA)
+    parser.add_argument("--model", default=MODEL, metavar="NAME", help=f"one of {', '.join(models.MODELS)}")
+    _options.add_model(parser)
+    parser.add_argument("--epochs", type=n(int, 1), metavar="N", help="as many as minisenet train does, unless given")
+    parser.add_argument("--batch-size", type=n(int, 1), default=recipe.BATCH_SIZE, metavar="N", help="images per step")
+    parser.add_argument("--lr", type=n(float, 0), default=recipe.LR, help="the peak of the learning rate")
+    parser.add_argument("--momentum", type=n(float, 0, 1), default=recipe.MOMENTUM, help="Nesterov's")
+    parser.add_argument("--weight-decay", type=n(float, 0), default=recipe.WEIGHT_DECAY, help="on weights only")
+    parser.add_argument("--schedule", choices=SCHEDULES, default=recipe.SCHEDULE, help="of the learning rate")
+    parser.add_argument("--label-smoothing", type=n(float, 0, 1), default=recipe.LABEL_SMOOTHING, help="0 for none")
+    parser.add_argument("--cutout", type=n(int, 0), default=recipe.CUTOUT, metavar="SIDE", help="0 for none")
+    parser.add_argument("--seed", type=n(int, 0), default=0, metavar="N", help="of the weights, the order, the crops")
+    parser.add_argument("--limit", type=n(int, 1), metavar="N", help="use the first N training images only")
+    parser.add_argument("--threads", type=n(int, 1), default=minisenet.get_num_threads(), metavar="N", help="of PyTorch")
+    parser.add_argument("--channels-last", action=argparse.BooleanOptionalAction, default=True,
+                        help="the order of the activations in memory")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write metrics.jsonl there")
+    return parser
+
+
+SETTINGS = ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "cutout", "seed", "channels_last")
+
+
+def _run(args):
+    file = args.out and args.out / "metrics.jsonl"
+    if file and file.exists():
+        raise ValueError(f"{file} holds a run: choose another --out")
+    data = sets.load(args.data)
+    if args.limit:
+        data = data.limit(args.limit)
+    epochs = args.epochs or recipe.epochs(data.name)
+    model = models.create(args.model, len(data.classes), seed=args.seed, **_options.model_options(args))
+    torch.set_num_threads(args.threads)
+    minisenet.set_num_threads(args.threads)         # the augmentation's
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    print(f"data:  {data.name}, {len(data.train_labels):,} training and {len(data.test_labels):,} test images; "
+          f"{data.source}")
+    print(f"model: the twin of {args.model} in PyTorch {torch.__version__}, {args.threads} threads", flush=True)
+
+    def report(metrics):
+        print(epoch_line(metrics, epochs), flush=True)
+        if file:
+            with file.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(metrics) + "\n")
+
+    _, history = fit(model, data, epochs=epochs, on_epoch=report, **{name: getattr(args, name) for name in SETTINGS})
+    best = max(history, key=lambda metrics: metrics["test_accuracy"])
+    print(f"best: {best['test_accuracy']:.2%} of the test images in epoch {best['epoch']}; "
+          f"last: {history[-1]['test_accuracy']:.2%}")
+
+
+def main(argv=None):
+    """The command. Returns its exit status: 0 done, 1 failed; wrong usage exits with 2."""
+    try:
+        _run(_parser().parse_args(argv))
+    except (ValueError, TrainingError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The SE block and the residual blocks: gradients by complex step and central differences, state, and bad arguments."""
+import numpy as np
+import pytest
+
+import minisenet
+import minisenet.functional as F
+from minisenet.blocks import BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock
+
+SE = {f"r={r}{', bias' * bias}": (lambda rng, r=r, bias=bias: SEBlock(6, reduction=r, bias=bias, rng=rng))
+      for r in (1, 2, 4) for bias in (False, True)}
+RESIDUAL = {
+    f"{block.__name__}, {shape}, stride {stride}, {shortcut}, {'r=2' if reduction else 'plain'}":
+        (lambda rng, block=block, size=size, stride=stride, shortcut=shortcut, reduction=reduction:
+         block(6, size, stride=stride, shortcut=shortcut, reduction=reduction, se_bias=True, rng=rng))
+    for block, size, shape in ((BasicBlock, 6, "6 to 6"), (BasicBlock, 8, "6 to 8"), (Bottleneck, 2, "6 to 8"))
+    for stride, shortcut, reduction in (
+        (1, "A", 2), (1, "B", None), (2, "A", 2), (2, "A", None), (2, "B", 2), (2, "B", None))}
+
+
+def prepared(make, training):
+    """A block in float64 with nothing at 0 or 1, an input, a random upstream gradient, and the gradients it gives."""
+    rng = np.random.default_rng(10)
+    block = make(rng).astype(np.float64)
+    block.load_state_dict({name: value + rng.uniform(0.1, 0.4, value.shape) for name, value in block.state_dict().items()})
+    block.train() if training else block.eval()
+    x = rng.standard_normal((3, 5, 4, 6))
+    dy = rng.standard_normal(block(x).shape)
+    dx = block.backward(dy)
+    return block, x, dy, {"x": dx} | {name: p.grad for name, p in block.parameters().items()}, rng
+
+
+def moved(block, x, name, step):
+    """sum(dy y) needs y at a moved point: the block's output with one array moved by `step`."""
+    state = block.state_dict()
+    if name == "x":
+        return block(x + step)
+    parameter = block.parameters()[name]
+    parameter.value = parameter.value + step
+    try:
+        return block(x)
+    finally:
+        block.load_state_dict(state)
+
+
+CASES = [pytest.param(make, True, id=name, marks=pytest.mark.section_3_2) for name, make in SE.items()] + [
+    pytest.param(make, training, id=f"{name}, {'train' if training else 'eval'}", marks=pytest.mark.section_3_3)
+    for name, make in RESIDUAL.items() for training in (True, False)]
+
+
+@pytest.mark.parametrize("make, training", CASES)
+def test_gradients_by_complex_step(make, training):
+    """Im f(x + i h d) / h has no cancellation: with h = 1e-30 the derivative comes out to the last digits."""
+    with minisenet.use_backend("numpy"):
+        block, x, dy, gradients, rng = prepared(make, training)
+        block.astype(np.complex128)
+        for name, gradient in gradients.items():
+            direction = rng.standard_normal(gradient.shape)
+            found = (dy * moved(block, x.astype(complex), name, 1e-30j * direction)).sum().imag / 1e-30
+            wanted = (gradient * direction).sum()
+            assert abs(found - wanted) <= 1e-12 * np.abs(gradient * direction).sum(), name
+
+
+@pytest.mark.parametrize("make, training", CASES)
+def test_gradients_by_central_differences(make, training):
+    """On the backend in use, kernels where there are any."""
+    block, x, dy, gradients, rng = prepared(make, training)
+    for name, gradient in gradients.items():
+        direction, h = rng.standard_normal(gradient.shape), 1e-6
+        up, down = ((dy * moved(block, x, name, step * direction)).sum() for step in (h, -h))
+        wanted = (gradient * direction).sum()
+        assert abs((up - down) / (2 * h) - wanted) <= 1e-6 * np.abs(gradient * direction).sum(), name
+
+
+# ---- the SE block
+
+@pytest.mark.section_3_2
+def test_se_block_is_the_composition_of_equations_2_to_4():
+    rng = np.random.default_rng(0)
+    se, u = SEBlock(6, reduction=2, rng=rng).astype(np.float64), rng.standard_normal((3, 5, 4, 6))
+    w1, w2 = se.fc1.weight.value, se.fc2.weight.value
+    s = 1 / (1 + np.exp(-np.maximum(u.mean(axis=(1, 2)) @ w1.T, 0) @ w2.T))
+    assert np.allclose(se(u), u * s[:, None, None, :], rtol=1e-13, atol=0)
+    assert np.allclose(se.s, s, rtol=1e-13, atol=0) and se.h.shape == (3, 3) and (se.h >= 0).all()
+
+
+@pytest.mark.section_3_2
+@pytest.mark.parametrize("bias, names", [(False, ["fc1.weight", "fc2.weight"]),
+                                         (True, ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"])])
+@pytest.mark.parametrize("channels, reduction, hidden", [(16, 16, 1), (64, 16, 4), (7, 3, 2), (5, 1, 5)])
+def test_se_block_shapes_and_counts(bias, names, channels, reduction, hidden):
+    se = SEBlock(channels, reduction=reduction, bias=bias, rng=np.random.default_rng(0))
+    assert list(se.parameters()) == names == list(se.state_dict())
+    assert se.fc1.weight.value.shape == (hidden, channels) and se.fc2.weight.value.shape == (channels, hidden)
+    total = sum(p.value.size for p in se.parameters().values())
+    assert total == 2 * channels * hidden + (channels + hidden) * bias
+
+
+@pytest.mark.section_6
+@pytest.mark.parametrize("channels, reduction", [(8, 9), (1, 16), (8, 0), (8, -1)])
+def test_reduction_out_of_range(channels, reduction):
+    with pytest.raises(ValueError, match=rf"reduction is {reduction}; with {channels} channels it takes 1 to {channels}"):
+        SEBlock(channels, reduction=reduction, rng=np.random.default_rng(0))
+
+
+@pytest.mark.section_3_2
+def test_a_dead_hidden_unit_halves_the_maps_and_gives_no_gradient():
+    """r = 16 on 16 channels leaves one hidden unit: where it is below zero every gate is 1/2, and SE learns nothing."""
+    se = SEBlock(16, reduction=16, rng=np.random.default_rng(0)).astype(np.float64)
+    se.fc1.weight.value[:] = -1
+    u = np.random.default_rng(1).uniform(0.5, 1, (2, 3, 4, 16))
+    assert np.array_equal(se(u), u / 2)
+    assert np.array_equal(se.backward(u), u / 2)
+    assert not se.fc1.weight.grad.any() and not se.fc2.weight.grad.any()
+
+
+@pytest.mark.section_3_2
+def test_the_fused_tail_is_the_composition():
+    """forward_add_relu is relu(SE(u) + x), and its backward that of the three."""
+    rng = np.random.default_rng(2)
+    se = SEBlock(6, reduction=2, bias=True, rng=rng).astype(np.float64)
+    u, x, dy = rng.standard_normal((3, 2, 5, 4, 6))
+    y = se.forward_add_relu(u, x)
+    du, dx = se.backward_add_relu(dy)
+    gradients = {name: p.grad for name, p in se.parameters().items()}
+    assert np.allclose(y, F.relu(se(u) + x), rtol=1e-13)
+    assert np.allclose(dx, F.relu_backward(dy, y), rtol=1e-13)
+    assert np.allclose(du, se.backward(dx), rtol=1e-12)
+    for name, p in se.parameters().items():
+        assert np.allclose(p.grad, gradients[name], rtol=1e-12), name
+    with pytest.raises(RuntimeError, match="SEBlock.backward without a forward"):
+        se.backward_add_relu(dy)
+
+
+# ---- the residual blocks
+
+@pytest.mark.section_3_3
+def test_names_of_a_basic_block():
+    block = BasicBlock(4, 8, stride=2, reduction=4, rng=np.random.default_rng(0))
+    assert set(block.parameters()) == {
+        "conv1.weight", "bn1.weight", "bn1.bias", "conv2.weight", "bn2.weight", "bn2.bias", "se.fc1.weight", "se.fc2.weight",
+        "shortcut.conv.weight", "shortcut.bn.weight", "shortcut.bn.bias"}
+
+
+@pytest.mark.section_3_3
+def test_where_the_shortcut_is_the_identity():
+    rng = np.random.default_rng(0)
+    for shortcut, kind in (("A", PaddedIdentity), ("B", Projection)):
+        assert BasicBlock(8, 8, shortcut=shortcut, reduction=4, rng=rng).shortcut is None
+        assert type(BasicBlock(8, 8, stride=2, shortcut=shortcut, reduction=4, rng=rng).shortcut) is kind
+        assert type(BasicBlock(4, 8, shortcut=shortcut, reduction=4, rng=rng).shortcut) is kind
+        assert Bottleneck(8, 2, shortcut=shortcut, reduction=4, rng=rng).shortcut is None
+
+
+@pytest.mark.section_3_3
+def test_shortcut_a_pads_new_channels_with_zeros():
+    x = np.arange(2 * 5 * 4 * 3.0).reshape(2, 5, 4, 3)
+    layer = PaddedIdentity(3, 5, stride=2)
+    y = layer(x)
+    assert y.shape == (2, 3, 2, 5)
+    assert np.array_equal(y[..., :3], x[:, ::2, ::2]) and not y[..., 3:].any()
+    dx = layer.backward(np.ones_like(y))
+    assert dx.sum() == y[..., :3].size and np.array_equal(dx[:, ::2, ::2], np.ones((2, 3, 2, 3)))
+
+
+@pytest.mark.section_3_3
+@pytest.mark.parametrize("block, size", [(BasicBlock, 8), (Bottleneck, 2)])
+def test_the_stride_sits_on_the_first_convolution(block, size):
+    layer = block(6, size, stride=2, reduction=2, rng=np.random.default_rng(0))
+    strides = [getattr(layer, name).options["stride"] for name in ("conv1", "conv2", "conv3") if hasattr(layer, name)]
+    assert strides == [2] + [1] * (len(strides) - 1) and layer.shortcut.conv.options["stride"] == 2
+
+
+@pytest.mark.section_3_3
+@pytest.mark.parametrize("make", RESIDUAL.values(), ids=RESIDUAL)
+def test_backward_twice_is_an_error_and_gradients_are_overwritten(make):
+    rng = np.random.default_rng(0)
+    block, x = make(rng).eval(), rng.standard_normal((2, 5, 4, 6), np.float32)
+    dy = rng.standard_normal(block(x).shape, np.float32)
+    x.setflags(write=False), dy.setflags(write=False)
+    block.backward(dy)
+    first = {name: p.grad.copy() for name, p in block.parameters().items()}
+    with pytest.raises(RuntimeError, match="without a forward"):
+        block.backward(dy)
+    block(x)
+    block.backward(dy)
+    assert all(np.array_equal(p.grad, first[name]) for name, p in block.parameters().items())
+
+
+@pytest.mark.section_3_3
+def test_an_unknown_shortcut():
+    with pytest.raises(ValueError, match="shortcut is 'C'; it takes 'A' .* or 'B'"):
+        BasicBlock(4, 4, shortcut="C", reduction=2, rng=np.random.default_rng(0))

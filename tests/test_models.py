@@ -1,0 +1,211 @@
+"""Networks by name: exact parameter counts, names, options, errors, and whole-network gradients."""
+import numpy as np
+import pytest
+
+import minisenet
+from minisenet import models
+
+
+def count(name, **options):
+    return sum(p.value.size for p in models.create(name, **options).parameters().values())
+
+
+# ---- counts
+
+DEPTHS = (20, 32, 56, 110)
+COUNTS = {      # shortcut -> plain, SE, SE with biases, for each depth
+    "A": ((269_722, 464_154, 853_018, 1_727_962), (271_738, 467_514, 859_066, 1_740_058),
+          (272_095, 468_109, 860_137, 1_742_200)),
+    "B": ((272_474, 466_906, 855_770, 1_730_714), (274_490, 470_266, 861_818, 1_742_810),
+          (274_847, 470_861, 862_889, 1_744_952)),
+}
+
+
+@pytest.mark.section_4
+@pytest.mark.parametrize("shortcut", COUNTS)
+@pytest.mark.parametrize("i", range(4), ids=DEPTHS)
+def test_parameter_counts(shortcut, i):
+    plain, se, biased = (row[i] for row in COUNTS[shortcut])
+    assert count(f"resnet{DEPTHS[i]}", shortcut=shortcut) == plain
+    assert count(f"se_resnet{DEPTHS[i]}", shortcut=shortcut) == se
+    assert count(f"se_resnet{DEPTHS[i]}", shortcut=shortcut, se_bias=True) == biased
+
+
+@pytest.mark.section_4
+@pytest.mark.parametrize("reduction, total", [(2, 288_602), (4, 280_538), (8, 276_506), (16, 274_490)])
+def test_parameter_counts_by_reduction(reduction, total):
+    assert count("se_resnet20", reduction=reduction) == total
+
+
+@pytest.mark.section_4
+@pytest.mark.parametrize("depth", [20, 32, 44, 56, 110])
+@pytest.mark.parametrize("r", [1, 2, 4, 8, 16])
+def test_the_extra_weights_are_equation_5(depth, r):
+    """2 / r times the sum over stages of N_s C_s^2, where r divides the channels."""
+    blocks = (depth - 2) // 6
+    assert count(f"se_resnet{depth}", reduction=r) - count(f"resnet{depth}") == sum(
+        2 * blocks * c * c // r for c in (16, 32, 64))
+
+
+@pytest.mark.section_5
+def test_the_head_for_100_classes():
+    assert count("resnet110", num_classes=100) - count("resnet110") == 5_850
+
+
+# ---- names, options, errors
+
+def test_names_are_pytorch_like():
+    names = set(models.create("se_resnet20").state_dict())
+    assert {"conv1.weight", "bn1.weight", "bn1.running_mean", "stage1.0.conv1.weight", "stage1.2.bn2.running_var",
+            "stage2.0.shortcut.conv.weight", "stage2.0.shortcut.bn.bias", "stage3.2.se.fc1.weight", "fc.weight",
+            "fc.bias"} < names
+    assert not any("shortcut" in name for name in names if name.startswith("stage1"))
+    plain = set(models.create("resnet20").state_dict())
+    assert plain == {name for name in names if ".se." not in name}
+
+
+def test_every_network_has_its_twin():
+    assert {name.removeprefix("se_") for name in models.MODELS} == {f"resnet{d}" for d in (20, 32, 44, 56, 110)}
+    assert len(models.MODELS) == 10
+
+
+def test_a_model_says_how_it_was_made():
+    model = models.create("se_resnet20", num_classes=7, reduction=4, width=8)
+    assert model.name == "se_resnet20" and model.options == dict(num_classes=7, reduction=4, width=8)
+    again = models.create(model.name, **model.options)
+    assert all(np.array_equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+def test_the_seed_decides_the_weights():
+    a, b, c = (models.create("resnet20", width=4, seed=seed).state_dict()["stage2.1.conv1.weight"] for seed in (0, 0, 1))
+    assert np.array_equal(a, b) and not np.array_equal(a, c)
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: models.create("se_resnet21"), "unknown model 'se_resnet21'; it is one of resnet20, se_resnet20"),
+    (lambda: models.create("se_resnet20", depth=3), "se_resnet20 has no option 'depth'; it takes width, reduction"),
+    (lambda: models.create("se_resnet20", se=False), "has no option 'se'"),
+    (lambda: models.create("se_resnet20", reduction=17), "reduction is 17; with 16 channels it takes 1 to 16"),
+    (lambda: models.create("se_resnet20", reduction=0), "reduction is 0"),
+    (lambda: models.create("se_resnet20", width=8), "reduction is 16; with 8 channels it takes 1 to 8"),
+    (lambda: models.create("se_resnet20", width=0), "width is 0"),
+    (lambda: models.create("se_resnet20", num_classes=0), "num_classes 0"),
+    (lambda: models.create("se_resnet20", shortcut="C"), "shortcut is 'C'"),
+    (lambda: models.CifarResNet(21, se=True), "depth is 21; it takes 6 n [+] 2"),
+    (lambda: models.CifarResNet(2, se=True), "depth is 2; it takes 6 n [+] 2"),
+])
+def test_what_create_refuses(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_state_of_another_model_changes_nothing():
+    model = models.create("resnet20", width=4)
+    before = model.state_dict()
+    for other, message in ((models.create("se_resnet20", width=4, reduction=2), "has the unknown stage1.0.se.fc1.weight"),
+                           (models.create("resnet32", width=4), "has the unknown stage1.3"),
+                           (models.create("resnet20", width=8), "conv1.weight is")):
+        with pytest.raises(ValueError, match=message):
+            model.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match="lacks stage1.3"):
+        models.create("resnet32", width=4).load_state_dict(before)
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+# ---- forward and backward
+
+@pytest.fixture
+def small():
+    return models.create("se_resnet20", width=4, reduction=4, seed=1).astype(np.float64)
+
+
+def test_the_shape_of_the_logits(small):
+    assert small(np.zeros((2, 8, 6, 3))).shape == (2, 10)
+    assert models.create("resnet20", 7, width=4)(np.zeros((3, 32, 32, 3), np.float32)).shape == (3, 7)
+
+
+def test_the_input_gradient_is_only_computed_where_it_is_asked_for(small):
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((2, 8, 6, 3)), rng.standard_normal((2, 10))
+    small(x)
+    assert small.backward(dy) is None
+    first = small.conv1.weight.grad
+    small(x)
+    assert small.backward(dy, input_gradient=True).shape == x.shape
+    assert np.array_equal(small.conv1.weight.grad, first)
+
+
+def test_backward_twice(small):
+    y = small(np.random.default_rng(0).standard_normal((2, 8, 8, 3)))
+    small.backward(y)
+    with pytest.raises(RuntimeError, match="without a forward"):
+        small.backward(y)
+
+
+def test_every_parameter_gets_a_gradient(small):
+    rng = np.random.default_rng(0)
+    y = small(rng.standard_normal((8, 8, 8, 3)))
+    small.backward(rng.standard_normal(y.shape))
+    for name, p in small.parameters().items():
+        assert p.grad.shape == p.value.shape and p.grad.dtype == np.float64, name
+        assert p.grad.any() or ".se." in name, name         # a hidden unit may be dead at the start
+
+
+def test_eval_does_not_move_the_running_statistics(small):
+    x = np.random.default_rng(0).standard_normal((4, 8, 8, 3))
+    small(x)
+    before = small.eval().state_dict()
+    y = small(x)
+    assert all(np.array_equal(value, before[name]) for name, value in small.state_dict().items())
+    assert np.allclose(y[:1], small(x[:1]), rtol=1e-12), "in evaluation an image does not see its batch"
+
+
+def prepared(model, training):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((4, 8, 6, 3))
+    model(x)                                     # running statistics that are not 0 and 1
+    model.train() if training else model.eval()
+    dy = rng.standard_normal(model(x).shape)
+    dx = model.backward(dy, input_gradient=True)
+    return x, dy, dx, {name: (p, p.grad) for name, p in model.parameters().items()}, rng
+
+
+@pytest.mark.section_3_3
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_network_gradients_by_complex_step(small, training):
+    """One random direction through the images, and one through all weights of each kind at once."""
+    with minisenet.use_backend("numpy"):
+        x, dy, dx, gradients, rng = prepared(small, training)
+        small.astype(np.complex128)
+        direction = rng.standard_normal(x.shape)
+        found = (dy * small(x + 1e-30j * direction)).sum().imag / 1e-30
+        assert abs(found - (dx * direction).sum()) <= 1e-12 * np.abs(dx * direction).sum()
+        x = x.astype(complex)
+        for kind in ("conv", "bn", ".se.", "shortcut", "fc."):
+            wanted = size = 0
+            restore = small.state_dict()
+            for name, (p, gradient) in gradients.items():
+                if kind in name:
+                    direction = rng.standard_normal(gradient.shape)
+                    p.value = p.value + 1e-30j * direction
+                    wanted, size = wanted + (gradient * direction).sum(), size + np.abs(gradient * direction).sum()
+            found = (dy * small(x)).sum().imag / 1e-30
+            small.load_state_dict(restore)
+            assert size > 0 and abs(found - wanted) <= 1e-12 * size, kind
+
+
+@pytest.mark.section_3_3
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_network_gradients_by_central_differences(small, training):
+    """On the backend in use, in the direction of the gradient of every array at once and of the images."""
+    x, dy, dx, gradients, rng = prepared(small, training)
+    step = {name: rng.standard_normal(gradient.shape) for name, (_, gradient) in gradients.items()}
+    image_step, start, h = rng.standard_normal(x.shape), small.state_dict(), 1e-6
+
+    def at(t):
+        small.load_state_dict(start | {name: start[name] + t * direction for name, direction in step.items()})
+        return (dy * small(x + t * image_step)).sum()
+
+    terms = [dx * image_step] + [gradient * step[name] for name, (_, gradient) in gradients.items()]
+    wanted, size = sum(t.sum() for t in terms), sum(np.abs(t).sum() for t in terms)
+    assert abs((at(h) - at(-h)) / (2 * h) - wanted) <= 1e-6 * size

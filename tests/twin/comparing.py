@@ -1,0 +1,53 @@
+"""A layer and its PyTorch twin side by side: one forward and one backward of both, and how far apart everything is."""
+import numpy as np
+import torch
+
+from minisenet.twin.networks import to_nchw, to_nhwc, twin_of
+
+TOLERANCE = 1e-10       # float64, relative to the largest element
+
+
+def error(got, want):
+    """The largest difference, relative to the largest element that was wanted."""
+    assert got.shape == want.shape and got.dtype == want.dtype
+    return np.abs(got - want).max() / (np.abs(want).max() or 1)
+
+
+def randomised(layer, rng):
+    """The layer in float64, nothing in it left at 0 or 1: a fresh gamma, beta or mean would hide mistakes."""
+    layer.astype(np.float64)
+    for name, value in layer.state_dict().items():
+        owner, attribute = layer._state()[name]
+        variance = name.endswith("running_var")
+        setattr(owner, attribute, rng.uniform(0.5, 1.5, value.shape) if variance else value + rng.normal(0, 0.3, value.shape))
+    return layer
+
+
+def errors(layer, x, rng, **backward_options):
+    """dict: what -> error, for the output, the input's gradient, every parameter's gradient, and every running statistic."""
+    twin = twin_of(layer)
+    images = to_nchw(x).clone().requires_grad_()
+
+    y = layer.forward(x)
+    dy = rng.standard_normal(y.shape)
+    dx = layer.backward(dy, **backward_options)
+
+    y_twin = twin(images)
+    y_twin.backward(to_nchw(dy) if dy.ndim == 4 else torch.from_numpy(dy))
+
+    y_twin = to_nhwc(y_twin) if y.ndim == 4 else y_twin.detach().numpy()
+    found = {"y": error(y, y_twin), "dx": error(dx, to_nhwc(images.grad))}
+    gradients = dict(twin.named_parameters())
+    for name, parameter in layer.parameters().items():
+        found[f"d {name}"] = error(parameter.grad, gradients[name].grad.numpy())
+    after = twin.state_dict()
+    for name, value in layer.state_dict().items():
+        found[name] = error(value, after[name].numpy())
+    return found
+
+
+def assert_close(found):
+    """Every error below the tolerance, the largest ones named."""
+    far = {name: e for name, e in found.items() if not e < TOLERANCE}
+    worst = dict(sorted(far.items(), key=lambda item: -item[1])[:5])
+    assert not far, f"{len(far)} of {len(found)} differ from PyTorch: {worst}"

@@ -1,0 +1,64 @@
+"""Whole networks against PyTorch: one backward through all layers. They are convolutional, so that small images do."""
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "minisenet[torch]"')
+
+from comparing import assert_close, errors, randomised  # noqa: E402
+
+from minisenet import models  # noqa: E402
+from minisenet.twin.networks import twin_of  # noqa: E402
+
+pytestmark = pytest.mark.section_3_3
+slow = pytest.mark.slow
+
+
+def compare(name, training, **options):
+    """Fresh weights but for noise in gamma, beta and the running statistics: random ones would blow up over 56 layers."""
+    rng = np.random.default_rng(7)
+    model = models.create(name, **options).astype(np.float64)
+    for layer in (layer for _, layer in model.modules() if hasattr(layer, "running_var")):
+        randomised(layer, rng)
+    model.train() if training else model.eval()
+    assert_close(errors(model, rng.standard_normal((4, 16, 8, 3)), rng, input_gradient=True))
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("name", ["se_resnet20", "resnet20", *(pytest.param(f"{se}resnet{depth}", marks=slow)
+                                                                for depth in (32, 56) for se in ("se_", ""))])
+def test_network(backend, name, training):
+    compare(name, training)
+
+
+@pytest.mark.parametrize("options", [dict(shortcut="A"), dict(reduction=4, se_bias=True), dict(width=4, reduction=3),
+                                     dict(width=6, shortcut="A", num_classes=7), dict(width=16, reduction=6)],
+                         ids=lambda options: ",".join(f"{k}={v}" for k, v in options.items()))
+def test_options(backend, options):
+    compare("se_resnet20", True, **({"reduction": 2} | options if options.get("width", 16) < 16 else options))
+
+
+@pytest.mark.parametrize("width", [5, 16, 18])
+@pytest.mark.parametrize("reduction", range(1, 6))
+def test_every_reduction_is_recognised(width, reduction):
+    """twin_of reads r off the last stage; copying the weights fails where it gives another hidden size elsewhere."""
+    twin = twin_of(models.create("se_resnet20", width=width, reduction=reduction))
+    assert [stage[0].se.fc1.out_features for stage in (twin.stage1, twin.stage2, twin.stage3)] == [
+        width * k // reduction for k in (1, 2, 4)]
+
+
+@pytest.mark.section_4
+@pytest.mark.parametrize("name", models.MODELS)
+def test_parameter_counts_agree(name):
+    model = models.create(name)
+    assert (sum(p.numel() for p in twin_of(model).parameters())
+            == sum(p.value.size for p in model.parameters().values()))
+
+
+def test_pytorch_weights_load_into_minisenet():
+    """The other way round: a state dict of PyTorch's, num_batches_tracked and all."""
+    twin = twin_of(models.create("se_resnet20", width=4, reduction=2, seed=1))
+    model = models.create("se_resnet20", width=4, reduction=2, seed=2)
+    model.load_state_dict({name: value.numpy() for name, value in twin.state_dict().items()})
+    state = twin.state_dict()
+    for name, value in model.state_dict().items():
+        assert np.array_equal(value, state[name].numpy())
