@@ -5,7 +5,7 @@ import numpy as np
 
 
 def arrays(**named):
-    """Clean arrays: floating or complex, of one dtype, C-contiguous, in native byte order, never empty.
+    """Clean arrays: floating or complex, of one dtype, C-contiguous, aligned, in native byte order, never empty.
 
     Each argument is `name=(value, ndim)` or `name=(value, ndim, shape)`; a None in `shape` is free. A value of None stays
     None. Raises TypeError for a dtype and ValueError for a rank or a shape.
@@ -29,7 +29,7 @@ def arrays(**named):
             raise ValueError(f"{name} has shape {value.shape}; it takes ({wanted}{',' * (ndim == 1)})")
         if value.size == 0:
             raise ValueError(f"{name} has shape {value.shape}: it is empty")
-        clean.append(np.ascontiguousarray(value, dtype))
+        clean.append(np.require(value, dtype, ["C", "ALIGNED"]))
     return clean
 
 

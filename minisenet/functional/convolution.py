@@ -243,5 +243,5 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias
     options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
     dx = conv2d_backward_input(dy, w, np.shape(x), **options)
     dw = conv2d_backward_weight(dy, x, np.shape(w), **options)
-    db = np.asarray(dy).sum(axis=(0, 1, 2)) if bias else None
+    db = np.ascontiguousarray(dy).sum(axis=(0, 1, 2)) if bias else None
     return dx, dw, db

@@ -369,6 +369,7 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups)
     took("conv weight gradient: several images in a share", len(x) > shares)
     partial = aligned((shares, groups, blocks, kh * kw, per_group, width), x.dtype)
     band = max(1, BAND_NUMBERS // (dy.shape[2] * width))
+    took("conv weight gradient: several bands", dy.shape[1] > band)
     geometry = (kw, *stride, *padding, *dilation, min(band, dy.shape[1]))
     run(weight_gradient_images, shares * groups * blocks, (dy, x, partial, geometry, groups),
         dy.size * kh * kw * per_group // PRODUCTS_PER_NUMBER)

@@ -29,9 +29,11 @@ def set_num_threads(int n):
 
 
 def set_work_per_thread(Py_ssize_t n):
-    """How many numbers a thread must have to work on to be worth waking: a few times 10 microseconds' worth."""
+    """How many numbers a thread must have to work on to be worth waking: a few times 10 microseconds' worth. Returns the
+    former value. (With 1 every kernel takes all the threads it has pieces for, however small: the tests do that.)"""
     global WORK_PER_THREAD
-    WORK_PER_THREAD = n
+    before, WORK_PER_THREAD = WORK_PER_THREAD, n
+    return before
 
 
 cdef run(loop, Py_ssize_t pieces, tuple args, Py_ssize_t work):
@@ -54,7 +56,7 @@ ALL_PATHS = (
     "conv input gradient: stride 1", "conv input gradient: lattices",
     "conv weight gradient: one vector of channels", "conv weight gradient: two vectors of channels",
     "conv weight gradient: full tile", "conv weight gradient: tile of four", "conv weight gradient: tile of three",
-    "conv weight gradient: tile of one", "conv weight gradient: several images in a share",
+    "conv weight gradient: tile of one", "conv weight gradient: several images in a share", "conv weight gradient: several bands",
     "linear: images of rows", "linear: one image",
 )
 PATHS = Counter()

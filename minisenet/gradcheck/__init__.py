@@ -1,0 +1,144 @@
+"""The gradient checks: every backward against its forward, every operation against PyTorch, and the checks against bugs.
+
+    from minisenet import gradcheck
+    print(gradcheck.run())                                        # `minisenet gradcheck` does the same
+    print(gradcheck.run(["squeeze", "excitation", "scale"]))
+
+    operations    the table: one row for each forward and backward pair
+    cases         how a case of each is drawn
+    checks        complex step, central differences, adjoint identity
+    bugs          planted bugs that the checks must reject, and what no gradient check can see
+    frozen        PyTorch's outputs in a file; `freeze` makes it
+    report        the result as text and as JSON
+"""
+import importlib.util
+import sys
+import time
+
+import numpy as np
+
+from minisenet import _dispatch
+from minisenet.gradcheck import bugs, checks, frozen
+from minisenet.gradcheck.operations import OPERATIONS, select
+from minisenet.gradcheck.report import CHECKS, Report
+
+__all__ = ["OPERATIONS", "Report", "run"]
+
+BUG_CASES = 64                      # a bug in dilation shows in a case with dilation: so many cases may be drawn to meet it
+
+
+def run(names=None, *, seed=0, cases=8, pytorch="auto"):
+    """Check operations, then plant the bugs that belong to them and check that each is caught.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Which operations; all of them unless given.
+    seed : int
+        Of the cases, the upstream gradients and the directions.
+    cases : int
+        How many cases of each operation are drawn.
+    pytorch : {"auto", "live", "frozen"}
+        Compare with PyTorch itself or with its frozen outputs. "auto" is live for a run over all operations where PyTorch
+        is installed, and wherever it has been imported already; otherwise frozen, which spares a second of import.
+
+    Returns
+    -------
+    Report
+        `.passed`, `.to_dict()`, and `str()` for the table.
+
+    Raises
+    ------
+    ValueError
+        For an unknown operation or source, or fewer cases than one.
+    ImportError
+        For pytorch="live" where PyTorch is missing.
+    """
+    started = time.perf_counter()
+    rows = select(names)
+    if pytorch not in ("auto", "live", "frozen"):
+        raise ValueError(f"pytorch is {pytorch!r}; it is one of auto, live, frozen")
+    if cases < 1:
+        raise ValueError(f"cases is {cases}; it takes at least 1")
+    if pytorch == "auto":
+        installed = importlib.util.find_spec("torch") is not None
+        pytorch = "live" if "torch" in sys.modules or (names is None and installed) else "frozen"
+    report = Report(tolerances=checks.TOLERANCES, backend="fused" if _dispatch.kernels else "numpy", seed=seed, cases=cases)
+    chosen = {row.name for row in rows}
+    threads = _dispatch.get_num_threads()
+    _dispatch.set_num_threads(1)                                       # of any use for larger arrays only
+    try:
+        for row in rows:
+            report.operations[row.name] = _check(row, seed, cases, pytorch)
+    finally:
+        _dispatch.set_num_threads(threads)
+    for bug in bugs.BUGS:
+        if bug.operation in chosen:
+            report.planted_bugs[bug.name] = _plant(bug, seed)
+    for spot in bugs.BLIND_SPOTS:
+        if spot.operation in chosen:
+            report.blind_spots[spot.name] = _blind(spot, seed, cases)
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+def _check(row, seed, cases, pytorch):
+    """One line of the report: the worst of every check over `cases` cases, and where it was when it is too large."""
+    rng = np.random.default_rng(seed)
+    backends = ["numpy"] + ["fused"] * (_dispatch.kernels is not None)
+    found = {}
+
+    def keep(name, one):
+        found[name] = checks.worst([found.get(name), one])
+
+    for _ in range(cases):
+        case = row.draw(_pick(rng), rng)
+        keep("complex_step", checks.complex_step(row, case, rng))
+        for backend, suffix in zip(backends, ("", "_kernels")):
+            keep("central_difference" + suffix, checks.central_difference(row, case, rng, backend=backend))
+            keep("adjoint", checks.adjoint(row, case, rng, backend=backend))
+            keep("unchanged", checks.unchanged(row, case, rng, backend=backend))
+            if pytorch == "live":
+                keep("pytorch", _live(row, case, rng, backend))
+    if pytorch == "frozen":
+        keep("pytorch", checks.worst(frozen.compare(row, backend) for backend in backends))
+    limits = checks.TOLERANCES | {"central_difference_kernels": checks.TOLERANCES["central_difference"]}
+    too_large = {name: one.where for name, one in found.items() if one is not None and one.error > limits[name]}
+    names = ("complex_step", "central_difference", "central_difference_kernels", "adjoint", "unchanged", "pytorch")
+    errors = {name: one.error if (one := found.get(name)) is not None else None for name in names}
+    return errors | dict(pytorch_source=pytorch, passed=not too_large, where=too_large, section=row.section,
+                         equation=row.equation)
+
+
+def _live(row, case, rng, backend):
+    from minisenet.twin.operations import evaluate                     # imports PyTorch: only here, only when it is wanted
+    upstream = row.upstream(row.forward(case.arrays, case.options), rng)
+    expected = evaluate(row.name, case.arrays, upstream, case.options, row.constants)
+    return checks.compare(row, case, upstream, expected, backend)
+
+
+def _plant(bug, seed):
+    """Draw cases of the broken operation until a check rejects one."""
+    row, rng = bug.planted(), np.random.default_rng(seed)
+    caught, error, tried = {}, 0.0, 0
+    while not caught and tried < BUG_CASES:
+        case, tried = row.draw(_pick(rng), rng), tried + 1
+        found = {name: getattr(checks, name)(row, case, rng) for name in CHECKS}
+        caught = {name: one.error for name, one in found.items() if one is not None and one.error > checks.TOLERANCES[name]}
+        error = max([error, *caught.values()])
+    return dict(operation=bug.operation, mistake=bug.mistake, lesson=bug.lesson, caught_by=list(caught), error=error,
+                cases=tried, rejected=bool(caught))
+
+
+def _blind(spot, seed, cases):
+    """A wrong function with right gradients: what the complex step says, and what the frozen outputs say."""
+    row, rng = spot.planted(), np.random.default_rng(seed)
+    by_gradient = checks.worst(checks.complex_step(row, row.draw(_pick(rng), rng), rng) for _ in range(cases)).error
+    by_outputs = frozen.compare(row).error
+    seen = by_gradient <= checks.TOLERANCES["complex_step"] and by_outputs > checks.TOLERANCES["pytorch"]
+    return dict(operation=spot.operation, mistake=spot.mistake, lesson=spot.lesson, complex_step=by_gradient,
+                frozen=by_outputs, rejected=seen)
+
+
+def _pick(rng):
+    return lambda sequence: sequence[rng.integers(len(sequence))]

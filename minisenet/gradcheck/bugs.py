@@ -1,0 +1,431 @@
+"""Planted bugs: the mistakes that people make in these passes, each of which the checks must reject.
+
+A checker that has never been seen to fail proves nothing. Every bug below is a wrong backward (or a forward that no longer
+fits its backward) of one row of the table, as somebody really writes it: `minisenet gradcheck` plants each of them, runs the
+same checks, and says which one caught it.
+
+`BLIND_SPOTS`, at the end, is the other half of the truth: functions that are wrong and whose gradients are right. No
+gradient check can see those. The frozen outputs of PyTorch do.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minisenet import functional as F
+from minisenet.functional import fused
+from minisenet.gradcheck import composites
+from minisenet.gradcheck.operations import OPERATIONS
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A mistake in one operation.
+
+    Attributes
+    ----------
+    name : str
+    operation : str
+        The row of the table that it breaks.
+    mistake : str
+        What is wrong, in one sentence.
+    lesson : str
+        What there is to learn from it.
+    forward, backward : callable or None
+        The wrong pass; None keeps the right one.
+    """
+
+    name: str
+    operation: str
+    mistake: str
+    lesson: str
+    forward: Callable | None = None
+    backward: Callable | None = None
+
+    def planted(self):
+        """The operation's row, with the bug in it."""
+        wrong = {key: value for key in ("forward", "backward") if (value := getattr(self, key))}
+        return replace(OPERATIONS[self.operation], **wrong)
+
+
+def _instead(operation, **changes):
+    """The operation's right gradients, with some replaced: name=function of (d, a, out, o, g), g the right gradients."""
+    def backward(d, a, out, o):
+        right = OPERATIONS[operation].backward(d, a, out, o)
+        return right | {name: change(d, a, out, o, right) for name, change in changes.items() if name in right}
+    return backward
+
+
+# ---- convolution: the right loop once, with the place where it is usually got wrong left open ----------------------------
+
+def _dense(w, groups, mixed=False):
+    """A grouped w as a dense one, (C_out, C_in, KH, KW), zero where groups do not see each other."""
+    c_out, per_group, *kernel = w.shape
+    full = np.zeros((c_out, per_group * groups, *kernel), w.dtype)
+    for c in range(c_out):
+        group = c % groups if mixed else c // (c_out // groups)
+        full[c, group * per_group:(group + 1) * per_group] = w[c]
+    return full
+
+
+def _scatter(position, mixed=False):
+    """A convolution's dx, in which `position(out, tap, options)` says which (row, column) of x the output met."""
+    def dx(d, a, out, o, right):
+        w, x = _dense(a["w"], o["groups"], mixed), np.zeros_like(a["x"])
+        for p, q in np.ndindex(*d["y"].shape[1:3]):
+            for i, j in np.ndindex(*w.shape[2:]):
+                h, k = position((p, q), (i, j), o, w.shape[2:])
+                if 0 <= h < x.shape[1] and 0 <= k < x.shape[2]:
+                    x[:, h, k] += d["y"][:, p, q] @ w[:, :, i, j]
+        return x
+    return dx
+
+
+def _met(out, tap, o, kernel):
+    return [p * t + i * d - a for p, i, t, d, a in zip(out, tap, o["stride"], o["dilation"], o["padding"])]
+
+
+def _met_with(out, tap, o, kernel, **swapped):
+    return _met(out, tap, o | {key: o[key][::-1] for key in swapped}, kernel)
+
+
+def _conv2d_dw_undilated(d, a, out, o, right):
+    padded = np.pad(a["x"], ((0, 0), *((p, p) for p in o["padding"]), (0, 0)))
+    full = np.zeros(_dense(a["w"], o["groups"]).shape)
+    out_height, out_width = d["y"].shape[1:3]
+    for i, j in np.ndindex(*full.shape[2:]):
+        window = padded[:, i:, j:][:, ::o["stride"][0], ::o["stride"][1]][:, :out_height, :out_width]
+        full[:, :, i, j] = np.einsum("npqc,npqs->cs", d["y"], window)
+    per_group, c_out = a["w"].shape[1], len(full)
+    starts = np.arange(c_out) // (c_out // o["groups"]) * per_group
+    return np.stack([full[c, start:start + per_group] for c, start in enumerate(starts)])
+
+
+# ---- batch norm --------------------------------------------------------------------------------------------------------
+
+def _batch_norm_dx(keep_mean=True, keep_xhat=True, rstd=lambda var, eps: 1 / np.sqrt(var + eps)):
+    def dx(d, a, out, o, right):
+        m = a["x"].size // a["x"].shape[3]
+        k = rstd(out["var"], o["eps"])
+        xhat = (a["x"] - out["mean"]) * k
+        mean_term, xhat_term = right["beta"] / m, xhat * (right["gamma"] / m)
+        return a["gamma"] * k * (d["y"] - keep_mean * mean_term - keep_xhat * xhat_term)
+    return dx
+
+
+def _batch_norm_unbiased(a, o):
+    out = OPERATIONS["batch_norm"].forward(a, o)
+    m = a["x"].size // a["x"].shape[3]
+    var = out["var"] * m / (m - 1)
+    return out | dict(y=F.batch_norm_inference(a["x"], a["gamma"], a["beta"], out["mean"], var, **o), var=var)
+
+
+# ---- the SE block ------------------------------------------------------------------------------------------------------
+
+def _se_block_du(share):
+    """A du whose second path is `share(dz, height, width)`."""
+    def du(d, a, out, o, right):
+        du_scale, ds = F.scale_backward(d["y"], a["u"], out["s"])
+        dz = F.excitation_backward(ds, out["z"], out["h"], out["s"], a["w1"], a["w2"])[0]
+        return du_scale + share(dz, *a["u"].shape[1:3])
+    return du
+
+
+def _every_position(value, height, width):
+    """(N, C) copied to every position of the maps."""
+    return np.broadcast_to(value[:, None, None, :], (len(value), height, width, value.shape[1])).copy()
+
+
+def _excitation_without_sigmoid(d, a, out, o):
+    dh, dw2, db2 = F.linear_backward(d["s"], out["h"], a["w2"])
+    dz, dw1, db1 = F.linear_backward(F.relu_backward(dh, out["h"]), a["z"], a["w1"])
+    gradients = dict(z=dz, w1=dw1, w2=dw2, b1=db1, b2=db2)
+    return {name: gradients[name] for name in a}
+
+
+def _excitation_without_relu(d, a, out, o):
+    dh, dw2, db2 = F.linear_backward(F.sigmoid_backward(d["s"], out["s"]), out["h"], a["w2"])
+    dz, dw1, db1 = F.linear_backward(dh, a["z"], a["w1"])
+    gradients = dict(z=dz, w1=dw1, w2=dw2, b1=db1, b2=db2)
+    return {name: gradients[name] for name in a}
+
+
+# ---- pooling, activations ----------------------------------------------------------------------------------------------
+
+def _max_pool_overwrites(d, a, out, o, right):
+    n, height, width, c = a["x"].shape
+    dx = np.zeros((n, height * width, c))
+    np.put_along_axis(dx, out["argmax"].reshape(n, -1, c), d["y"].reshape(n, -1, c), axis=1)
+    return dx.reshape(a["x"].shape)
+
+
+def _max_pool_transposed(d, a, out, o, right):
+    n, height, width, c = a["x"].shape
+    return F.max_pool2d_backward(d["y"], out["argmax"], (n, width, height, c)).transpose(0, 2, 1, 3)
+
+
+def _relu_in_place(d, a, out, o):
+    d["y"] *= out["y"] > 0
+    return dict(x=d["y"])
+
+
+def _softmax_with(**changed):
+    def dlogits(d, a, out, o, right):
+        options = dict(dloss=float(d["loss"]), label_smoothing=o["label_smoothing"]) | changed
+        return F.softmax_cross_entropy_backward(out["p"], np.array(o["labels"]), **options)
+    return dlogits
+
+
+BUGS = (
+    Bug("kernel flipped in dx", "conv2d",
+        "dx turns the kernel round once too often: tap (i, j) writes where tap (KH-1-i, KW-1-j) read.",
+        "Only a gather over dy turns the kernel round; a scatter goes back the way it came. Symmetric kernels hide it.",
+        backward=_instead("conv2d", x=_scatter(lambda out, tap, o, kernel: _met(
+            out, [k - 1 - i for k, i in zip(kernel, tap)], o, kernel)))),
+    Bug("stride on the wrong axis", "conv2d", "dx steps down with the horizontal stride and across with the vertical one.",
+        "Tests with square strides cannot see it.",
+        backward=_instead("conv2d", x=_scatter(lambda *at: _met_with(*at, stride=True)))),
+    Bug("padding on the wrong axis", "conv2d",
+        "dx takes the horizontal padding off the rows and the vertical padding off the columns.",
+        "Tests with square paddings cannot see it.",
+        backward=_instead("conv2d", x=_scatter(lambda *at: _met_with(*at, padding=True)))),
+    Bug("dilation ignored in dw", "conv2d", "dw reads neighbouring pixels for neighbouring taps, whatever the dilation.",
+        "Each gradient has to undo every option of the forward; with dilation 1 the shapes and the numbers are right.",
+        backward=_instead("conv2d", w=_conv2d_dw_undilated)),
+    Bug("groups mixed up", "conv2d", "dx deals output channels to groups like cards (c % groups) instead of in blocks.",
+        "With one group, or one channel in each, there is nothing to mix up: test what lies between.",
+        backward=_instead("conv2d", x=_scatter(_met, mixed=True))),
+    Bug("bias gradient misses an axis", "conv2d", "db adds up the first column of the output only.",
+        "A parameter that was used at every position gathers from every position.",
+        backward=_instead("conv2d", b=lambda d, a, out, o, right: d["y"][:, :, 0].sum(axis=(0, 1)))),
+    Bug("float32 inside", "conv2d", "dw is computed in float32 and handed back as float64.",
+        "An error of 1e-8 passes every central difference; the complex step is exact enough to see it.",
+        backward=_instead("conv2d", w=lambda d, a, out, o, right: right["w"].astype(np.float32).astype(np.float64))),
+
+    Bug("mean term dropped", "batch_norm", "dx leaves out mean(dy): the mean is taken for a constant.",
+        "Every x moves the mean, so no change along 1 gets through.",
+        backward=_instead("batch_norm", x=_batch_norm_dx(keep_mean=False))),
+    Bug("xhat term dropped", "batch_norm", "dx leaves out xhat mean(dy xhat): the variance is taken for a constant.",
+        "Every x moves the variance. With an upstream gradient of ones dx is zero with this term and without it.",
+        backward=_instead("batch_norm", x=_batch_norm_dx(keep_xhat=False))),
+    Bug("statistics taken for constants", "batch_norm", "dx is gamma dy / sqrt(var + eps), as in inference.",
+        "Mean and variance are functions of x: whoever differentiates y has to go through them too.",
+        backward=_instead("batch_norm", x=_batch_norm_dx(keep_mean=False, keep_xhat=False))),
+    Bug("unbiased variance", "batch_norm", "The forward normalises with the variance divided by M - 1, the backward with M.",
+        "Biased to normalise, unbiased into running_var: both stand in the same layer.", forward=_batch_norm_unbiased),
+    Bug("eps outside the root", "batch_norm", "dx divides by sqrt(var) + eps instead of sqrt(var + eps).",
+        "Small where eps is small, and wrong all the same: so draw an eps that matters.",
+        backward=_instead("batch_norm", x=_batch_norm_dx(rstd=lambda var, eps: 1 / (np.sqrt(var) + eps)))),
+    Bug("dgamma from x", "batch_norm_inference", "dgamma is sum(dy x) instead of sum(dy xhat).",
+        "A factor's gradient is what it was multiplied with, and gamma met xhat.",
+        backward=_instead("batch_norm_inference",
+                          gamma=lambda d, a, out, o, right: (d["y"] * a["x"]).sum(axis=(0, 1, 2)))),
+
+    Bug("mask turned round", "relu", "dx passes where y <= 0 and is blocked where y > 0.",
+        "Half of a random test's elements are right by chance: check single coordinates, not only a sum.",
+        backward=_instead("relu", x=lambda d, a, out, o, right: np.where(out["y"] > 0, 0, d["y"]))),
+    Bug("mask from dy", "relu", "dx passes where the upstream gradient is positive, not where y is.",
+        "The mask belongs to the forward. (As a way to look at networks this mistake has a name: the deconvnet.)",
+        backward=_instead("relu", x=lambda d, a, out, o, right: np.where(d["y"] > 0, d["y"], 0))),
+    Bug("upstream gradient overwritten", "relu", "dx is right, but it is written over dy.",
+        "In a residual block dy goes down the shortcut too, and arrives there already masked.", backward=_relu_in_place),
+    Bug("sigmoid's own value", "sigmoid", "dx is dy y instead of dy y (1 - y).",
+        "Right to a percent for very negative x: test all of the range.",
+        backward=_instead("sigmoid", x=lambda d, a, out, o, right: d["y"] * out["y"])),
+    Bug("sigmoid from its input", "sigmoid", "dx is dy x (1 - x): the formula in y, fed with x.",
+        "A backward says in its signature whether it wants the input or the output.",
+        backward=_instead("sigmoid", x=lambda d, a, out, o, right: d["y"] * a["x"] * (1 - a["x"]))),
+    Bug("bias averaged", "linear", "db is the mean of dy over the batch instead of the sum.",
+        "The mean over the batch is in the loss already; a batch of one hides it.",
+        backward=_instead("linear", b=lambda d, a, out, o, right: d["y"].mean(axis=0))),
+    Bug("dw reshaped, not transposed", "linear", "dw is x^T dy, forced into the shape of w.",
+        "A reshape makes shapes fit and numbers wrong.",
+        backward=_instead("linear", w=lambda d, a, out, o, right: (a["x"].T @ d["y"]).reshape(a["w"].shape))),
+
+    Bug("sum for mean", "squeeze", "du is dz, not dz / (H W), as if the squeeze added up.",
+        "Every position had the weight 1 / (H W), so every position gets that share.",
+        backward=_instead("squeeze", u=lambda d, a, out, o, right: _every_position(d["z"], *a["u"].shape[1:3]))),
+    Bug("height twice", "squeeze", "du is dz / (H H).", "Square maps hide it, and all of the paper's maps are square.",
+        backward=_instead("squeeze", u=lambda d, a, out, o, right: right["u"] * a["u"].shape[2] / a["u"].shape[1])),
+    Bug("sigmoid forgotten", "excitation", "The backward goes through W2 with ds, not with ds s (1 - s).",
+        "Undo every function of the forward, from the last to the first.", backward=_excitation_without_sigmoid),
+    Bug("ReLU forgotten", "excitation", "Dead hidden units get a gradient: dh goes into W1 without the mask h > 0.",
+        "With r = 16 and 16 channels there is one hidden unit; whether it is dead is everything.",
+        backward=_excitation_without_relu),
+    Bug("mean for sum", "scale", "ds is the mean of dy u over the positions instead of the sum.",
+        "One gate met every position, so their gradients add up; the mean belongs to the squeeze.",
+        backward=_instead("scale", s=lambda d, a, out, o, right: (d["y"] * a["u"]).mean(axis=(1, 2)))),
+    Bug("gates of the first image", "scale", "du uses the gates of image 0 for the whole batch.",
+        "Gates are per image, which is the point of the block; a batch of one hides it.",
+        backward=_instead("scale", u=lambda d, a, out, o, right: d["y"] * a["s"][:1, None, None, :])),
+    Bug("squeeze path dropped", "se_block", "du is s * dy alone: the path through the squeeze, dz / (H W), is missing.",
+        "u is used twice, so two gradients arrive at it. The block still trains without the second, only worse.",
+        backward=_instead("se_block", u=_se_block_du(lambda dz, height, width: 0.0))),
+    Bug("squeeze path not shared out", "se_block", "du adds dz at every position instead of dz / (H W).",
+        "The two paths have to be on one scale.", backward=_instead("se_block", u=_se_block_du(_every_position))),
+
+    Bug("overlapping windows overwrite", "max_pool2d", "dx[winner] = dy where it should be dx[winner] += dy.",
+        "NumPy's indexed assignment keeps the last; windows without overlap hide it.",
+        backward=_instead("max_pool2d", x=_max_pool_overwrites)),
+    Bug("argmax read as w H + h", "max_pool2d", "dx takes the winner's position apart with the height instead of the width.",
+        "Square maps only turn it into a transposition.", backward=_instead("max_pool2d", x=_max_pool_transposed)),
+    Bug("padding counted in the backward", "avg_pool2d", "dx divides by the kernel's size where padding was not counted.",
+        "Only windows on the border differ.",
+        backward=_instead("avg_pool2d", x=lambda d, a, out, o, right: F.avg_pool2d_backward(
+            d["y"], a["x"].shape, **(o | dict(count_include_pad=True))))),
+    Bug("not divided by N", "softmax_cross_entropy", "dlogits is p - q, without 1 / N.",
+        "It trains, with a learning rate N times as large.",
+        backward=_instead("softmax_cross_entropy", logits=lambda d, a, out, o, right: right["logits"] * len(o["labels"]))),
+    Bug("label smoothing forgotten", "softmax_cross_entropy", "dlogits uses the one-hot labels where the loss smooths them.",
+        "An option of the forward is an option of the backward.",
+        backward=_instead("softmax_cross_entropy", logits=_softmax_with(label_smoothing=0.0))),
+    Bug("upstream gradient ignored", "softmax_cross_entropy", "dlogits takes the upstream gradient to be 1.",
+        "It is 1, until somebody scales the loss.",
+        backward=_instead("softmax_cross_entropy", logits=_softmax_with(dloss=1.0))),
+
+    Bug("shortcut not masked", "add_relu", "The shortcut gets dy, though the ReLU comes after the addition.",
+        "Where the shortcut joins decides what it gets; before the ReLU it is dy [y > 0].",
+        backward=_instead("add_relu", x=lambda d, a, out, o, right: d["y"])),
+    Bug("gates see an unmasked dy", "scale_add_relu", "ds is sum(dy u) instead of sum(dy [y > 0] u).",
+        "Fusing three sweeps into one does not remove a step from the derivation.",
+        backward=_instead("scale_add_relu", s=lambda d, a, out, o, right: F.scale_backward(d["y"], a["u"], a["s"])[1])),
+    Bug("dz left out of the sweep", "scale_add_relu", "The fused du is s dpre, without dz / (H W).",
+        "The same missing path as in the block, where it is easiest to lose.",
+        backward=_instead("scale_add_relu", u=lambda d, a, out, o, right: fused.scale_add_relu_backward(
+            d["y"], a["s"], np.zeros_like(d["z"]), out["y"])[0])),
+)
+
+
+# ---- what a gradient check cannot see ------------------------------------------------------------------------------------
+
+def _zeros_but(a, **gradients):
+    return {name: gradients.get(name, np.zeros_like(array)) for name, array in a.items()}
+
+
+def _max_squeeze(a, o):
+    flat = a["u"].reshape(len(a["u"]), -1, a["u"].shape[3])
+    winner = flat.real.argmax(axis=1)[:, None, :]
+    z = np.take_along_axis(flat, winner, axis=1)[:, 0]
+    s, h = F.excitation(z, a["w1"], a["w2"], a.get("b1"), a.get("b2"))
+    return dict(y=F.scale(a["u"], s), z=z, h=h, s=s)
+
+
+def _max_squeeze_backward(d, a, out, o):
+    du, ds = F.scale_backward(d["y"], a["u"], out["s"])
+    dz, *rest = F.excitation_backward(ds, out["z"], out["h"], out["s"], a["w1"], a["w2"], bias="b1" in a)
+    du += dz[:, None, None, :] * (a["u"] == out["z"][:, None, None, :])
+    return {name: g for name, g in zip(("u", "w1", "w2", "b1", "b2"), (du, *rest)) if g is not None}
+
+
+def _relu_before_se(a, o):
+    return OPERATIONS["se_block"].forward(a | dict(u=F.relu(a["u"])), o)
+
+
+def _relu_before_se_backward(d, a, out, o):
+    r = F.relu(a["u"])
+    gradients = OPERATIONS["se_block"].backward(d, a | dict(u=r), out, o)
+    return gradients | dict(u=F.relu_backward(gradients["u"], r))
+
+
+def _units(o):
+    """The hidden units that there are with Linear(C, r), where there should be C / r."""
+    return slice(0, o["reduction"])
+
+
+def _hidden_r(a, o):
+    first = dict(w1=a["w1"][_units(o)], w2=a["w2"][:, _units(o)]) | ({"b1": a["b1"][_units(o)]} if "b1" in a else {})
+    return OPERATIONS["se_block"].forward(a | first, o)
+
+
+def _hidden_r_backward(d, a, out, o):
+    units = _units(o)
+    du, dw1, dw2, db1, db2 = composites.se_block_backward(
+        d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"][units], a["w2"][:, units], bias="b1" in a)
+    gradients = _zeros_but(a, u=du) | ({"b2": db2} if "b2" in a else {})
+    gradients["w1"][units], gradients["w2"][:, units] = dw1, dw2
+    if "b1" in a:
+        gradients["b1"][units] = db1
+    return gradients
+
+
+def _flipped(a):
+    return a | dict(w=np.ascontiguousarray(a["w"][:, :, ::-1, ::-1]))
+
+
+def _conv2d_flipped_backward(d, a, out, o):
+    gradients = OPERATIONS["conv2d"].backward(d, _flipped(a), out, o)
+    return gradients | dict(w=gradients["w"][:, :, ::-1, ::-1])
+
+
+def _unbiased_backward(d, a, out, o):
+    # var' = var M / (M - 1) gives k' = k (M - 1) / M inside the root: the xhat term is divided by M - 1 instead of M.
+    m = a["x"].size // a["x"].shape[3]
+    k = 1 / np.sqrt(out["var"] + o["eps"])
+    xhat = (a["x"] - out["mean"]) * k
+    dbeta, dgamma = d["y"].sum(axis=(0, 1, 2)), (d["y"] * xhat).sum(axis=(0, 1, 2))
+    return dict(x=a["gamma"] * k * (d["y"] - dbeta / m - xhat * dgamma / (m - 1)), gamma=dgamma, beta=dbeta)
+
+
+def _last_maximum(a, o):
+    y, argmax = F.max_pool2d(a["x"], **o)
+    n, height, width, c = a["x"].shape
+    flat, (rows, columns) = a["x"].reshape(n, -1, c), (np.arange(size) for size in y.shape[1:3])
+    stride, padding = o["stride"] or o["kernel_size"], o["padding"]
+    for i, j in np.ndindex(*o["kernel_size"]):                                     # whoever equals the maximum takes it over
+        h, k = (rows * stride[0] + i - padding[0])[:, None], columns * stride[1] + j - padding[1]
+        inside = (0 <= h) & (h < height) & (0 <= k) & (k < width)
+        here = h.clip(0, height - 1) * width + k.clip(0, width - 1)
+        argmax = np.where((flat[:, here] == y) & inside[:, :, None], here[:, :, None], argmax)
+    return dict(y=y, argmax=argmax)
+
+
+def _smooths_others(a, o):
+    classes = a["logits"].shape[1]
+    loss, p = F.softmax_cross_entropy(a["logits"], np.array(o["labels"]), label_smoothing=_over_others(o, classes))
+    return dict(loss=loss, p=p)
+
+
+def _smooths_others_backward(d, a, out, o):
+    smoothing = _over_others(o, a["logits"].shape[1])
+    return dict(logits=F.softmax_cross_entropy_backward(out["p"], np.array(o["labels"]), dloss=float(d["loss"]),
+                                                        label_smoothing=smoothing))
+
+
+def _over_others(o, classes):
+    """e / (K - 1) on each of the other classes, which is the usual smoothing with e K / (K - 1)."""
+    return min(o["label_smoothing"] * classes / (classes - 1), 0.99)
+
+
+BLIND_SPOTS = (
+    Bug("max-pooled squeeze", "se_block", "The squeeze takes the maximum of each map instead of its mean.",
+        "Its gradient belongs to it. Eq. (2) is in no gradient check.", _max_squeeze, _max_squeeze_backward),
+    Bug("ReLU before the block", "se_block", "The block gets relu(u), where the paper squeezes what batch norm gave it.",
+        "Several well-known implementations have it; a network made of right gradients still is another network.",
+        _relu_before_se, _relu_before_se_backward),
+    Bug("Linear(C, r)", "se_block", "The hidden layer has r units instead of C / r.",
+        "With C = 256 and r = 16 both are 16: one more case in which a test with a lucky size says nothing.",
+        _hidden_r, _hidden_r_backward),
+    Bug("block never called", "se_block", "y is u: the block exists, its parameters are counted, and nothing uses it.",
+        "Its parameters' gradients are zero, and zero is right.",
+        lambda a, o: OPERATIONS["se_block"].forward(a, o) | dict(y=+a["u"]),
+        lambda d, a, out, o: _zeros_but(a, u=d["y"].copy())),
+    Bug("squeeze adds up", "squeeze", "z is the sum of each map in the forward, and du is dz in the backward.",
+        "Half of it is a planted bug and is caught; both halves agree and are not.",
+        lambda a, o: dict(z=a["u"].sum(axis=(1, 2))),
+        lambda d, a, out, o: dict(u=_every_position(d["z"], *a["u"].shape[1:3]))),
+    Bug("kernel flipped", "conv2d", "A convolution in the mathematician's sense: the kernel is turned round.",
+        "It would train as well; only weights from elsewhere would mean nothing to it.",
+        lambda a, o: OPERATIONS["conv2d"].forward(_flipped(a), o), _conv2d_flipped_backward),
+    Bug("unbiased throughout", "batch_norm", "Forward and backward both normalise with the unbiased variance.",
+        "A convention cannot be right or wrong by itself, only the same as everybody's or not.",
+        _batch_norm_unbiased, _unbiased_backward),
+    Bug("gradient at the kink", "relu", "dx passes where y is exactly 0.",
+        "The checks keep away from kinks on purpose, so what happens there has to be tested by itself.",
+        backward=_instead("relu", x=lambda d, a, out, o, right: np.where(a["x"] >= 0, d["y"], 0))),
+    Bug("last maximum on a tie", "max_pool2d", "Of several equal maxima the last one wins.",
+        "The same: ties are kept out of the checks. After a ReLU they are everywhere, all of them zero.",
+        forward=_last_maximum),
+    Bug("smoothing over the others", "softmax_cross_entropy", "Label smoothing gives nothing to the label's own class.",
+        "Both definitions are in use; PyTorch, and the paper it comes from, spread e over all K classes.",
+        _smooths_others, _smooths_others_backward),
+)

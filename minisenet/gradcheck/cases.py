@@ -1,0 +1,227 @@
+"""How a case of each operation is drawn: odd shapes, every option, and no kink within reach.
+
+`draw(pick, rng)` returns a `Case`. `pick(sequence)` chooses one element: Hypothesis does it in the tests (and shrinks
+towards the first element, so the simplest comes first), a random generator for the command line. `rng` fills the arrays.
+
+ReLU and max pooling are not differentiable where two branches meet. No case is thrown away for lying near such a point; each
+is built so that it cannot: `away_from_zero` for what a ReLU sees, `distinct` for what a maximum compares.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisenet._dispatch import kernels
+
+
+@dataclass(frozen=True)
+class Case:
+    """The arguments of one call: arrays by name, and what is not an array to differentiate (stride, labels, …)."""
+
+    arrays: dict
+    options: dict
+
+    def __str__(self):
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in self.arrays.items())
+        return "; ".join([shapes, *(f"{name}={value}" for name, value in self.options.items())])
+
+    def astype(self, dtype):
+        """The same case with arrays of another dtype."""
+        return Case({name: array.astype(dtype) for name, array in self.arrays.items()}, self.options)
+
+
+def _channel_counts():
+    """Channel counts on both sides of the build's vector lengths, the simplest first.
+
+    A kernel has its fast path at whole vectors and its tails around them. A NumPy body has neither: small numbers do.
+    """
+    small = [2, 1, 3, 5, 4]
+    if kernels is None:
+        return small
+    lanes = [getattr(kernels, "LANES_F64", 8), getattr(kernels, "LANES_F32", 16)]
+    return small + sorted({c for n in lanes for c in (n - 1, n, n + 1, 2 * n, 4 * n + 1)} - {0, *small})
+
+
+CHANNELS = _channel_counts()
+WIDER = (2, 1, 3, 6, 7, 8, 9, 16, 0)        # columns beyond the least that a window needs: a register tile takes 4 or 8
+BATCH = (1, 2, 3)
+
+
+# ---- numbers -----------------------------------------------------------------------------------------------------------
+
+def away_from_zero(rng, shape, least=0.1):
+    """Numbers of both signs, none within `least` of zero: on either side of a ReLU's kink, never at it."""
+    return rng.choice([-1.0, 1.0], shape) * rng.uniform(least, 1.0, shape)
+
+
+def distinct(rng, n, height, width, c, gap=0.05):
+    """Maps (N, H, W, C) in each of which any two values differ by at least `gap`: a maximum has one winner."""
+    order = rng.permuted(np.broadcast_to(np.arange(height * width, dtype=float)[:, None], (n, height * width, c)), axis=1)
+    return (gap * (order - (height * width - 1) / 2)).reshape(n, height, width, c)
+
+
+def _maps(pick, least=1):
+    """A shape (N, H, W, C) with H != W and at least `least` values in each channel."""
+    n, height = pick(BATCH), pick((2, 1, 3, 5))
+    width = height + pick((1, 2, 4, 8))
+    while n * height * width < least:
+        width += 1
+    return n, height, width, pick(CHANNELS)
+
+
+# ---- section 3: convolution --------------------------------------------------------------------------------------------
+
+def conv2d(pick, rng):
+    """Dense, grouped and depthwise; every option has a height that differs from its width."""
+    kernel = pick(((3, 3), (1, 1), (3, 2), (2, 3), (1, 3), (5, 3), (3, 1)))
+    stride = pick(((1, 1), (2, 2), (2, 1), (1, 2), (3, 2)))
+    padding = pick(((0, 0), (1, 1), (1, 0), (0, 1), (2, 1)))
+    dilation = pick(((1, 1), (1, 1), (2, 1), (1, 2), (2, 2)))
+    height, width = (max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(kernel, padding, dilation))
+    height += pick((1, 0, 2, 3, 4))
+    width += pick(WIDER)
+    width += width == height
+    kind = pick(("dense", "dense", "depthwise", "grouped"))
+    if kind == "grouped":
+        groups, small = pick((2, 3)), [c for c in CHANNELS if c <= 17]
+        per_group, c_out = pick(small), groups * pick(small)
+    elif kind == "depthwise":
+        groups, per_group = pick(CHANNELS), 1
+        c_out = groups * pick((1, 2))
+    else:
+        groups, per_group, c_out = 1, pick(CHANNELS), pick(CHANNELS)
+    arrays = dict(x=rng.standard_normal((pick(BATCH), height, width, groups * per_group)),
+                  w=rng.standard_normal((c_out, per_group, *kernel)))
+    if pick((False, True)):
+        arrays["b"] = rng.standard_normal(c_out)
+    return Case(arrays, dict(stride=stride, padding=padding, dilation=dilation, groups=groups))
+
+
+# ---- batch norm --------------------------------------------------------------------------------------------------------
+
+def _batch_norm(pick, rng):
+    # Out of few values the two directions 1 and xhat leave next to nothing for dx, and rounding would be all that is left.
+    shape = _maps(pick, least=6)
+    c = shape[-1:]
+    arrays = dict(x=rng.normal(0.5, 1.5, shape), gamma=away_from_zero(rng, c, 0.3), beta=rng.standard_normal(c))
+    return arrays, dict(eps=pick((1e-5, 1e-3, 0.1)))
+
+
+def batch_norm(pick, rng):
+    """Training statistics, with an eps that matters and one that does not."""
+    return Case(*_batch_norm(pick, rng))
+
+
+def batch_norm_inference(pick, rng):
+    """As above, with statistics that are given."""
+    arrays, options = _batch_norm(pick, rng)
+    c = arrays["gamma"].shape
+    return Case(arrays | dict(running_mean=rng.standard_normal(c), running_var=rng.uniform(0.2, 2.0, c)), options)
+
+
+# ---- section 3.1 and 3.2: squeeze, excitation, scale -------------------------------------------------------------------
+
+def relu(pick, rng):
+    """Any rank, and never near zero."""
+    shape = pick(((3,), (2, 3), (1, 2, 3, 5), (37,), (2, 3, 5, 17)))
+    return Case(dict(x=away_from_zero(rng, shape)), {})
+
+
+def sigmoid(pick, rng):
+    """Any rank; both branches of the formula that cannot overflow."""
+    shape = pick(((3,), (2, 3), (1, 2, 3, 5), (37,), (2, 3, 5, 17)))
+    return Case(dict(x=rng.normal(0, 2, shape)), {})
+
+
+def linear(pick, rng):
+    """With and without a bias; batches that a kernel can divide into equal parts, and others."""
+    n, c_in, c_out = pick((1, 2, 3, 7, 24)), pick(CHANNELS), pick(CHANNELS)
+    arrays = dict(x=rng.standard_normal((n, c_in)), w=rng.standard_normal((c_out, c_in)))
+    if pick((False, True)):
+        arrays["b"] = rng.standard_normal(c_out)
+    return Case(arrays, {})
+
+
+def squeeze(pick, rng):
+    """Maps that are not square."""
+    return Case(dict(u=rng.standard_normal(_maps(pick))), {})
+
+
+def _excitation(pick, rng, n, c):
+    """(z, weights, options) for which no hidden unit is near its kink.
+
+    W1 z + b1 keeps away from zero because a row of W1 has one sign, an image's z has one sign, and the biases are small. So
+    a hidden unit is alive for some images and dead for others, and |W1 z + b1| >= 0.2 * 0.2 - 0.01.
+    """
+    reduction = pick([r for r in (1, 2, 4, 16) if r <= c])
+    hidden = c // reduction
+    z = rng.choice([-1.0, 1.0], (n, 1)) * rng.uniform(0.2, 1.0, (n, c))
+    weights = dict(w1=rng.choice([-1.0, 1.0], (hidden, 1)) * rng.uniform(0.2, 1.0, (hidden, c)) / c,
+                   w2=rng.standard_normal((c, hidden)) / np.sqrt(hidden))
+    if pick((False, True)):
+        weights |= dict(b1=rng.uniform(-0.01, 0.01, hidden), b2=rng.standard_normal(c))
+    return z, weights, dict(reduction=reduction)
+
+
+def excitation(pick, rng):
+    """With and without biases, r from 1 to 16."""
+    z, weights, options = _excitation(pick, rng, pick(BATCH), pick(CHANNELS))
+    return Case(dict(z=z) | weights, options)
+
+
+def scale(pick, rng):
+    """A gate for each image and channel."""
+    shape = _maps(pick)
+    return Case(dict(u=rng.standard_normal(shape), s=rng.uniform(0.05, 0.95, shape[::3])), {})
+
+
+def se_block(pick, rng):
+    """Maps with a mean z for which no hidden unit is near its kink, whose values differ and have the sign of the mean."""
+    n, height, width, c = _maps(pick)
+    z, weights, options = _excitation(pick, rng, n, c)
+    around_zero = distinct(rng, n, height, width, c, gap=0.2 / (height * width))               # within 0.1, of mean 0
+    return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
+
+
+# ---- pooling, loss, tails of residual blocks ---------------------------------------------------------------------------
+
+def _pooling(pick):
+    kernel = pick(((2, 2), (3, 3), (3, 2), (2, 3), (1, 3), (5, 4)))
+    stride = pick((None, (1, 1), (2, 2), (2, 1), (1, 2), (3, 2)))
+    padding = pick(((0, 0), (1, 1), (1, 0), (0, 1)))
+    padding = tuple(min(p, k // 2) for p, k in zip(padding, kernel))
+    height, width = kernel[0] + pick((1, 0, 2, 3)), kernel[1] + pick((2, 1, 4, 7, 0))
+    shape = pick(BATCH), height, width + (width == height), pick(CHANNELS)
+    return shape, dict(kernel_size=kernel, stride=stride, padding=padding, ceil_mode=pick((False, True)))
+
+
+def max_pool2d(pick, rng):
+    """Windows that overlap, that leave gaps, and that hang over; no two values of a map are alike."""
+    shape, options = _pooling(pick)
+    return Case(dict(x=distinct(rng, *shape)), options)
+
+
+def avg_pool2d(pick, rng):
+    """The same windows, with padding counted and not."""
+    shape, options = _pooling(pick)
+    return Case(dict(x=rng.standard_normal(shape)), options | dict(count_include_pad=pick((True, False))))
+
+
+def softmax_cross_entropy(pick, rng):
+    """From two classes on, with and without label smoothing."""
+    n, classes = pick((1, 2, 3, 7)), pick([c for c in CHANNELS if c > 1])
+    labels = [int(label) for label in rng.integers(classes, size=n)]
+    return Case(dict(logits=rng.normal(0, 2, (n, classes))), dict(labels=labels, label_smoothing=pick((0.0, 0.1))))
+
+
+def add_relu(pick, rng):
+    """The sum keeps away from the kink; its two terms need not."""
+    shape = _maps(pick)
+    x = rng.standard_normal(shape)
+    return Case(dict(u=away_from_zero(rng, shape) - x, x=x), {})
+
+
+def scale_add_relu(pick, rng):
+    """The same with gates."""
+    shape = _maps(pick)
+    u, s = rng.standard_normal(shape), rng.uniform(0.05, 0.95, shape[::3])
+    return Case(dict(u=u, s=s, x=away_from_zero(rng, shape) - s[:, None, None, :] * u), {})

@@ -1,0 +1,73 @@
+"""Write `frozen.npz`, the outputs and gradients of PyTorch that everybody can compare with: needs PyTorch, once.
+
+    python -m minisenet.gradcheck.freeze
+
+The cases are a function of the seed below and of nothing on this machine, so anybody can make the file again and compare.
+"""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minisenet.gradcheck.cases import Case
+from minisenet.gradcheck.operations import OPERATIONS
+from minisenet.twin.operations import evaluate
+
+SEED = 1709_01507
+CASES = 4
+
+
+def corners():
+    """One case with every option of the convolution, and those at the very points that a gradient check has to avoid, where
+    a convention decides: PyTorch's."""
+    rng = np.random.default_rng(SEED)
+    image, weight = rng.standard_normal((2, 6, 9, 4)), rng.standard_normal((6, 2, 3, 2))
+    everything = dict(stride=(2, 1), padding=(1, 2), dilation=(2, 3), groups=2)
+    few = rng.integers(-1, 2, (2, 5, 7, 3)).astype(np.float64)                     # -1, 0 or 1: zeros and ties everywhere
+    windows = dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), ceil_mode=False)
+    return {"conv2d": [Case(dict(x=image, w=weight), everything)],
+            "relu": [Case(dict(x=few), {})],                                       # no gradient at the kink itself
+            "max_pool2d": [Case(dict(x=few), windows)],                            # the first of several maxima
+            "add_relu": [Case(dict(u=few, x=-few[::-1]), {})]}
+
+
+def cases():
+    """All cases: operation name -> list of `Case`."""
+    rng = np.random.default_rng(SEED)
+
+    def pick(sequence):
+        return sequence[rng.integers(min(4, len(sequence)))]    # the first four do not depend on the kernels' vectors
+
+    drawn = {name: [operation.draw(pick, rng) for _ in range(CASES)] for name, operation in OPERATIONS.items()}
+    for name, extra in corners().items():
+        drawn[name] += extra
+    return drawn
+
+
+def freeze():
+    """Everything that the file holds: key -> array."""
+    rng = np.random.default_rng(SEED + 1)
+    contents, options = {}, {}
+    for name, drawn in cases().items():
+        operation = OPERATIONS[name]
+        options[name] = [case.options for case in drawn]
+        for i, case in enumerate(drawn):
+            upstream = operation.upstream(operation.forward(case.arrays, case.options), rng)
+            outputs, gradients = evaluate(name, case.arrays, upstream, case.options, operation.constants)
+            parts = dict(array=case.arrays, upstream=upstream, output=outputs, gradient=gradients)
+            contents |= {f"{name}/{i}/{part}/{which}": np.ascontiguousarray(array) if np.ndim(array) else np.asarray(array)
+                         for part, arrays in parts.items() for which, array in arrays.items()}
+    return contents | {"options": np.array(json.dumps(options))}
+
+
+def main():
+    path = Path(__file__).with_name("frozen.npz")
+    contents = freeze()
+    np.savez_compressed(path, **contents)
+    print(f"{path}: {len(contents)} arrays, {path.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

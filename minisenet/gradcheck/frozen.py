@@ -1,0 +1,41 @@
+"""PyTorch's outputs and gradients for a few cases of every operation, kept in `frozen.npz`: the comparison without PyTorch.
+
+A gradient check asks whether a backward belongs to its forward. It cannot ask whether the forward is the right one. These
+numbers can: they were computed by somebody else's code. `python -m minisenet.gradcheck.freeze` makes them.
+
+In the file, "conv2d/0/array/x" is an argument of the first case of conv2d; "upstream", "output" and "gradient" stand where
+"array" stands; "options" holds, as JSON, the options of every case.
+"""
+import functools
+import json
+from importlib import resources
+
+import numpy as np
+
+from minisenet.gradcheck import checks
+from minisenet.gradcheck.cases import Case
+
+PARTS = ("array", "upstream", "output", "gradient")
+
+
+@functools.cache
+def load():
+    """The frozen cases: a dict from an operation's name to a list of (case, upstream, (outputs, gradients))."""
+    with resources.files("minisenet.gradcheck").joinpath("frozen.npz").open("rb") as file, np.load(file) as arrays:
+        options = json.loads(str(arrays["options"]))
+        parts = {(name, i): {part: {} for part in PARTS} for name in options for i in range(len(options[name]))}
+        for key in arrays.files:
+            if key != "options":
+                name, i, part, which = key.split("/")
+                parts[name, int(i)][part][which] = arrays[key]
+    cases = {name: [] for name in options}
+    for (name, i), part in parts.items():
+        case = Case(part["array"], options[name][i])
+        cases[name].append((case, part["upstream"], (part["output"], part["gradient"])))
+    return cases
+
+
+def compare(operation, backend="numpy"):
+    """The largest error of an operation against its frozen cases, relative to the largest element. Returns a `Worst`."""
+    return checks.worst(checks.compare(operation, case, upstream, expected, backend)
+                        for case, upstream, expected in load()[operation.name])

@@ -1,0 +1,287 @@
+"""The table of operations: one row for each forward and backward pair. Everything that proves gradients is driven by it.
+
+`minisenet gradcheck`, the Hypothesis tests, the tests of the kernels, the comparison with PyTorch and the frozen files all
+loop over `OPERATIONS`. A new operation is one row here, one way to draw a case (`cases.py`) and one expression in PyTorch
+(`minisenet/twin/operations.py`).
+"""
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisenet import functional as F
+from minisenet.functional import fused
+from minisenet.gradcheck import cases, composites
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row: a forward, its backward, and what is known about them.
+
+    Attributes
+    ----------
+    name : str
+    section, equation : str
+        Where the paper has it: a pytest marker such as "section_3_1", and "eq. (2)".
+    functions : tuple of str
+        The public functions that the row covers.
+    forward : callable
+        `forward(arrays, options) -> outputs`, a dict by name.
+    backward : callable
+        `backward(upstream, arrays, outputs, options) -> gradients`: a dict with a gradient for each array given that is not
+        a constant, from a dict with an upstream gradient for each of the `heads`.
+    draw : callable
+        `draw(pick, rng) -> Case`, see `cases.py`.
+    heads : tuple of str
+        The outputs that a loss may depend on. The rest (argmax, batch statistics) is there for the backward.
+    linear_in : tuple of str
+        Each of these arrays goes into the outputs linearly (or with a constant added) while the others stand still.
+    constants : tuple of str
+        Arrays that have no gradient.
+    terms : callable or None
+        `terms(case, outputs)`: for an operation that is a sum of products, how many of them each output and each gradient
+        adds up, as a dict by name. It bounds the rounding error of float32.
+    """
+
+    name: str
+    section: str
+    equation: str
+    functions: tuple
+    forward: Callable
+    backward: Callable
+    draw: Callable
+    heads: tuple = ("y",)
+    linear_in: tuple = ()
+    constants: tuple = ()
+    terms: Callable | None = None
+
+    def inputs(self, case):
+        """The names of the arrays that have a gradient."""
+        return [name for name in case.arrays if name not in self.constants]
+
+    def upstream(self, outputs, rng):
+        """A random upstream gradient for each head. Never ones: with ones a batch norm's dx is zero whatever the formula."""
+        return {head: rng.standard_normal(np.shape(outputs[head])) for head in self.heads}
+
+
+def _named(arrays, **gradients):
+    """Drop the gradients of the arrays that were not given, which have to be None."""
+    for name, gradient in gradients.items():
+        if name not in arrays and gradient is not None:
+            raise AssertionError(f"a gradient for {name}, which was not given")
+    return {name: gradient for name, gradient in gradients.items() if name in arrays}
+
+
+# ---- one pair of adapters for each row: names in, names out --------------------------------------------------------------
+
+def _conv2d(a, o):
+    return dict(y=F.conv2d(a["x"], a["w"], a.get("b"), **o))
+
+
+def _conv2d_backward(d, a, out, o):
+    dx, dw, db = F.conv2d_backward(d["y"], a["x"], a["w"], bias="b" in a, **o)
+    return _named(a, x=dx, w=dw, b=db)
+
+
+def _conv2d_terms(case, out):
+    c_out, per_group, *kernel = case.arrays["w"].shape
+    taps, positions = kernel[0] * kernel[1], out["y"].size // c_out
+    return dict(y=taps * per_group + 1, x=taps * c_out // case.options["groups"], w=positions, b=positions)
+
+
+def _batch_norm(a, o):
+    y, mean, var = F.batch_norm(a["x"], a["gamma"], a["beta"], **o)
+    return dict(y=y, mean=mean, var=var)
+
+
+def _batch_norm_backward(d, a, out, o):
+    dx, dgamma, dbeta = F.batch_norm_backward(d["y"], a["x"], a["gamma"], out["mean"], out["var"], **o)
+    return dict(x=dx, gamma=dgamma, beta=dbeta)
+
+
+def _batch_norm_inference(a, o):
+    return dict(y=F.batch_norm_inference(a["x"], a["gamma"], a["beta"], a["running_mean"], a["running_var"], **o))
+
+
+def _batch_norm_inference_backward(d, a, out, o):
+    dx, dgamma, dbeta = F.batch_norm_inference_backward(d["y"], a["x"], a["gamma"], a["running_mean"], a["running_var"], **o)
+    return dict(x=dx, gamma=dgamma, beta=dbeta)
+
+
+def _relu(a, o):
+    return dict(y=F.relu(a["x"]))
+
+
+def _relu_backward(d, a, out, o):
+    return dict(x=F.relu_backward(d["y"], out["y"]))
+
+
+def _sigmoid(a, o):
+    return dict(y=F.sigmoid(a["x"]))
+
+
+def _sigmoid_backward(d, a, out, o):
+    return dict(x=F.sigmoid_backward(d["y"], out["y"]))
+
+
+def _linear(a, o):
+    return dict(y=F.linear(a["x"], a["w"], a.get("b")))
+
+
+def _linear_backward(d, a, out, o):
+    dx, dw, db = F.linear_backward(d["y"], a["x"], a["w"], bias="b" in a)
+    return _named(a, x=dx, w=dw, b=db)
+
+
+def _linear_terms(case, out):
+    c_out, c_in = case.arrays["w"].shape
+    images = len(case.arrays["x"])
+    return dict(y=c_in + 1, x=c_out, w=images, b=images)
+
+
+def _squeeze(a, o):
+    return dict(z=F.squeeze(a["u"]))
+
+
+def _squeeze_backward(d, a, out, o):
+    return dict(u=F.squeeze_backward(d["z"], *a["u"].shape[1:3]))
+
+
+def _squeeze_terms(case, out):
+    return dict(z=case.arrays["u"].size // out["z"].size + 1, u=1)
+
+
+def _excitation(a, o):
+    s, h = F.excitation(a["z"], a["w1"], a["w2"], a.get("b1"), a.get("b2"))
+    return dict(s=s, h=h)
+
+
+def _excitation_backward(d, a, out, o):
+    dz, dw1, dw2, db1, db2 = F.excitation_backward(d["s"], a["z"], out["h"], out["s"], a["w1"], a["w2"], bias="b1" in a)
+    return _named(a, z=dz, w1=dw1, w2=dw2, b1=db1, b2=db2)
+
+
+def _scale(a, o):
+    return dict(y=F.scale(a["u"], a["s"]))
+
+
+def _scale_backward(d, a, out, o):
+    du, ds = F.scale_backward(d["y"], a["u"], a["s"])
+    return dict(u=du, s=ds)
+
+
+def _scale_terms(case, out):
+    return dict(y=1, u=1, s=case.arrays["u"].size // case.arrays["s"].size)
+
+
+def _se_block(a, o):
+    y, z, h, s = composites.se_block(a["u"], a["w1"], a["w2"], a.get("b1"), a.get("b2"))
+    return dict(y=y, z=z, h=h, s=s)
+
+
+def _se_block_backward(d, a, out, o):
+    du, dw1, dw2, db1, db2 = composites.se_block_backward(d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"],
+                                                          bias="b1" in a)
+    return _named(a, u=du, w1=dw1, w2=dw2, b1=db1, b2=db2)
+
+
+def _max_pool2d(a, o):
+    y, argmax = F.max_pool2d(a["x"], **o)
+    return dict(y=y, argmax=argmax)
+
+
+def _max_pool2d_backward(d, a, out, o):
+    return dict(x=F.max_pool2d_backward(d["y"], out["argmax"], a["x"].shape))
+
+
+def _avg_pool2d(a, o):
+    return dict(y=F.avg_pool2d(a["x"], **o))
+
+
+def _avg_pool2d_backward(d, a, out, o):
+    return dict(x=F.avg_pool2d_backward(d["y"], a["x"].shape, **o))
+
+
+def _avg_pool2d_terms(case, out):
+    window = case.options["kernel_size"][0] * case.options["kernel_size"][1]
+    return dict(y=window + 1, x=window + 1)
+
+
+def _softmax_cross_entropy(a, o):
+    loss, p = F.softmax_cross_entropy(a["logits"], np.array(o["labels"]), label_smoothing=o["label_smoothing"])
+    return dict(loss=loss, p=p)
+
+
+def _softmax_cross_entropy_backward(d, a, out, o):
+    return dict(logits=F.softmax_cross_entropy_backward(out["p"], np.array(o["labels"]), dloss=float(d["loss"]),
+                                                        label_smoothing=o["label_smoothing"]))
+
+
+def _add_relu(a, o):
+    return dict(y=fused.add_relu(a["u"], a["x"]))
+
+
+def _add_relu_backward(d, a, out, o):
+    dpre = F.relu_backward(d["y"], out["y"])
+    return dict(u=dpre, x=dpre)
+
+
+def _scale_add_relu(a, o):
+    # In an SE block u goes on to the squeeze as well. With z as a second head, the dz that `scale_add_relu_backward` takes
+    # is simply z's upstream gradient, and its du is the whole gradient of u.
+    return dict(y=fused.scale_add_relu(a["u"], a["s"], a["x"]), z=F.squeeze(a["u"]))
+
+
+def _scale_add_relu_backward(d, a, out, o):
+    ds = fused.scale_add_relu_backward_gates(d["y"], a["u"], out["y"])
+    du, dx = fused.scale_add_relu_backward(d["y"], a["s"], d["z"], out["y"])
+    return dict(u=du, s=ds, x=dx)
+
+
+# ---- the table ---------------------------------------------------------------------------------------------------------
+
+_ROWS = (
+    Operation("conv2d", "section_3", "eq. (1)",
+              ("conv2d", "conv2d_backward", "conv2d_backward_input", "conv2d_backward_weight"),
+              _conv2d, _conv2d_backward, cases.conv2d, linear_in=("x", "w", "b"), terms=_conv2d_terms),
+    Operation("batch_norm", "section_5", "Ioffe and Szegedy 2015", ("batch_norm", "batch_norm_backward"),
+              _batch_norm, _batch_norm_backward, cases.batch_norm, linear_in=("gamma", "beta")),
+    Operation("batch_norm_inference", "section_5", "Ioffe and Szegedy 2015",
+              ("batch_norm_inference", "batch_norm_inference_backward"),
+              _batch_norm_inference, _batch_norm_inference_backward, cases.batch_norm_inference,
+              linear_in=("x", "gamma", "beta"), constants=("running_mean", "running_var")),
+    Operation("relu", "section_3_2", "eq. (3), delta", ("relu", "relu_backward"), _relu, _relu_backward, cases.relu),
+    Operation("sigmoid", "section_3_2", "eq. (3), sigma", ("sigmoid", "sigmoid_backward"),
+              _sigmoid, _sigmoid_backward, cases.sigmoid),
+    Operation("linear", "section_3_2", "eq. (3), W1 and W2", ("linear", "linear_backward"),
+              _linear, _linear_backward, cases.linear, linear_in=("x", "w", "b"), terms=_linear_terms),
+    Operation("squeeze", "section_3_1", "eq. (2)", ("squeeze", "squeeze_backward"),
+              _squeeze, _squeeze_backward, cases.squeeze, heads=("z",), linear_in=("u",), terms=_squeeze_terms),
+    Operation("excitation", "section_3_2", "eq. (3)", ("excitation", "excitation_backward"),
+              _excitation, _excitation_backward, cases.excitation, heads=("s",)),
+    Operation("scale", "section_3_2", "eq. (4)", ("scale", "scale_backward"),
+              _scale, _scale_backward, cases.scale, linear_in=("u", "s"), terms=_scale_terms),
+    Operation("se_block", "section_3", "eqs. (2) to (4)", (), _se_block, _se_block_backward, cases.se_block),
+    Operation("max_pool2d", "section_5", "Table 1", ("max_pool2d", "max_pool2d_backward"),
+              _max_pool2d, _max_pool2d_backward, cases.max_pool2d),
+    Operation("avg_pool2d", "section_5", "section 5.1", ("avg_pool2d", "avg_pool2d_backward"),
+              _avg_pool2d, _avg_pool2d_backward, cases.avg_pool2d, linear_in=("x",), terms=_avg_pool2d_terms),
+    Operation("softmax_cross_entropy", "section_5", "section 5", ("softmax_cross_entropy", "softmax_cross_entropy_backward"),
+              _softmax_cross_entropy, _softmax_cross_entropy_backward, cases.softmax_cross_entropy, heads=("loss",)),
+    Operation("add_relu", "section_3_3", "Fig. 3, left", ("add_relu",), _add_relu, _add_relu_backward, cases.add_relu),
+    Operation("scale_add_relu", "section_3_3", "eq. (4), Fig. 3, right",
+              ("scale_add_relu", "scale_add_relu_backward", "scale_add_relu_backward_gates"),
+              _scale_add_relu, _scale_add_relu_backward, cases.scale_add_relu, heads=("y", "z")),
+)
+
+OPERATIONS = {row.name: row for row in _ROWS}
+
+
+def select(names=None):
+    """The rows with these names, in the table's order; all of them for None. Raises ValueError for an unknown name."""
+    if names is None:
+        return list(_ROWS)
+    unknown = [name for name in names if name not in OPERATIONS]
+    if unknown:
+        raise ValueError(f"unknown operation {unknown[0]!r}; it is one of {', '.join(OPERATIONS)}")
+    return [row for row in _ROWS if row.name in set(names)]

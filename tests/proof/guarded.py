@@ -1,0 +1,60 @@
+"""Run one operation with every array flush against a page that must not be touched: a script, because a crash is the answer.
+
+    python guarded.py OPERATION BACKEND [after|before]
+
+Each argument ends at the last byte before such a page ("after"), or begins at the first byte behind one ("before").
+"""
+import ctypes
+import mmap
+import sys
+
+import numpy as np
+
+from minisenet import use_backend
+from minisenet.gradcheck.operations import OPERATIONS
+
+PAGE = mmap.PAGESIZE
+PROT_NONE = 0
+kept = []                                                        # the mappings live as long as the process
+
+
+def guarded(array, side):
+    """A copy of the array beside a page without any access."""
+    if np.ndim(array) == 0:
+        return array
+    array = np.ascontiguousarray(array)
+    pages = -(-array.nbytes // PAGE)
+    memory = mmap.mmap(-1, (pages + 1) * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    offset = pages * PAGE - array.nbytes if side == "after" else PAGE
+    copy = np.frombuffer(memory, array.dtype, array.size, offset).reshape(array.shape)
+    copy[...] = array
+    page = start + (pages * PAGE if side == "after" else 0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(PAGE), PROT_NONE):
+        raise OSError(ctypes.get_errno(), "mprotect failed")
+    kept.append(memory)
+    return copy
+
+
+def main(name, backend, side):
+    row, rng = OPERATIONS[name], np.random.default_rng(7)
+    for _ in range(25):
+        case = row.draw(lambda sequence: sequence[rng.integers(len(sequence))], rng)
+        for dtype in (np.float32, np.float64):
+            print(f"{np.dtype(dtype)}: {case}", flush=True)      # the last line printed says where it died
+            arrays = {key: guarded(array.astype(dtype), side) for key, array in case.arrays.items()}
+            with use_backend(backend):
+                outputs = {key: guarded(output, side) for key, output in row.forward(arrays, case.options).items()}
+                upstream = {head: guarded(np.asarray(d, dtype), side) for head, d in row.upstream(outputs, rng).items()}
+                row.backward(upstream, arrays, outputs, case.options)
+    print("done")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "touch":                                   # does the page really kill?
+        array = guarded(np.zeros(3), sys.argv[3])
+        ctypes.string_at(array.ctypes.data + (array.nbytes if sys.argv[3] == "after" else -1), 1)
+        print("done")
+    else:
+        main(*sys.argv[1:])

@@ -1,0 +1,92 @@
+"""Cases at the sizes of the networks: many pieces for the threads, several bands and blocks for the loops, odd batches."""
+import numpy as np
+
+from minisenet.gradcheck import cases
+from minisenet.gradcheck.cases import Case
+
+MAPS = (19, 16, 17, 33)                                  # 19 images: no number of threads from 2 on divides them
+
+
+def last(sequence):
+    return sequence[-1]
+
+
+def convolution(x_shape, w_shape, bias=False, stride=1, padding=0, dilation=1, groups=1):
+    def make(rng):
+        arrays = dict(x=rng.standard_normal(x_shape), w=rng.standard_normal(w_shape))
+        arrays |= {"b": rng.standard_normal(w_shape[0])} if bias else {}
+        return Case(arrays, dict(stride=stride, padding=padding, dilation=dilation, groups=groups))
+    return make
+
+
+def batch_norm(rng):
+    c = MAPS[3]
+    return dict(x=rng.normal(0.5, 1.5, MAPS), gamma=rng.uniform(0.5, 2, c), beta=rng.standard_normal(c))
+
+
+def statistics(rng):
+    return dict(running_mean=rng.standard_normal(MAPS[3]), running_var=rng.uniform(0.2, 2, MAPS[3]))
+
+
+def excitation(rng):
+    z, weights, options = cases._excitation(last, rng, 19, 130)
+    return Case(dict(z=z) | weights, options)
+
+
+def se_block(rng):
+    z, weights, options = cases._excitation(last, rng, 19, 33)
+    around_zero = cases.distinct(rng, *MAPS, gap=0.2 / (MAPS[1] * MAPS[2]))
+    return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
+
+
+def scale_add_relu(rng):
+    u, s = rng.standard_normal(MAPS), rng.uniform(0.05, 0.95, MAPS[::3])
+    return Case(dict(u=u, s=s, x=cases.away_from_zero(rng, MAPS) - s[:, None, None, :] * u), {})
+
+
+def add_relu(rng):
+    u = rng.standard_normal(MAPS)
+    return Case(dict(u=u, x=cases.away_from_zero(rng, MAPS) - u), {})
+
+
+def cross_entropy(rng):
+    labels = [int(label) for label in rng.integers(100, size=131)]
+    return Case(dict(logits=rng.normal(0, 2, (131, 100))), dict(labels=labels, label_smoothing=0.1))
+
+
+POOLING = dict(kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), ceil_mode=True)
+
+LARGE = {
+    "conv2d": [convolution((5, 32, 32, 3), (16, 3, 3, 3), padding=1),
+               convolution((5, 32, 32, 16), (16, 16, 3, 3), padding=1),
+               convolution((3, 32, 32, 16), (32, 16, 3, 3), padding=1, stride=2),
+               convolution((3, 17, 16, 32), (64, 32, 1, 1), stride=2),
+               convolution((19, 8, 8, 64), (64, 64, 3, 3), padding=1),
+               convolution((2, 40, 35, 30), (70, 30, 3, 5), True, padding=(1, 2)),
+               convolution((2, 33, 47, 20), (42, 10, 5, 3), True, stride=(1, 2), padding=(3, 0), dilation=(2, 3), groups=2),
+               convolution((18, 21, 11, 49), (49, 1, 3, 3), padding=1, groups=49)],
+    "batch_norm": [lambda rng: Case(batch_norm(rng), dict(eps=1e-5))],
+    "batch_norm_inference": [lambda rng: Case(batch_norm(rng) | statistics(rng), dict(eps=1e-5))],
+    "relu": [lambda rng: Case(dict(x=cases.away_from_zero(rng, 100_003)), {})],
+    "sigmoid": [lambda rng: Case(dict(x=rng.normal(0, 5, 100_003)), {})],
+    "linear": [lambda rng: Case(dict(x=rng.standard_normal((128, 64)), w=rng.standard_normal((10, 64)),
+                                     b=rng.standard_normal(10)), {}),
+               lambda rng: Case(dict(x=rng.standard_normal((37, 130)), w=rng.standard_normal((70, 130))), {})],
+    "squeeze": [lambda rng: Case(dict(u=rng.standard_normal(MAPS)), {})],
+    "excitation": [excitation],
+    "scale": [lambda rng: Case(dict(u=rng.standard_normal(MAPS), s=rng.uniform(0, 1, MAPS[::3])), {})],
+    "se_block": [se_block],
+    "max_pool2d": [lambda rng: Case(dict(x=cases.distinct(rng, 7, 33, 31, 19)), POOLING)],
+    "avg_pool2d": [lambda rng: Case(dict(x=rng.standard_normal((7, 33, 31, 19))), POOLING | dict(count_include_pad=False))],
+    "softmax_cross_entropy": [cross_entropy],
+    "add_relu": [add_relu],
+    "scale_add_relu": [scale_add_relu],
+}
+
+
+def large_cases(row, seed=8):
+    """Each with an upstream gradient."""
+    rng = np.random.default_rng(seed)
+    for make in LARGE[row.name]:
+        case = make(rng)
+        yield case, row.upstream(row.forward(case.arrays, case.options), rng)

@@ -1,0 +1,61 @@
+"""What the tests of this folder share: the table as parameters, the backends, and one call of an operation."""
+import os
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from minisenet import _dispatch, use_backend
+from minisenet.gradcheck.operations import OPERATIONS
+
+# Tests of the kernels never vanish in silence: without kernels they are skipped and say why, and where kernels are required
+# they run, and fail.
+needs_kernels = pytest.mark.skipif(
+    _dispatch.kernels is None and os.environ.get("MINISENET_REQUIRE_KERNELS") != "1",
+    reason=f"the compiled kernels are not installed ({_dispatch.why_no_kernels})")
+
+FUSED = pytest.param("fused", marks=needs_kernels)
+BACKENDS = ["numpy", FUSED]
+
+
+def rows(keep=lambda row: True):
+    """The table's rows as parameters, each under the marker of its section of the paper."""
+    return [pytest.param(row, id=row.name, marks=getattr(pytest.mark, row.section))
+            for row in OPERATIONS.values() if keep(row)]
+
+
+every_row = pytest.mark.parametrize("row", rows())
+
+
+def drawn(data, row):
+    """A case chosen by Hypothesis, and a generator for what goes with it."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
+    return row.draw(lambda sequence: data.draw(st.sampled_from(sequence)), rng), rng
+
+
+def some_cases(row, count, seed=0):
+    """Cases that are the same every time, each with an upstream gradient."""
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        case = row.draw(lambda sequence: sequence[rng.integers(len(sequence))], rng)
+        with use_backend("numpy"):
+            upstream = row.upstream(row.forward(case.arrays, case.options), rng)
+        yield case, upstream
+
+
+def cast(upstream, dtype):
+    """Upstream gradients of another dtype."""
+    return {head: np.asarray(d, dtype) for head, d in upstream.items()}
+
+
+def call(row, case, upstream, backend):
+    """The outputs and the gradients of one case on one backend."""
+    with use_backend(backend):
+        outputs = row.forward(case.arrays, case.options)
+        return outputs, row.backward(upstream, case.arrays, outputs, case.options)
+
+
+def same_bits(first, second):
+    """Whether two results of `call` are equal in every bit."""
+    return all(np.asarray(one[name]).tobytes() == np.asarray(other[name]).tobytes()
+               for one, other in zip(first, second) for name in one)

@@ -1,0 +1,132 @@
+"""The kernels equal the NumPy bodies: in float64, in float32 within the rounding that the sums allow, on any threads."""
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minisenet
+from minisenet import _dispatch
+from minisenet.gradcheck.cases import Case
+from minisenet.gradcheck.operations import OPERATIONS
+
+from .large import LARGE, large_cases
+from .table import call, cast, drawn, every_row, needs_kernels, same_bits, some_cases
+
+# A sum of K products in any order is off by at most K u / (1 - K u) times the sum of the absolute products, u = eps / 2
+# (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1). So c = 1 is enough for every direct algorithm.
+C = 1
+# For what is no sum of products: this many eps of the largest element, or of the size of what a sum that cancels adds up.
+FEW = 500
+
+COMPUTED = [pytest.param("numpy", np.float32, id="bodies-float32"),
+            pytest.param("fused", np.float64, id="kernels-float64", marks=needs_kernels),
+            pytest.param("fused", np.float32, id="kernels-float32", marks=needs_kernels)]
+
+
+def agree(row, case, upstream, backend, dtype):
+    """Compare every output and gradient, element by element, with the NumPy bodies in float64 on the same numbers."""
+    case, upstream = case.astype(dtype), cast(upstream, dtype)
+    computed = call(row, case, upstream, backend)
+    exact, exact_upstream = case.astype(np.float64), cast(upstream, np.float64)
+    reference = call(row, exact, exact_upstream, "numpy")
+    bounds = componentwise(row, exact, exact_upstream, reference) if row.terms else normwise(exact_upstream, reference)
+    for got, want, bound in zip(computed, reference, bounds):
+        for name in want:
+            if np.issubdtype(want[name].dtype, np.integer):
+                assert np.array_equal(got[name], want[name]), f"{name}, {np.dtype(dtype)}, {backend}: {case}"
+                continue
+            assert got[name].dtype == dtype and np.shape(got[name]) == np.shape(want[name])
+            excess = np.max(np.abs(got[name] - want[name]) / (np.finfo(dtype).eps * bound[name] + np.finfo(dtype).tiny))
+            assert excess <= 1, f"{name}, {np.dtype(dtype)}, {backend}: {excess:.1f} times the bound; {case}"
+
+
+def componentwise(row, case, upstream, reference):
+    """|y - y64| <= c K eps op(|inputs|), for every single element."""
+    absolute = Case({name: np.abs(array) for name, array in case.arrays.items()}, case.options)
+    sizes = call(row, absolute, {head: np.abs(d) for head, d in upstream.items()}, "numpy")
+    terms = row.terms(case, reference[0])
+    return [{name: C * terms[name] * value for name, value in part.items()} for part in sizes]
+
+
+def normwise(upstream, reference):
+    size = 0.01 * np.sqrt(sum(np.sum(np.square(d)) for d in upstream.values()))
+    return [{name: FEW * max(np.max(np.abs(value)), size) for name, value in part.items()} for part in reference]
+
+
+def with_upstream(row, case, rng):
+    with minisenet.use_backend("numpy"):
+        return case, row.upstream(row.forward(case.arrays, case.options), rng)
+
+
+@every_row
+@pytest.mark.parametrize("backend, dtype", COMPUTED)
+@given(data=st.data())
+def test_equal_to_the_bodies(row, backend, dtype, data):
+    case, rng = drawn(data, row)
+    agree(row, *with_upstream(row, case, rng), backend, dtype)
+
+
+@every_row
+@pytest.mark.parametrize("backend, dtype", COMPUTED)
+def test_equal_to_the_bodies_at_the_sizes_of_the_networks(row, backend, dtype):
+    for case, upstream in large_cases(row):
+        agree(row, case, upstream, backend, dtype)
+
+
+@pytest.fixture
+def eager_threads():
+    """Small arrays are divided among the threads too."""
+    before = _dispatch.kernels.set_work_per_thread(1)
+    yield
+    _dispatch.kernels.set_work_per_thread(before)
+
+
+@needs_kernels
+@every_row
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_bits_on_any_number_of_threads(row, dtype, eager_threads):
+    for case, upstream in itertools.chain(large_cases(row), some_cases(row, 4, seed=4)):
+        case, upstream = case.astype(dtype), cast(upstream, dtype)
+        results = []
+        for threads in (1, 2, 3, 7, 1):
+            minisenet.set_num_threads(threads)
+            results.append(call(row, case, upstream, "fused"))
+        assert all(same_bits(results[0], other) for other in results[1:]), f"{np.dtype(dtype)}: {case}"
+
+
+@needs_kernels
+def test_every_path_of_every_kernel_is_entered():
+    """The table's cases reach the vector loops, their tails and every special case: the kernels count them."""
+    kernels = _dispatch.kernels
+    kernels.PATHS.clear()
+    for row in OPERATIONS.values():
+        for case, upstream in itertools.chain(large_cases(row), some_cases(row, 120, seed=6)):
+            for dtype in (np.float32, np.float64):
+                call(row, case.astype(dtype), cast(upstream, dtype), "fused")
+    assert set(kernels.PATHS) == set(kernels.ALL_PATHS)
+
+
+@needs_kernels
+@every_row
+def test_a_backend_that_is_asked_for_is_used(row, monkeypatch):
+    """Under "numpy" no kernel runs, under "fused" every kernel that there is: otherwise all of the above compares bodies."""
+    called, real = set(), _dispatch.kernels
+
+    class Spy:
+        def __getattr__(self, name):
+            called.add(name)
+            return getattr(real, name)
+
+    monkeypatch.setattr(_dispatch, "kernels", Spy())
+    (case, upstream), = some_cases(row, 1)
+    called.clear()
+    call(row, case, upstream, "numpy")
+    assert not called
+    call(row, case, upstream, "fused")
+    assert {name for name in row.functions if hasattr(real, name)} <= called
+
+
+def test_every_operation_has_a_large_case():
+    assert set(LARGE) == set(OPERATIONS)
