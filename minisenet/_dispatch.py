@@ -59,12 +59,18 @@ def _load():
     return None, None, missing
 
 
-kernels, isa, why_no_kernels = _load()
+# What the environment asks for and cannot have is an error at the first use, and not while the package is imported: by then
+# the command line is there to say it in one line.
+refused = None
+try:
+    kernels, isa, why_no_kernels = _load()
+except ImportError as error:
+    kernels, isa, why_no_kernels, refused = None, None, str(error), error
 
 
 # ---- which backend -----------------------------------------------------------------------------------------------------
 
-_backend = "auto"
+_backend = None         # until the end of this file, and longer if the environment asks for what there is not
 
 
 def _resolve(name):
@@ -89,6 +95,8 @@ def set_backend(name):
 
 def get_backend():
     """The backend in use: "fused", "cython" or "numpy", never "auto"."""
+    if _backend is None:
+        raise refused
     return _backend
 
 
@@ -122,6 +130,8 @@ def kernelised(check, *, backends=("cython", "fused"), typed=0):
         @functools.wraps(body)
         def function(*args, **options):
             args, options = check(*args, **options)
+            if _backend is None:
+                raise refused
             if _backend in backends and args[typed].dtype in KERNEL_DTYPES:
                 return getattr(kernels, name)(*args, **options)
             return body(*args, **options)
@@ -156,5 +166,21 @@ def get_num_threads():
     return _threads
 
 
-set_num_threads(int(os.environ.get("MINISENET_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS", "").split(",")[0] or _cores()))
-set_backend(os.environ.get("MINISENET_BACKEND", "auto"))
+def _from_environment():
+    """MINISENET_NUM_THREADS (or OMP_NUM_THREADS, which may be a list) and MINISENET_BACKEND."""
+    for name in ("MINISENET_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").split(",")[0].strip()
+        if value:
+            if not value.isdecimal() or int(value) < 1:
+                raise ValueError(f"{name} is {value!r}; it takes an integer of at least 1")
+            set_num_threads(int(value))
+            break
+    if refused is None:
+        set_backend(os.environ.get("MINISENET_BACKEND") or "auto")
+
+
+set_num_threads(_cores())
+try:
+    _from_environment()
+except (ValueError, RuntimeError) as error:
+    refused = error

@@ -18,7 +18,7 @@ def keep_positive_pieces(const real[::1] values, const real[::1] deciding, real[
                          Py_ssize_t first, Py_ssize_t last, int threads):
     """Pieces of FLAT_PIECE numbers."""
     cdef Py_ssize_t p, i, size
-    for p in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for p in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         i = p * FLAT_PIECE
         size = min(FLAT_PIECE, values.shape[0] - i)
         if real is float:

@@ -8,7 +8,7 @@ def moments_images(const real[:, :, :, ::1] x, real[:, ::1] means, real[:, ::1] 
                    Py_ssize_t first, Py_ssize_t last, int threads):
     """Each image's mean, and sum of squares about it."""
     cdef Py_ssize_t n, c, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
             sum_positions(&x[n, 0, 0, 0], &means[n, 0], positions, channels, <vec_f32*>NULL)
         else:
@@ -37,7 +37,7 @@ def affine_images(const real[:, :, :, ::1] x, const real[::1] k, const real[::1]
                   real[:, :, :, ::1] y, Py_ssize_t first, Py_ssize_t last, int threads):
     """y = (x - centre) k + shift."""
     cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
             affine(&x[n, 0, 0, 0], &k[0], &shift[0], &centre[0], &y[n, 0, 0, 0], positions, channels, <vec_f32*>NULL)
         else:
@@ -75,7 +75,7 @@ def gradient_sums_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x
                          real[:, ::1] products, Py_ssize_t first, Py_ssize_t last, int threads):
     """Each image's sum of dy, and of dy (x - mean)."""
     cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
             sum_and_product(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &sums[n, 0], &products[n, 0], positions, channels,
                             <vec_f32*>NULL)
@@ -104,7 +104,7 @@ def input_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] 
                           Py_ssize_t first, Py_ssize_t last, int threads):
     """dx = k1 dy - k2 - k3 (x - mean)."""
     cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
             input_gradient(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &k1[0], &k2[0], &k3[0], &dx[n, 0, 0, 0], positions,
                            channels, <vec_f32*>NULL)

@@ -8,7 +8,7 @@ def max_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, long long[
     cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3]
     cdef Py_ssize_t n, i, j, h, w, c, h0, w0
     cdef real value
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 h0, w0 = max(i * th - ph, 0), max(j * tw - pw, 0)
@@ -35,7 +35,7 @@ def max_pool_backward_images(const real[:, :, ::1] dy, const long long[:, :, ::1
                              Py_ssize_t first,
                              Py_ssize_t last, int threads):
     cdef Py_ssize_t n, i, c
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         for i in range(dy.shape[1]):
             for c in range(dy.shape[2]):
                 dx[n, argmax[n, i, c], c] = dx[n, argmax[n, i, c], c] + dy[n, i, c]
@@ -56,7 +56,7 @@ def avg_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, tuple geom
     cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3]
     cdef Py_ssize_t n, i, j, h, w, c
     cdef real count
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         for i in range(y.shape[1]):
             for j in range(y.shape[2]):
                 count = window_count(i * th - ph, kh, height, ph, padded) * window_count(j * tw - pw, kw, width, pw, padded)
@@ -77,7 +77,7 @@ def avg_pool_backward_images(const real[:, :, :, ::1] dy, real[:, :, :, ::1] dx,
     cdef Py_ssize_t height = dx.shape[1], width = dx.shape[2], channels = dx.shape[3]
     cdef Py_ssize_t n, i, j, h, w, c
     cdef real count
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         for i in range(dy.shape[1]):
             for j in range(dy.shape[2]):
                 count = window_count(i * th - ph, kh, height, ph, padded) * window_count(j * tw - pw, kw, width, pw, padded)

@@ -4,7 +4,7 @@
 def squeeze_images(const real[:, :, :, ::1] u, real[:, ::1] z, Py_ssize_t first, Py_ssize_t last, int threads):
     """z = mean over positions, eq. (2)."""
     cdef Py_ssize_t n, c, positions = u.shape[1] * u.shape[2], channels = u.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
             sum_positions(&u[n, 0, 0, 0], &z[n, 0], positions, channels, <vec_f32*>NULL)
         else:
@@ -24,7 +24,7 @@ def squeeze_backward_images(const real[:, ::1] dz, real[:, :, :, ::1] du, Py_ssi
     """du = dz / (H W) at every position."""
     cdef Py_ssize_t n, i, c, positions = du.shape[1] * du.shape[2], channels = du.shape[3]
     cdef real* image
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         image = &du[n, 0, 0, 0]
         for c in range(channels):
             image[c] = dz[n, c] / positions
@@ -72,7 +72,7 @@ def scale_images(const real[:, :, :, ::1] u, const real[:, ::1] s, real[:, :, :,
                  Py_ssize_t first, Py_ssize_t last, int threads):
     """y = s u, eq. (4)."""
     cdef Py_ssize_t n
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         gate_images(u, s, u, y, n, 1, 0)
 
 
@@ -87,7 +87,7 @@ def sum_product_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] u, 
                        bint masked, Py_ssize_t first, Py_ssize_t last, int threads):
     """ds = sum over positions of dy u, where `masked` only where y > 0."""
     cdef Py_ssize_t n, positions = u.shape[1] * u.shape[2], channels = u.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
             sum_product(&dy[n, 0, 0, 0], &u[n, 0, 0, 0], &y[n, 0, 0, 0], &ds[n, 0], positions, channels, masked,
                         <vec_f32*>NULL)
@@ -107,7 +107,7 @@ def add_relu_images(const real[:, :, :, ::1] u, const real[:, :, :, ::1] x, cons
                     bint gated, Py_ssize_t first, Py_ssize_t last, int threads):
     """y = relu(s u + x), or relu(u + x)."""
     cdef Py_ssize_t n
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if gated:
             gate_images(u, s, x, y, n, 1, 1)
         else:
@@ -155,7 +155,7 @@ def both_paths_images(const real[:, :, :, ::1] dy, const real[:, ::1] s, const r
                       real[:, :, :, ::1] du, real[:, :, :, ::1] dx, Py_ssize_t first, Py_ssize_t last, int threads):
     """Both paths into u, and the shortcut's gradient."""
     cdef Py_ssize_t n, positions = y.shape[1] * y.shape[2], channels = y.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="static"):
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
             both_paths(&dy[n, 0, 0, 0], &s[n, 0], &dz[n, 0], &y[n, 0, 0, 0], &du[n, 0, 0, 0], &dx[n, 0, 0, 0], positions,
                        channels, <vec_f32*>NULL)

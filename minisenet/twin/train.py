@@ -56,7 +56,7 @@ def set_lr(optimiser, lr):
 
 def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, momentum=recipe.MOMENTUM,
         weight_decay=recipe.WEIGHT_DECAY, schedule=recipe.SCHEDULE, label_smoothing=recipe.LABEL_SMOOTHING,
-        cutout=recipe.CUTOUT, seed=0, channels_last=True, on_epoch=None):
+        padding=recipe.PADDING, cutout=recipe.CUTOUT, seed=0, channels_last=True, on_epoch=None):
     """Train the twin of a model, which stays as it is.
 
     Parameters
@@ -64,7 +64,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
     model : minisenet.layers.Layer
         Its weights are where the twin starts, and its dtype is the twin's.
     data : minisenet.data.Dataset
-    epochs, batch_size, lr, momentum, weight_decay, schedule, label_smoothing, cutout, seed
+    epochs, batch_size, lr, momentum, weight_decay, schedule, label_smoothing, padding, cutout, seed
         As `minisenet.train.fit` takes them.
     channels_last : bool
         The order of the activations in memory; PyTorch's faster one on CPUs.
@@ -95,7 +95,8 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
         began = time.perf_counter()
         twin.train()
         losses, right = 0.0, 0
-        stream = sets.batches(data, batch_size=batch_size, epoch=epoch, seed=seed, dtype=dtype, cutout=cutout)
+        stream = sets.batches(data, batch_size=batch_size, epoch=epoch, seed=seed, dtype=dtype,
+                              padding=padding, cutout=cutout)
         with contextlib.closing(stream):
             for step, (x, labels) in enumerate(stream, 1):
                 now = lr * float(SCHEDULES[schedule](((epoch - 1) * steps + step - 1) / (epochs * steps)))
@@ -163,6 +164,7 @@ def _parser():
     parser.add_argument("--weight-decay", type=n(float, 0), default=recipe.WEIGHT_DECAY, help="on weights only")
     parser.add_argument("--schedule", choices=SCHEDULES, default=recipe.SCHEDULE, help="of the learning rate")
     parser.add_argument("--label-smoothing", type=n(float, 0, 1), default=recipe.LABEL_SMOOTHING, help="0 for none")
+    parser.add_argument("--padding", type=n(int, 0), default=recipe.PADDING, metavar="PIXELS", help="of the random crop")
     parser.add_argument("--cutout", type=n(int, 0), default=recipe.CUTOUT, metavar="SIDE", help="0 for none")
     parser.add_argument("--seed", type=n(int, 0), default=0, metavar="N", help="of the weights, the order, the crops")
     parser.add_argument("--limit", type=n(int, 1), metavar="N", help="use the first N training images only")
@@ -173,7 +175,8 @@ def _parser():
     return parser
 
 
-SETTINGS = ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "cutout", "seed", "channels_last")
+SETTINGS = ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "padding", "cutout", "seed",
+            "channels_last")
 
 
 def _run(args):

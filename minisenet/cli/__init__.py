@@ -1,0 +1,79 @@
+"""The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `summary` and `info`, each in a file of its own.
+
+Exit status: 0 done, 1 failed, 2 wrong usage. An error is one line on standard error that says what to do; --debug adds the
+traceback. A command is a module with `add(commands)`, which declares it, and `run(args)`, which returns an exit status.
+"""
+import argparse
+import os
+import sys
+
+from minisenet._version import __version__
+from minisenet.cli import data, evaluate, gradcheck, info, summary, train
+
+COMMANDS = (train, evaluate, data, gradcheck, summary, info)
+EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError)     # these say themselves what is wrong
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a wrong command line is one line too."""
+
+    def error(self, message):
+        self.exit(2, f"minisenet: error: {_one_line(message)} ({self.prog} --help shows what it takes)\n")
+
+
+def main(argv=None):
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Without the program's name; the process's own unless given.
+
+    Returns
+    -------
+    int
+        The exit status: 0 done, 1 failed, 2 wrong usage.
+    """
+    try:
+        args = _parser().parse_args(argv)
+        return _run(args)
+    except SystemExit as stop:                  # argparse leaves by itself, after --help too
+        return stop.code
+
+
+def _run(args):
+    try:
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:                     # the reader of a pipe went away: nobody is left to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
+        if args.debug:
+            raise
+        print(f"minisenet: {_describe(error)}", file=sys.stderr)
+        return 1
+
+
+def _parser():
+    parser = Parser(prog="minisenet", description="Squeeze-and-Excitation Networks, every gradient derived by hand.")
+    parser.add_argument("--version", action="version", version=f"minisenet {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    for module in COMMANDS:
+        command = module.add(commands)
+        command.add_argument("--debug", action="store_true", default=False, help="show the traceback of an error")
+        command.set_defaults(run=module.run, usage_error=command.error)
+    return parser
+
+
+def _describe(error):
+    if isinstance(error, KeyboardInterrupt):
+        return _one_line(error) or "interrupted"
+    if isinstance(error, EXPECTED) and str(error):
+        return f"error: {_one_line(error)}"
+    return f"error: {type(error).__name__}: {_one_line(error)} (this looks like a bug: --debug shows where)"
+
+
+def _one_line(text):
+    return " ".join(str(text).split())

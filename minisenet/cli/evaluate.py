@@ -1,0 +1,55 @@
+"""`minisenet evaluate`: the test figures of a run's best checkpoint, or of any checkpoint."""
+from pathlib import Path
+
+from minisenet import data as sets
+from minisenet import models
+from minisenet.cli import _options
+from minisenet.train import evaluate
+from minisenet.train.run_folder import RunError, find, model_state, read, read_config
+
+
+def add(commands):
+    parser = commands.add_parser("evaluate", help="test a checkpoint", description="Run a trained network over test images.")
+    parser.add_argument("checkpoint", metavar="RUN_OR_CHECKPOINT",
+                        help="a run folder (its best checkpoint) or a .safetensors file")
+    _options.add_data(parser, None, " (default: what the run was trained on)")
+    _options.add_machine(parser)
+    _options.add_json(parser)
+    return parser
+
+
+def run(args):
+    _options.set_machine(args)
+    path = find(args.checkpoint)
+    tensors, metadata = read(path)
+    made = metadata["model"]
+    model = models.create(made["name"], **made["options"]).astype(made["dtype"])
+    try:
+        model.load_state_dict(model_state(tensors, metadata))
+    except ValueError as error:
+        raise RunError(f"{path}: {error}") from None
+    data = sets.load(args.data or _trained_on(path, metadata))
+    trained = metadata["data"]["classes"]
+    if len(data.classes) != len(trained):
+        raise RunError(f"{path} tells {len(trained)} classes apart ({metadata['data']['name']}), but {data.name} has "
+                       f"{len(data.classes)}: evaluate it with --data {metadata['data']['name']}")
+    figures = evaluate(model, data, normalisation=metadata["normalisation"])
+    if args.json:
+        _options.print_json(dict(checkpoint=str(path), model=made["name"], epoch=metadata["epoch"], data=data.name,
+                                 test_images=len(data.test_labels), **figures))
+        return 0
+    print(f"{path}: {made['name']} after epoch {metadata['epoch']}, "
+          f"on the {len(data.test_labels):,} test images of {data.name}")
+    print(f"test loss {figures['test_loss']:.4f}, test accuracy {figures['test_accuracy']:.2%}")
+    width = max(len(name) for name in figures["class_accuracy"])
+    for name, accuracy in figures["class_accuracy"].items():
+        print(f"  {name:{width}}  " + ("no test images" if accuracy is None else f"{accuracy:6.1%}"))
+    return 0
+
+
+def _trained_on(path, metadata):
+    """What --data was when the run was trained; for a checkpoint away from its folder, the data set's name."""
+    try:
+        return read_config(Path(path).parent)["notes"]["train"]["data"]
+    except (RunError, KeyError):
+        return metadata["data"]["name"]

@@ -1,0 +1,18 @@
+"""`minisenet info`: what is live, and how to get the rest."""
+from minisenet.cli import _options
+from minisenet.info import format_info, info
+
+
+def add(commands):
+    parser = commands.add_parser("info", help="show versions, backend, threads",
+                                 description="What is live, and how to get the rest.")
+    _options.add_json(parser)
+    return parser
+
+
+def run(args):
+    if args.json:
+        _options.print_json(info())
+    else:
+        print(format_info(info()))
+    return 0

@@ -1,0 +1,25 @@
+"""`minisenet summary`: what a network costs, layer by layer."""
+from minisenet import models
+from minisenet.cli import _options
+from minisenet.summary import format_summary, summary
+
+
+def add(commands):
+    parser = commands.add_parser("summary", help="count a network's cost",
+                                 description="Shapes, parameters, multiply-adds and saved bytes of each layer, and the "
+                                             "totals beside the specification's.")
+    parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(models.MODELS)}")
+    _options.add_model(parser)
+    parser.add_argument("--classes", type=_options.number(int, 1), default=10, metavar="K", help="default: 10")
+    parser.add_argument("--image-size", type=_options.number(int, 1), default=32, metavar="N", help="default: 32")
+    _options.add_json(parser)
+    return parser
+
+
+def run(args):
+    result = summary(models.create(args.model, args.classes, **_options.model_options(args)), args.image_size)
+    if args.json:
+        _options.print_json(result)
+    else:
+        print(format_summary(result))
+    return 0

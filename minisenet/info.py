@@ -1,0 +1,82 @@
+"""What is live: versions, backend, instruction set, threads, extras; and how to get what is missing."""
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minisenet import _dispatch
+from minisenet._version import __version__
+
+EXTRAS = {"train": ("matplotlib", "pillow", "pooch", "safetensors", "tqdm"), "test": ("pytest", "hypothesis"),
+          "torch": ("torch",)}
+
+
+def info():
+    """Everything that a bug report should hold, as a dict that JSON can hold.
+
+    Returns
+    -------
+    dict
+        minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file, cython, openmp, or why there
+        are none), threads, cores, and extras: name of the extra -> package -> version or None.
+    """
+    kernels = _dispatch.kernels
+    live = kernels is not None
+    return dict(
+        minisenet=__version__, location=str(Path(__file__).parent), python=platform.python_version(),
+        executable=sys.executable,
+        platform=platform.platform(), numpy=np.__version__, backend=_dispatch.get_backend(), isa=_dispatch.isa,
+        supported=list(_dispatch._supported()),
+        kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
+                     openmp=_openmp(kernels) if live else None, why_not=None if live else _dispatch.why_no_kernels),
+        threads=_dispatch.get_num_threads(), cores=os.cpu_count(),
+        extras={extra: {package: _version(package) for package in packages} for extra, packages in EXTRAS.items()})
+
+
+def _cython(kernels):
+    """The version of Cython that made the kernels: their functions' type lives in a module named like _cython_3_3_1."""
+    prefix, _, version = type(kernels.set_num_threads).__module__.partition("_cython_")
+    return version.replace("_", ".") if not prefix and version else None
+
+
+def _openmp(kernels):
+    value = getattr(kernels, "OPENMP", None)
+    return value if value is None or isinstance(value, (bool, int, str)) else bool(value)
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def format_info(i):
+    """The dict of `info` as text; what is missing comes with what to type."""
+    k = i["kernels"]
+    lines = [f"minisenet    {i['minisenet']}  ({i['location']})",
+             f"Python       {i['python']}  ({i['executable']})",
+             f"NumPy        {i['numpy']}",
+             f"platform     {i['platform']}",
+             f"backend      {i['backend']}" + ("" if k["installed"] else "  (NumPy bodies: correct, readable, and slow)")]
+    if k["installed"]:
+        openmp = {None: "unknown", False: "no", 0: "no"}.get(k["openmp"], "yes")
+        lines += [f"kernels      {Path(k['file']).name}" + (f", by Cython {k['cython']}" if k["cython"] else ""),
+                  f"instructions {i['isa']}  (this processor: {', '.join(i['supported'])}; MINISENET_ISA chooses)",
+                  f"OpenMP       {openmp}"]
+    else:
+        lines += [f"kernels      not installed: {k['why_not']}",
+                  "             install a C compiler (Debian, Ubuntu: sudo apt install gcc; macOS: xcode-select --install;",
+                  "             Windows: Build Tools for Visual Studio), then in the clone: pip install -e ."]
+    lines.append(f"threads      {i['threads']} of {i['cores']} cores  (MINISENET_NUM_THREADS or --threads)")
+    for extra, packages in i["extras"].items():
+        have = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+        missing = [name for name, version in packages.items() if not version]
+        lines.append(f"[{extra}]".ljust(13) + (have or "not installed"))
+        if missing:
+            lines.append(f'{"":13}missing: {", ".join(missing)}; pip install "minisenet[{extra}]"')
+    return "\n".join(lines)

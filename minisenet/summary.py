@@ -1,0 +1,191 @@
+"""What a network costs, layer by layer: output shapes, parameters, multiply-adds, and what forward saves for backward.
+
+A multiply-add is one multiplication with its addition. The paper's "FLOPs" are multiply-adds, and which of them it counts
+differs from table to table, so three totals stand side by side: convolutions and fully connected layers; then with the two
+fully connected layers of each SE block; then with the channel-wise multiplications of eq. (4) too.
+"""
+import copy
+
+import numpy as np
+
+from minisenet.blocks import SEBlock
+from minisenet.layers import Conv2d, Linear
+
+# The paper gives errors for its CIFAR networks, and no counts. These are exact, by hand, for 10 classes and r = 16, from the
+# specification in He et al. 2016, section 4.2; the SE weights are eq. (5), 2 / r sum C^2. Public implementations have them
+# too: akamaster/pytorch_resnet_cifar10 for shortcut A, moskomule/senet.pytorch for shortcut B.
+# (depth, shortcut): parameters without SE, SE weights, SE biases, millions of multiply-adds (convolutions + fully connected)
+PAPER_COUNTS = {
+    (20, "A"): (269_722, 2_016, 357, 40.551), (20, "B"): (272_474, 2_016, 357, 40.813),
+    (32, "A"): (464_154, 3_360, 595, 68.863), (32, "B"): (466_906, 3_360, 595, 69.125),
+    (56, "A"): (853_018, 6_048, 1_071, 125.486), (56, "B"): (855_770, 6_048, 1_071, 125.748),
+    (110, "A"): (1_727_962, 12_096, 2_142, 252.888), (110, "B"): (1_730_714, 12_096, 2_142, 253.150),
+}
+
+
+def summary(model, image_size=32):
+    """Count a network's cost for one image of image_size x image_size.
+
+    Parameters
+    ----------
+    model : Layer
+        It is left as it is: the counting happens on a copy.
+    image_size : int or (int, int)
+
+    Returns
+    -------
+    dict
+        `rows`, one for each layer that computes, in the order in which they run: name, type, output (its shape),
+        parameters, multiply_adds, saved_bytes (arrays that two layers share count for the first one that saved them).
+        `totals`: parameters, running_statistics, conv_and_fc, with_se_fc, with_scale (multiply-adds), saved_bytes.
+        `paper`: parameters and million_multiply_adds of the same network by the specification, or None.
+
+    Raises
+    ------
+    ValueError
+        For images that the network does not take.
+    """
+    height, width = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+    twin = copy.deepcopy(model).train()
+    calls = _record(twin, np.zeros((1, height, width, 3), next(iter(twin.parameters().values())).value.dtype))
+    rows, seen, totals = [], set(), dict(conv_and_fc=0, se_fc=0, scale=0)
+    for name, layer, output in calls:
+        cost = _multiply_adds(layer, output)
+        for kind, count in cost.items():
+            totals[kind] += count
+        own = layer.parameters() if isinstance(layer, SEBlock) or not layer.children() else {}
+        rows.append(dict(name=name, type=type(layer).__name__, output=list(output[1:]), parameters=_size(own),
+                         multiply_adds=sum(cost.values()), saved_bytes=_saved_bytes(layer, seen)))
+    conv_and_fc, with_fc = totals["conv_and_fc"], totals["conv_and_fc"] + totals["se_fc"]
+    state = sum(array.size for array in twin.state_dict().values())
+    parameters = _size(twin.parameters())
+    totals = dict(parameters=parameters, running_statistics=state - parameters, conv_and_fc=conv_and_fc, with_se_fc=with_fc,
+                  with_scale=with_fc + totals["scale"], saved_bytes=sum(row["saved_bytes"] for row in rows))
+    return dict(model=getattr(model, "name", type(model).__name__), options=getattr(model, "options", {}),
+                image=[height, width, 3], rows=rows, totals=totals, paper=paper_counts(model))
+
+
+def _record(model, x):
+    """Run a forward; (name, layer, output shape) of every layer that computes, in the order in which they finish."""
+    calls = []
+
+    def wrap(name, layer, method):
+        original = getattr(layer, method)
+
+        def wrapped(*args):
+            y = original(*args)
+            calls.append((name, layer, y.shape))
+            return y
+        setattr(layer, method, wrapped)         # on the instance, which hides the class's own
+
+    for name, layer in model.modules():
+        inside_se = any(name.startswith(f"{other}.") for other, outer in model.modules() if isinstance(outer, SEBlock))
+        if isinstance(layer, SEBlock):          # a residual block takes its short cut through `forward_add_relu`
+            wrap(name, layer, "forward")
+            wrap(name, layer, "forward_add_relu")
+        elif not layer.children() and not inside_se:
+            wrap(name, layer, "forward")
+        elif not inside_se:
+            _note_tail(name, layer, calls)
+    model.forward(x)
+    return calls
+
+
+def _note_tail(name, layer, calls):
+    """A block without SE adds its shortcut itself, and saves the sum: a row of its own, so that its bytes are counted."""
+    original = layer.forward
+
+    def wrapped(*args):
+        y = original(*args)
+        if layer._saved is not None:
+            calls.append((name, layer, y.shape))
+        return y
+    layer.forward = wrapped
+
+
+def _multiply_adds(layer, output):
+    if isinstance(layer, Conv2d):
+        return dict(conv_and_fc=output[1] * output[2] * layer.weight.value.size)
+    if isinstance(layer, Linear):
+        return dict(conv_and_fc=layer.weight.value.size)
+    if isinstance(layer, SEBlock):
+        return dict(se_fc=layer.fc1.weight.value.size + layer.fc2.weight.value.size, scale=int(np.prod(output[1:])))
+    return {}
+
+
+def _size(parameters):
+    return sum(parameter.value.size for parameter in parameters.values())
+
+
+def _saved_bytes(layer, seen):
+    """Bytes of the arrays that a layer saved, but for those in `seen`, and for its own state, which it holds anyway."""
+    state = {id(_base(getattr(owner, name))) for owner, name in layer._state().values()}
+    return sum(array.nbytes for array in _arrays(layer._saved, seen, state))
+
+
+def _arrays(saved, seen, state):
+    if isinstance(saved, (tuple, list)):
+        for part in saved:
+            yield from _arrays(part, seen, state)
+    elif isinstance(saved, np.ndarray):
+        base = _base(saved)
+        if id(base) not in seen | state:
+            seen.add(id(base))
+            yield base
+
+
+def _base(array):
+    """The array that owns the memory."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def paper_counts(model):
+    """What the specification of a network says: parameters and millions of multiply-adds, or None where it is silent."""
+    options = dict(getattr(model, "options", {}))
+    se, _, depth = getattr(model, "name", "").rpartition("resnet")
+    known = PAPER_COUNTS.get((int(depth) if depth.isdigit() else None, options.get("shortcut", "B")))
+    reduction = options.get("reduction", 16)
+    if known is None or se not in ("", "se_") or options.get("width", 16) != 16 or (se and reduction not in (2, 4, 8, 16)):
+        return None
+    if se and options.get("se_bias") and reduction != 16:
+        return None
+    parameters, weights, biases, millions = known
+    if se:
+        parameters += weights * 16 // reduction + (biases if options.get("se_bias") else 0)     # eq. (5): as 1 / r
+    extra = options.get("num_classes", 10) - 10
+    return dict(parameters=parameters + 65 * extra, million_multiply_adds=round(millions + 64 * extra / 1e6, 3))
+
+
+def format_summary(result):
+    """The result of `summary` as fixed-width text."""
+    width = max(12, *(len(row["name"]) for row in result["rows"]))
+    lines = [f"{'layer':{width}}  {'type':14}  {'output':>12}  {'parameters':>10}  {'multiply-adds':>13}  {'saved KiB':>9}"]
+    for row in result["rows"]:
+        shape = " x ".join(map(str, row["output"]))
+        lines.append(f"{row['name'] or '(model)':{width}}  {row['type']:14}  {shape:>12}  {_number(row['parameters']):>10}  "
+                     f"{_number(row['multiply_adds']):>13}  {_kib(row['saved_bytes']):>9}")
+    t, paper = result["totals"], result["paper"] or {}
+    height, image_width, _ = result["image"]
+    same_image = paper and height == image_width == 32
+    lines += ["", f"{result['model']}, one image of {height} x {image_width}",
+              f"  parameters                        {t['parameters']:>12,}"
+              + (f"   specification: {paper['parameters']:,}" if paper else ""),
+              f"  running statistics                {t['running_statistics']:>12,}",
+              f"  multiply-adds, conv + FC          {t['conv_and_fc']:>12,}"
+              + (f"   specification: {paper['million_multiply_adds']:.3f} M" if same_image else ""),
+              f"  multiply-adds, + FC of SE blocks  {t['with_se_fc']:>12,}",
+              f"  multiply-adds, + scale, eq. (4)   {t['with_scale']:>12,}",
+              f"  saved for backward                {t['saved_bytes']:>12,} bytes"]
+    if paper:
+        lines.append("The paper gives only errors for CIFAR; the specification is He et al. 2016, with SE by eq. (5).")
+    return "\n".join(lines)
+
+
+def _number(n):
+    return f"{n:,}" if n else "-"
+
+
+def _kib(n):
+    return f"{n / 1024:,.1f}" if n else "-"

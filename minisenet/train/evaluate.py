@@ -1,0 +1,70 @@
+"""The figures on the test images: loss, accuracy, accuracy by class. Running statistics normalise, nothing is trained."""
+import contextlib
+import types
+
+import numpy as np
+
+import minisenet.functional as F
+from minisenet.data import test_batches
+from minisenet.train import recipe
+
+
+def evaluate(model, data, *, batch_size=recipe.BATCH_SIZE, normalisation=None):
+    """Run a model over every test image.
+
+    Parameters
+    ----------
+    model : Layer
+        Left in the mode it was in.
+    data : minisenet.data.Dataset
+    batch_size : int
+    normalisation : dict, optional
+        `mean` and `std` of the images that the model was trained on, where they are not this data's.
+
+    Returns
+    -------
+    dict
+        `test_loss` (mean cross-entropy, without label smoothing), `test_accuracy` (0 to 1), and `class_accuracy`, a dict
+        from the name of a class to its accuracy, None where the test set has no image of it.
+
+    Raises
+    ------
+    ValueError
+        For data with another number of classes than the model's.
+    """
+    loss, right, labels = 0.0, [], []
+    for x, y, logits in predictions(model, data, batch_size, normalisation=normalisation):
+        loss += float(F.softmax_cross_entropy(logits, y)[0]) * len(y)
+        right.append(logits.argmax(axis=1) == y)
+        labels.append(y)
+    right, labels = np.concatenate(right), np.concatenate(labels)
+    by_class = {str(name): float(right[labels == k].mean()) if (labels == k).any() else None
+                for k, name in enumerate(data.classes)}
+    return dict(test_loss=loss / len(labels), test_accuracy=float(right.mean()), class_accuracy=by_class)
+
+
+def predictions(model, data, batch_size, *, chosen=slice(None), normalisation=None):
+    """Yield (x, labels, logits) over the chosen test images, in evaluation mode."""
+    known = normalisation or dict(mean=data.mean, std=data.std)
+    test = types.SimpleNamespace(test_images=data.test_images[chosen], test_labels=data.test_labels[chosen],
+                                 mean=np.asarray(known["mean"]), std=np.asarray(known["std"]))
+    training, dtype = model.training, dtype_of(model)
+    model.eval()
+    try:
+        # overflow in a diverged network shows as a loss that is not finite; NumPy need not warn of it as well
+        with np.errstate(over="ignore", invalid="ignore"), \
+                contextlib.closing(test_batches(test, batch_size, dtype)) as stream:
+            for x, y in stream:
+                logits = model.forward(x)
+                if logits.shape[1] != len(data.classes):
+                    raise ValueError(f"the model tells {logits.shape[1]} classes apart, but {data.name} has "
+                                     f"{len(data.classes)}: evaluate it on the data it was trained for")
+                yield x, y, logits
+    finally:
+        if training:
+            model.train()
+
+
+def dtype_of(model):
+    """The dtype of a model's parameters."""
+    return next(iter(model.parameters().values())).value.dtype

@@ -1,0 +1,227 @@
+"""The training loop: forward, loss, backward, step. NumPy is all it needs, as long as it keeps no run folder.
+
+Everything random is a function of (seed, epoch), and the learning rate of (step, total steps), so a run that is resumed from
+its weights, running statistics, velocity and epoch is the unbroken run, bit for bit.
+"""
+import contextlib
+import time
+
+import numpy as np
+
+import minisenet.functional as F
+from minisenet.data import batches
+from minisenet.functional import _check
+from minisenet.optim import SCHEDULES, SGD
+from minisenet.train import gates, recipe
+from minisenet.train.evaluate import dtype_of, evaluate
+from minisenet.train.interrupt import CtrlC, Interrupted
+from minisenet.train.progress import make_progress
+from minisenet.train.run_folder import RunFolder, best, fingerprint, machine
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on: the loss is no longer a number."""
+
+
+class History(list):
+    """What `fit` returns: a list with one dict of metrics per epoch.
+
+    Attributes
+    ----------
+    gates : list of dict
+        A row for each SE block, after the last epoch; see `minisenet.train.gates.table`. Empty without SE blocks.
+    """
+
+    gates = ()
+
+    @property
+    def best(self):
+        """The metrics of the epoch with the best test accuracy; of equals, the first."""
+        return best(self)
+
+
+def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, momentum=recipe.MOMENTUM, nesterov=True,
+        weight_decay=recipe.WEIGHT_DECAY, decay_all=False, schedule=recipe.SCHEDULE, label_smoothing=recipe.LABEL_SMOOTHING,
+        padding=recipe.PADDING, cutout=recipe.CUTOUT, seed=0, out=None, overwrite=False, resume=False, eval_batch_size=recipe.BATCH_SIZE,
+        progress=True, on_epoch=None, notes=None):
+    """Train a model.
+
+    Parameters
+    ----------
+    model : Layer
+        Trained in place, in its own dtype.
+    data : minisenet.data.Dataset
+    epochs : int
+    batch_size : int
+        The last batch of an epoch is left out where it is not full.
+    lr : float
+        The peak of the learning rate.
+    momentum, weight_decay : float
+    nesterov : bool
+    decay_all : bool
+        Whether weight decay reaches batch norm and biases too.
+    schedule : {"one_cycle", "cosine", "multi_step"}
+    label_smoothing : float
+        In [0, 1).
+    padding : int
+        Of the random crop: by how many pixels an image may be moved.
+    cutout : int
+        The side of the square that is cut out of each training image; 0 for none.
+    seed : int
+        Of the data's order and augmentation. The model's initialisation has its own.
+    out : str or Path, optional
+        A run folder for checkpoints, metrics and pictures; needs the [train] extra. Without it nothing is written.
+    overwrite : bool
+        Whether to replace a run that `out` holds.
+    resume : bool
+        Go on with the run in `out`, which must have been started with the same arguments, to the same end, bit for bit.
+    eval_batch_size : int
+    progress : bool or Progress
+        Whether to print; one live line on a terminal, plain lines elsewhere.
+    on_epoch : callable, optional
+        Called with each epoch's metrics.
+    notes : dict, optional
+        Kept in config.json.
+
+    Returns
+    -------
+    History
+        Per epoch: epoch (from 1), lr (of its last step), train_loss, train_accuracy, test_loss, test_accuracy (0 to 1),
+        images_per_second (training only) and seconds (the evaluation too).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument out of range, a batch larger than the data, classes that do not fit.
+    RunError
+        A ValueError: `out` holds a run, or holds none to resume, or a damaged one.
+    TrainingError
+        When the loss becomes NaN or infinite. The last good checkpoint stays.
+    Interrupted
+        A KeyboardInterrupt, after Ctrl-C, when the step under way is done.
+    """
+    settings = _check_settings(dict(
+        epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay,
+        decay_all=decay_all, schedule=schedule, label_smoothing=label_smoothing, padding=padding, cutout=cutout,
+        seed=seed,
+        eval_batch_size=eval_batch_size), data)
+    optimiser = SGD(model.parameters(), momentum=settings["momentum"], weight_decay=settings["weight_decay"],
+                    nesterov=settings["nesterov"], decay_all=settings["decay_all"])
+    history = History()
+    run = _open_run(out, model, data, settings, optimiser, history, overwrite, resume, notes)
+    steps = len(data.train_labels) // settings["batch_size"]
+    progress = make_progress(progress)
+    progress.start(epochs=settings["epochs"], steps=steps, batch_size=settings["batch_size"], done=len(history))
+    with CtrlC() as ctrl_c, contextlib.closing(progress):
+        for epoch in range(len(history) + 1, settings["epochs"] + 1):
+            began = time.perf_counter()
+            metrics = _train_epoch(model, data, settings, optimiser, epoch, steps, progress, ctrl_c, run)
+            metrics |= {key: value for key, value in evaluate(model, data, batch_size=settings["eval_batch_size"]).items()
+                        if key != "class_accuracy"}
+            _stop_unless_finite(metrics["test_loss"], f"after epoch {epoch}", run)
+            metrics["images_per_second"] = metrics.pop("images_per_second")         # the order in which they are listed
+            metrics["seconds"] = time.perf_counter() - began
+            history.append(metrics)
+            if run:
+                run.save(model, optimiser.velocity, history)
+            progress.epoch(metrics)
+            if on_epoch:
+                on_epoch(metrics)
+            if ctrl_c.pressed and epoch < settings["epochs"]:
+                raise Interrupted(_how_to_go_on(run, f"after epoch {epoch}"))
+    _finish(model, data, history, run)
+    return history
+
+
+def _train_epoch(model, data, settings, optimiser, epoch, steps, progress, ctrl_c, run):
+    """One pass over the training images; the training half of the epoch's metrics."""
+    model.train()
+    options = {name: settings[name] for name in ("batch_size", "seed", "padding", "cutout")}
+    smoothing, total, seen = settings["label_smoothing"], settings["epochs"] * steps, steps * settings["batch_size"]
+    losses, right, began = 0.0, 0, time.perf_counter()
+    # a network that diverges overflows; the loss tells, and NumPy need not warn of it as well
+    with np.errstate(over="ignore", invalid="ignore"), \
+            contextlib.closing(batches(data, epoch=epoch, dtype=dtype_of(model), **options)) as stream:
+        for step, (x, labels) in enumerate(stream, 1):
+            lr = settings["lr"] * float(SCHEDULES[settings["schedule"]](((epoch - 1) * steps + step - 1) / total))
+            logits = model.forward(x)
+            loss, p = F.softmax_cross_entropy(logits, labels, label_smoothing=smoothing)
+            _stop_unless_finite(loss, f"in epoch {epoch}, step {step}", run)
+            model.backward(F.softmax_cross_entropy_backward(p, labels, label_smoothing=smoothing))
+            optimiser.step(lr)
+            losses += float(loss)
+            right += int((logits.argmax(axis=1) == labels).sum())
+            progress.step(epoch, step, losses / step)
+            if ctrl_c.pressed:
+                raise Interrupted(_how_to_go_on(run, f"in epoch {epoch}, after step {step} of {steps}"))
+    return dict(epoch=epoch, lr=lr, train_loss=losses / steps, train_accuracy=right / seen,
+                images_per_second=seen / (time.perf_counter() - began))
+
+
+def _stop_unless_finite(loss, where, run):
+    if not np.isfinite(loss):
+        value = "NaN" if np.isnan(loss) else "infinite"
+        last = run and run.path / "last.safetensors"
+        kept = f"the last good checkpoint is {last}; " if last and last.exists() else ""
+        raise TrainingError(f"the loss became {value} {where}; {kept}try a lower --lr")
+
+
+def _how_to_go_on(run, where):
+    if not run:
+        return f"interrupted {where}"
+    return f"interrupted {where}; go on from the last complete epoch with: minisenet train --resume {run.path}"
+
+
+def _check_settings(settings, data):
+    """The settings as plain Python values, which JSON keeps exactly."""
+    for name in ("epochs", "batch_size", "eval_batch_size"):
+        settings[name] = _check.integer(name, settings[name], 1)
+    for name in ("padding", "cutout", "seed"):
+        settings[name] = _check.integer(name, settings[name], 0)
+    for name in ("lr", "weight_decay"):
+        settings[name] = _check.real_number(name, settings[name], least=0)
+    for name in ("momentum", "label_smoothing"):
+        settings[name] = _check.real_number(name, settings[name], least=0, below=1)
+    for name in ("nesterov", "decay_all"):
+        settings[name] = bool(settings[name])
+    if settings["schedule"] not in SCHEDULES:
+        raise ValueError(f"schedule is {settings['schedule']!r}; it is one of {', '.join(SCHEDULES)}")
+    if settings["batch_size"] > len(data.train_labels):
+        raise ValueError(f"a batch of {settings['batch_size']} is larger than the data: {data.name} has "
+                         f"{len(data.train_labels)} training images; take a smaller --batch-size")
+    return settings
+
+
+def _open_run(out, model, data, settings, optimiser, history, overwrite, resume, notes):
+    """The run folder, or None. On resume the model, the velocity and the history are filled from its checkpoint."""
+    if out is None:
+        if resume or overwrite:
+            raise ValueError(f"{'resume' if resume else 'overwrite'} needs a run folder: out=...")
+        return None
+    made = dict(name=getattr(model, "name", type(model).__name__), options=getattr(model, "options", {}),
+                dtype=str(dtype_of(model)))
+    config = dict(model=made, settings=settings, data=fingerprint(data), machine=machine(), notes=notes or {},
+                  normalisation=dict(mean=np.asarray(data.mean).tolist(), std=np.asarray(data.std).tolist()))
+    if not resume:
+        return RunFolder.create(out, config, overwrite=overwrite)
+    run, checkpoint = RunFolder.resume(out, config)
+    if checkpoint:
+        tensors, metadata = checkpoint
+        state = {part: {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
+                 for part in ("model.", "velocity.")}
+        model.load_state_dict(state["model."])
+        for name, velocity in optimiser.velocity.items():
+            velocity[...] = state["velocity."][name]
+        history.extend(metadata["history"])
+    return run
+
+
+def _finish(model, data, history, run):
+    """The gates, and the pictures of the run folder."""
+    collected = gates.collect(model, data)
+    history.gates = gates.table(collected)
+    if run:
+        from minisenet.train import curves
+        curves.curves(run.path / "curves.png", history, run.config)
+        if collected.blocks:
+            curves.gates_figure(run.path / "gates.png", collected, data.classes)

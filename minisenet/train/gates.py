@@ -1,0 +1,87 @@
+"""What the SE blocks learned: their gates over test images, block by block (the paper's section 7.2, Figs. 6 and 7).
+
+Gates that are the same for every image make the block a constant scaling. With r as large as the channels one hidden unit is
+left, and where its ReLU is dead for an image, every gate of that image is sigmoid(0) = 0.5. The table shows both.
+"""
+import dataclasses
+
+import numpy as np
+
+from minisenet.blocks import SEBlock
+from minisenet.data.random import permutation
+from minisenet.train.evaluate import predictions
+
+IMAGES = 1000
+
+
+@dataclasses.dataclass
+class Gates:
+    """The gates of some images.
+
+    Attributes
+    ----------
+    labels : ndarray (N,) of int
+    blocks : dict of str to (ndarray (N, C), ndarray (N, C // r))
+        The name of each SE block, from input to output, and its gates and hidden activations.
+    """
+
+    labels: np.ndarray
+    blocks: dict
+
+    def class_means(self, name):
+        """ndarray (classes present, C): the mean gates of each class's images, classes in ascending order."""
+        s = self.blocks[name][0]
+        return np.stack([s[self.labels == k].mean(axis=0) for k in np.unique(self.labels)])
+
+
+def collect(model, data, *, images=IMAGES, batch_size=100):
+    """Run a model over up to `images` test images, drawn at random but always the same, and keep every SE block's gates.
+
+    Parameters
+    ----------
+    model : Layer
+    data : minisenet.data.Dataset
+    images, batch_size : int
+
+    Returns
+    -------
+    Gates
+        Without blocks where the model has none.
+    """
+    se = {name: layer for name, layer in model.modules() if isinstance(layer, SEBlock)}
+    if not se:
+        return Gates(np.zeros(0, np.int64), {})
+    # not the first ones (a set may be in the order of its classes), nor every second (classes may alternate)
+    chosen = np.sort(permutation(len(data.test_labels), 0, 0)[:images])
+    labels, kept = [], {name: [] for name in se}
+    for _, y, _ in predictions(model, data, batch_size, chosen=chosen):
+        labels.append(y)
+        for name, layer in se.items():
+            kept[name].append((layer.s, layer.h))
+    return Gates(np.concatenate(labels), {name: tuple(map(np.concatenate, zip(*pairs))) for name, pairs in kept.items()})
+
+
+def table(gates):
+    """A row for each SE block.
+
+    Returns
+    -------
+    list of dict
+        block, channels, hidden; mean: of all gates; deviation: over images, averaged over channels; dead: hidden units
+        that are 0 for every image; by_class: the deviation over the classes' mean gates, averaged over channels.
+    """
+    rows = []
+    for name, (s, h) in gates.blocks.items():
+        rows.append(dict(block=name, channels=s.shape[1], hidden=h.shape[1], mean=float(s.mean()),
+                         deviation=float(s.std(axis=0).mean()), dead=int((~(h > 0).any(axis=0)).sum()),
+                         by_class=float(gates.class_means(name).std(axis=0).mean())))
+    return rows
+
+
+def format_table(rows):
+    """The rows as fixed-width text."""
+    width = max(5, *(len(row["block"]) for row in rows))
+    lines = [f"{'block':{width}}  channels  mean gate  deviation  between classes  dead hidden units"]
+    lines += [f"{r['block']:{width}}  {r['channels']:8}  {r['mean']:9.3f}  {r['deviation']:9.3f}  {r['by_class']:15.3f}  "
+              f"{r['dead']:>8} of {r['hidden']}" for r in rows]
+    return "\n".join(lines)

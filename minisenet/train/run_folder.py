@@ -1,0 +1,290 @@
+"""A run folder: everything about one training run, in files that are whole at every moment, whenever the power goes.
+
+    config.json        every setting, the data's fingerprint, the versions; written first
+    last.safetensors   weights, running statistics and velocity after the last complete epoch, with the metrics so far
+    best.safetensors   weights and running statistics of the epoch with the best test accuracy, named as PyTorch names them
+    metrics.jsonl      one line per epoch
+    curves.png, gates.png
+
+Each file is written beside its place, flushed to the disk, and then renamed, which is atomic. last.safetensors decides how
+far a run has come: it is written in one piece, and metrics.jsonl is put in step with it on resume.
+"""
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from minisenet import _dispatch
+from minisenet._version import __version__
+
+CONFIG, METRICS, LAST, BEST = "config.json", "metrics.jsonl", "last.safetensors", "best.safetensors"
+CURVES, GATES = "curves.png", "gates.png"
+TEMPORARY = ".minisenet-tmp"        # the suffix of files that are still being written
+OURS = "minisenet"                  # the key of the metadata in a safetensors file
+
+
+class RunError(ValueError):
+    """A run folder or a checkpoint that cannot be used; the message says what to do."""
+
+
+# ---- files that are whole or not there ---------------------------------------------------------------------------------
+
+def write_atomically(path, content):
+    """Write bytes so that `path` holds the old content or the new one, and never a part, even after a power cut."""
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())             # the content is on the disk before the name is
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder):
+    """Make a rename last; Windows cannot open a folder, and does not need to."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+# ---- checkpoints -------------------------------------------------------------------------------------------------------
+
+def pack(tensors, metadata):
+    """A safetensors file as bytes, the same for the same contents. A checksum of the tensors joins the metadata."""
+    # safetensors 0.8.0 writes the raw memory of a transposed array and so reads it back wrong; C-contiguous ones are right
+    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    metadata = metadata | dict(version=__version__, checksum=_checksum(tensors))
+    return _safetensors().save(tensors, {OURS: json.dumps(metadata)})      # one key: the order of several would be random
+
+
+def read(path):
+    """Read a checkpoint: (tensors, metadata).
+
+    Raises
+    ------
+    RunError
+        Where there is none, or it is damaged, or something else than minisenet wrote it.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()             # not memory-mapped: Windows could not replace the file meanwhile
+    except FileNotFoundError:
+        raise RunError(f"there is no checkpoint {path}") from None
+    safetensors = _safetensors()
+    try:
+        tensors = safetensors.load(content)
+        metadata = json.loads(content[8:8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+    except Exception as error:                  # safetensors has an error class of its own, and damage finds others
+        reason = str(error) or type(error).__name__
+        raise RunError(f"{path} is damaged or not a safetensors file ({reason}){_remedy(path)}") from None
+    if OURS not in metadata:
+        raise RunError(f"{path} is not a checkpoint of minisenet: its metadata does not say how the model was made")
+    metadata = json.loads(metadata[OURS])
+    if metadata["checksum"] != _checksum(tensors):
+        raise RunError(f"{path} is damaged (its checksum is wrong){_remedy(path)}")
+    return tensors, metadata
+
+
+def _remedy(path):
+    other = path.with_name(BEST if path.name == LAST else LAST)
+    if path.name in (LAST, BEST) and other.exists():
+        return f"; {other} may still be whole: `minisenet evaluate {other}`; to train again from the start, add --overwrite"
+    return "; take another copy of it, or train again"
+
+
+def _checksum(tensors):
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape} ".encode())
+        digest.update(tensors[name].tobytes())
+    return digest.hexdigest()
+
+
+def _safetensors():
+    try:
+        import safetensors.numpy
+    except ImportError:
+        raise RunError('checkpoints need safetensors, which is not installed: pip install "minisenet[train]"') from None
+    return safetensors.numpy
+
+
+def model_state(tensors, metadata):
+    """The model's own arrays of a checkpoint of either kind."""
+    if metadata["kind"] == "best":
+        return tensors
+    return {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+
+
+def find(path):
+    """The checkpoint that `minisenet evaluate` means: the file itself, or a run folder's best.
+
+    Raises
+    ------
+    RunError
+        Where there is neither.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / BEST).exists():
+            raise RunError(f"{path} holds no {BEST}: it is no run folder, or its first epoch is not complete yet")
+        return path / BEST
+    if not path.exists():
+        raise RunError(f"there is no run folder and no checkpoint {path}")
+    return path
+
+
+# ---- what a run is -----------------------------------------------------------------------------------------------------
+
+def fingerprint(data):
+    """What must not change between a run and its resumption: the images and labels, every one of them."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in (data.train_images, data.train_labels, data.test_images, data.test_labels):
+        digest.update(np.ascontiguousarray(array).data)
+    return dict(name=data.name, classes=[str(name) for name in data.classes], train_images=len(data.train_labels),
+                test_images=len(data.test_labels), hash=digest.hexdigest())
+
+
+def machine():
+    """What decides the last bits besides the settings."""
+    return dict(minisenet=__version__, numpy=np.__version__, python=platform.python_version(),
+                backend=_dispatch.get_backend(), isa=_dispatch.isa)
+
+
+class RunFolder:
+    """The folder of one run. Make one with `create` or `resume`.
+
+    Parameters
+    ----------
+    path : str or Path
+    config : dict
+        `settings`, `model` and `data` decide the run; `machine` and `notes` are for the record.
+    """
+
+    def __init__(self, path, config):
+        self.path, self.config = Path(path), config
+
+    @classmethod
+    def create(cls, path, config, *, overwrite=False):
+        """Start a run in `path`.
+
+        Raises
+        ------
+        RunError
+            Where `path` holds a run (and `overwrite` is false), is a file, or cannot be written to.
+        """
+        _safetensors()          # missing? then say so now, and not after the first epoch
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; a run needs a folder")
+        held = [name for name in (CONFIG, METRICS, LAST, BEST) if (path / name).exists()]
+        if held and not overwrite:
+            raise RunError(f"{path} holds a run: go on with it (--resume {path}), replace it (--overwrite), "
+                           "or take another --out")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            for name in (LAST, BEST, METRICS, CURVES, GATES, CONFIG):
+                (path / name).unlink(missing_ok=True)
+            run = cls(path, config)
+            run._sweep()
+            write_atomically(path / CONFIG, json.dumps(config, indent=2).encode() + b"\n")
+        except OSError as error:
+            raise RunError(f"cannot write to {path}: {error.strerror or error}") from None
+        return run
+
+    @classmethod
+    def resume(cls, path, config):
+        """Open the run in `path` to go on with it: (run, checkpoint or None where no epoch is complete).
+
+        Raises
+        ------
+        RunError
+            Where there is no run, its settings, model or data are others, or its checkpoint is damaged.
+        """
+        saved, path = read_config(path), Path(path)
+        for part in ("model", "settings", "data"):
+            _compare(path, part, saved.get(part), config[part])
+        run = cls(path, saved)
+        run._sweep()
+        if not (path / LAST).exists():
+            write_atomically(path / METRICS, b"")
+            return run, None
+        tensors, metadata = read(path / LAST)
+        if metadata["kind"] != "last" or metadata["model"] != config["model"]:
+            raise RunError(f"{path / LAST} is a checkpoint of another model ({metadata['model']['name']}, kind "
+                           f"{metadata['kind']!r}), this run trains {config['model']['name']}: put the run's own file back, "
+                           "or start again with --overwrite")
+        write_atomically(path / METRICS, b"".join(_line(metrics) for metrics in metadata["history"]))
+        return run, (tensors, metadata)
+
+    def save(self, model, velocity, history):
+        """Write the checkpoints of a complete epoch, and its line of metrics."""
+        metrics = history[-1]
+        metadata = {key: self.config[key] for key in ("model", "data", "normalisation")}
+        metadata |= {key: metrics[key] for key in ("epoch", "train_accuracy", "test_accuracy")}
+        state = model.state_dict()
+        if best(history) is metrics:
+            write_atomically(self.path / BEST, pack(state, metadata | dict(kind="best")))
+        tensors = {f"model.{name}": value for name, value in state.items()}
+        tensors |= {f"velocity.{name}": value for name, value in velocity.items()}
+        write_atomically(self.path / LAST, pack(tensors, metadata | dict(kind="last", history=list(history))))
+        with open(self.path / METRICS, "ab") as file:
+            file.write(_line(metrics))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _sweep(self):
+        """Remove what a killed process left half written."""
+        for leftover in self.path.glob(f"*{TEMPORARY}"):
+            leftover.unlink(missing_ok=True)
+
+
+def read_config(path):
+    """The config.json of a run folder.
+
+    Raises
+    ------
+    RunError
+        Where `path` is no run folder, or the file is damaged.
+    """
+    try:
+        config = json.loads((Path(path) / CONFIG).read_text())
+        if not {"settings", "model", "data", "machine", "normalisation"} <= set(config):
+            raise ValueError("a part of it is missing")
+        return config
+    except (FileNotFoundError, NotADirectoryError):
+        raise RunError(f"{path} is no run folder: it has no {CONFIG}") from None
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{Path(path) / CONFIG} is damaged ({error}): start again with --overwrite") from None
+
+
+def best(history):
+    """The metrics of the epoch with the best test accuracy; of equals, the first."""
+    return max(history, key=lambda metrics: metrics["test_accuracy"])
+
+
+def _line(metrics):
+    return json.dumps(metrics).encode() + b"\n"
+
+
+def _compare(path, part, saved, now):
+    now = json.loads(json.dumps(now))           # a tuple is a list by the time it comes back from a file
+    if saved == now:
+        return
+    if part == "data" and saved.get("name") == now["name"]:
+        raise RunError(f"the data is not what the run in {path} began with ({saved['train_images']} training and "
+                       f"{saved['test_images']} test images then, {now['train_images']} and {now['test_images']} now, "
+                       "or other pixels): give it the same data, or start a new run")
+    names = [key for key in now if saved.get(key) != now[key]] or list(saved)
+    differing = ", ".join(f"{key} {saved.get(key)!r}, not {now.get(key)!r}" for key in names[:3])
+    raise RunError(f"the run in {path} has other {'options' if part == 'model' else part}: {differing}; "
+                   "resume it with its own, or start a new run")

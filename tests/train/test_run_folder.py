@@ -1,0 +1,185 @@
+"""The run folder: what it holds, that a resumed run is the unbroken one, and what is said of a damaged one."""
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minisenet.data.shapes import shapes
+from minisenet.train import RunError, fit
+from minisenet.train.run_folder import pack, read, write_atomically
+
+pytestmark = pytest.mark.section_5
+SHORT = dict(epochs=3, batch_size=32, lr=0.05, progress=False)
+
+
+@pytest.fixture(scope="module")
+def run(data, new_model, tmp_path_factory):
+    """A finished run, not to be changed."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    fit(new_model(), data, **SHORT, out=path)
+    return path
+
+
+@pytest.fixture
+def copy(run, tmp_path):
+    return shutil.copytree(run, tmp_path / "run")
+
+
+class Crash(Exception):
+    pass
+
+
+def crash_after(epoch):
+    def on_epoch(metrics):
+        if metrics["epoch"] == epoch:
+            raise Crash
+    return on_epoch
+
+
+def test_holds_everything(run, data):
+    assert sorted(path.name for path in run.iterdir()) == [
+        "best.safetensors", "config.json", "curves.png", "gates.png", "last.safetensors", "metrics.jsonl"]
+    metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [list(m) for m in metrics] == 3 * [["epoch", "lr", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
+                                               "images_per_second", "seconds"]]
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"]["lr"] == 0.05 and config["model"]["options"] == dict(num_classes=10, width=4, reduction=4)
+    assert config["data"]["train_images"] == 96 and config["machine"]["backend"] in ("fused", "cython", "numpy")
+    best, about = read(run / "best.safetensors")
+    assert about["epoch"] == max(metrics, key=lambda m: m["test_accuracy"])["epoch"]
+    assert about["data"]["classes"] == list(data.classes)
+    assert np.allclose(about["normalisation"]["mean"], data.mean) and np.allclose(about["normalisation"]["std"], data.std)
+    assert best["stage1.0.conv1.weight"].shape == (4, 4, 3, 3) and "bn1.running_mean" in best
+    last, about = read(run / "last.safetensors")
+    assert about["history"] == metrics and {name.partition(".")[0] for name in last} == {"model", "velocity"}
+    assert {f"model.{name}" for name in best} < set(last)
+
+
+@pytest.mark.parametrize("name", ["curves.png", "gates.png"])
+def test_pictures_are_pictures(run, name):
+    with Image.open(run / name) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    assert pixels.shape[0] > 200 and pixels.shape[1] > 800
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 50 and (pixels == 255).mean() > 0.5
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_resumed_is_unbroken(run, data, new_model, tmp_path, epoch):
+    out = tmp_path / "run"
+    with pytest.raises(Crash):
+        fit(new_model(), data, **SHORT, out=out, on_epoch=crash_after(epoch))
+    (out / "left.123.minisenet-tmp").write_bytes(b"half of a che")
+    with open(out / "metrics.jsonl", "a") as file:
+        file.write('{"epoch": 2, "lr": 0.0')                 # a line cut off by the power
+    history = fit(new_model(), data, **SHORT, out=out, resume=True)
+    assert (out / "best.safetensors").read_bytes() == (run / "best.safetensors").read_bytes()
+    (mine, about), (theirs, unbroken) = read(out / "last.safetensors"), read(run / "last.safetensors")
+    assert mine.keys() == theirs.keys()
+    for name in mine:
+        assert mine[name].tobytes() == theirs[name].tobytes(), name
+    for m, other in zip(about["history"], unbroken["history"], strict=True):
+        assert {k: m[k] for k in list(m)[:6]} == {k: other[k] for k in list(other)[:6]}
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == list(history) == about["history"]
+    assert not list(out.glob("*tmp")) and (out / "curves.png").exists() and (out / "gates.png").exists()
+
+
+def test_resume_before_the_first_epoch_is_complete(copy, run, data, new_model):
+    for name in ("last.safetensors", "best.safetensors", "metrics.jsonl"):
+        (copy / name).unlink()
+    fit(new_model(), data, **SHORT, out=copy, resume=True)
+    assert (copy / "best.safetensors").read_bytes() == (run / "best.safetensors").read_bytes()
+
+
+def test_a_run_is_not_overwritten_unasked(copy, data, new_model):
+    before = (copy / "last.safetensors").read_bytes()
+    with pytest.raises(RunError, match="holds a run: go on with it .*--resume.*--overwrite., or take another --out"):
+        fit(new_model(), data, **SHORT, out=copy)
+    assert (copy / "last.safetensors").read_bytes() == before
+    (copy / "notes.txt").write_text("mine")
+    fit(new_model(), data, **SHORT | dict(epochs=1), out=copy, overwrite=True)
+    assert len((copy / "metrics.jsonl").read_text().splitlines()) == 1 and (copy / "notes.txt").read_text() == "mine"
+
+
+def test_out_is_a_file(data, new_model, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="is a file; a run needs a folder"):
+        fit(new_model(), data, **SHORT, out=tmp_path / "file")
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+
+
+def of_another_program(path):
+    import safetensors.numpy
+    path.write_bytes(safetensors.numpy.save({"weight": np.ones(3)}))
+
+
+@pytest.mark.parametrize("damage, message", [
+    (truncate, "is damaged or not a safetensors file"), (empty, "is damaged or not a safetensors file"),
+    (flip_a_bit, "its checksum is wrong"), (of_another_program, "is not a checkpoint of minisenet")])
+def test_a_damaged_checkpoint(copy, data, new_model, damage, message):
+    damage(copy / "last.safetensors")
+    with pytest.raises(RunError, match=message) as error:
+        fit(new_model(), data, **SHORT, out=copy, resume=True)
+    assert "\n" not in str(error.value) and "last.safetensors" in str(error.value)
+
+
+def test_a_checkpoint_of_another_model(copy, data, new_model, tmp_path):
+    fit(new_model(se=False), data, **SHORT | dict(epochs=1), out=tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "last.safetensors", copy)
+    with pytest.raises(RunError, match="is a checkpoint of another model .resnet8.*this run trains se_resnet8"):
+        fit(new_model(), data, **SHORT, out=copy, resume=True)
+
+
+def test_resume_refuses_what_would_be_another_run(copy, data, new_model, tmp_path):
+    with pytest.raises(RunError, match="other settings: lr 0.05, not 0.1"):
+        fit(new_model(), data, **SHORT | dict(lr=0.1), out=copy, resume=True)
+    with pytest.raises(RunError, match="other options: options"):
+        fit(new_model(width=8), data, **SHORT, out=copy, resume=True)
+    with pytest.raises(RunError, match="the data is not what the run .* began with .96 training"):
+        fit(new_model(), data.limit(64), **SHORT, out=copy, resume=True)
+    with pytest.raises(RunError, match="or other pixels"):
+        fit(new_model(), shapes(seed=1, train=96, test=40), **SHORT, out=copy, resume=True)
+    with pytest.raises(RunError, match="is no run folder"):
+        fit(new_model(), data, **SHORT, out=tmp_path / "nowhere", resume=True)
+    (copy / "config.json").write_text("{")
+    with pytest.raises(RunError, match="config.json is damaged"):
+        fit(new_model(), data, **SHORT, out=copy, resume=True)
+
+
+def test_pack_keeps_values_of_strided_arrays(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((4, 6))
+    tensors = dict(c=x, t=x.T, f=np.asfortranarray(x), strided=x[::2, ::3], scalar=np.array(2.0))
+    write_atomically(tmp_path / "x.safetensors", pack(tensors, dict(kind="best")))
+    loaded, metadata = read(tmp_path / "x.safetensors")
+    for name, value in tensors.items():
+        assert loaded[name].shape == value.shape and np.array_equal(loaded[name], value), name
+    assert metadata["kind"] == "best"
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    import os
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def fail(*_):
+        raise OSError("no space left on device")
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
