@@ -2,6 +2,7 @@
 
 Where there is no working C compiler the extensions are left out, and minisenet runs on its NumPy bodies.
 """
+import os
 import platform
 import shutil
 import sys
@@ -31,10 +32,21 @@ class build_kernels(build_ext):
             if march and (msvc or not self._compiles(march)):
                 self.extensions.remove(extension)
                 continue
+            extension.optional = True                       # cythonize() does not pass it on
             extension.extra_compile_args = flags + openmp + march
             extension.extra_link_args = openmp
+        self.parallel = self.parallel or len(self.extensions)
         super().build_extensions()
         self._copy_into_source()
+
+    def build_extension(self, extension):
+        """An extension that cannot be built is left out, whatever the compiler class raises."""
+        try:
+            super().build_extension(extension)
+        except Exception as error:
+            if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1":
+                raise
+            print(f"minisenet: {extension.name} is left out: {error}", file=sys.stderr)
 
     def _compiles(self, flags):
         with tempfile.TemporaryDirectory() as folder:
@@ -65,7 +77,7 @@ class build_kernels(build_ext):
 def kernels():
     names = list(MARCH) if platform.machine().lower() in ("x86_64", "amd64") else ["_kernels"]
     depends = [str(p.relative_to(HERE)) for p in (HERE / "minisenet" / "kernels").glob("*.pxi")] + ["minisenet/_kernels.pyx"]
-    return [Extension(f"minisenet.{n}", [f"minisenet/{n}.pyx"], depends=depends, optional=True) for n in names]
+    return [Extension(f"minisenet.{n}", [f"minisenet/{n}.pyx"], depends=depends) for n in names]
 
 
 def cythonized():
