@@ -12,7 +12,7 @@ from minisenet.train.run_folder import RunError, read_config
 
 DATA, MODEL = "auto", "se_resnet20"
 NAMED = ("auto", "cifar10", "cifar100", "shapes")
-GOES_WITH_RESUME = ("resume", "data", "backend", "threads", "debug", "run")
+GOES_WITH_RESUME = ("resume", "data", "backend", "threads", "debug", "run", "usage_error")
 
 
 def add(commands):
@@ -133,7 +133,7 @@ def _conclude(history, out):
         dead = sum(row["dead"] for row in history.gates)
         if dead:
             print(f"{dead} hidden unit{'s are' if dead > 1 else ' is'} 0 for every image: "
-                  "with a smaller --reduction there are more of them")
+                  "a smaller --reduction gives each block more hidden units")
         print()
     best = history.best
     print(f"best: {best['test_accuracy']:.2%} of the test images in epoch {best['epoch']}; "

@@ -38,11 +38,11 @@ def test_metrics(data, new_model):
 
 def test_is_the_loop_written_out(data, new_model):
     model, twin = new_model(), new_model()
-    history = fit(model, data, **SHORT, momentum=0.8, weight_decay=1e-3, label_smoothing=0.1, cutout=8, schedule="cosine",
-                  seed=3)
+    history = fit(model, data, **SHORT, momentum=0.8, weight_decay=1e-3, label_smoothing=0.1, padding=3, cutout=8,
+                  schedule="cosine", seed=3)
     optimiser, step, losses = SGD(twin.parameters(), momentum=0.8, weight_decay=1e-3, nesterov=True), 0, []
     for epoch in (1, 2):
-        for x, labels in batches(data, batch_size=32, epoch=epoch, seed=3, cutout=8, prefetch=0):
+        for x, labels in batches(data, batch_size=32, epoch=epoch, seed=3, padding=3, cutout=8, prefetch=0):
             loss, p = F.softmax_cross_entropy(twin.forward(x), labels, label_smoothing=0.1)
             twin.backward(F.softmax_cross_entropy_backward(p, labels, label_smoothing=0.1))
             optimiser.step(lr := 0.05 * SCHEDULES["cosine"](step / 6))
