@@ -117,8 +117,10 @@ def test_closing_drops_what_was_not_begun(monkeypatch):
     monkeypatch.setattr(loader, "augment", lambda *args, **options: (begun.append(1), len(begun) == 1 or go_on.wait(5)))
     generator = batches(dataset(), batch_size=1, epoch=0, seed=0, prefetch=20)
     next(generator)                                         # the second is under way, and waits
-    threading.Timer(0.2, go_on.set).start()
+    timer = threading.Timer(0.2, go_on.set)
+    timer.start()
     generator.close()
+    timer.join()
     assert len(begun) <= 2
 
 
