@@ -1,0 +1,73 @@
+"""SGD and the schedules: the step against its formula written out, on every backend, and in place."""
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minisenet
+from minisenet import _dispatch
+from minisenet.layers import Parameter
+from minisenet.optim import SCHEDULES, SGD, cosine, multi_step, one_cycle, sgd_step
+
+pytestmark = pytest.mark.section_5
+BACKENDS = ["numpy", pytest.param("fused", marks=pytest.mark.skipif(
+    _dispatch.kernels is None, reason=f"the kernels are not installed ({_dispatch.why_no_kernels})"))]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(size=st.integers(1, 70), nesterov=st.booleans(), momentum=st.sampled_from([0.0, 0.9]),
+       weight_decay=st.sampled_from([0.0, 1e-2]), seed=st.integers(0, 2**32 - 1))
+def test_two_steps_written_out(backend, dtype, size, nesterov, momentum, weight_decay, seed):
+    value, first, second = np.random.default_rng(seed).standard_normal((3, size)).astype(dtype)
+    exact, v = value.astype(np.float64), np.zeros(size)
+    velocity = np.zeros(size, dtype)
+    with minisenet.use_backend(backend):
+        for grad in (first, second):
+            kept = grad.copy()
+            sgd_step(value, grad, velocity, lr=0.1, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov)
+            assert np.array_equal(grad, kept)
+            for i in range(size):                               # one number at a time, in float64
+                g = float(grad[i]) + weight_decay * exact[i]
+                v[i] = momentum * v[i] + g
+                exact[i] -= 0.1 * (g + momentum * v[i] if nesterov else v[i])
+    assert value.dtype == velocity.dtype == dtype
+    np.testing.assert_allclose(value, exact, rtol=0, atol=20 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(velocity, v, rtol=0, atol=20 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_arrays_themselves_are_updated_whatever_their_shape(backend):
+    value, velocity = np.ones((2, 3, 2)), np.zeros((2, 3, 2))
+    grad = np.arange(12.0).reshape(2, 2, 3).transpose(0, 2, 1)          # not contiguous: its elements, not its memory
+    with minisenet.use_backend(backend):
+        sgd_step(value, grad, velocity, lr=0.5, momentum=0.9)
+    np.testing.assert_array_equal(velocity, grad)
+    np.testing.assert_array_equal(value, 1 - 0.5 * grad)
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(grad=np.zeros(4)), "shapes"), (dict(velocity=np.zeros(3, np.float32)), "dtypes"),
+    (dict(value=np.zeros((3, 3)).T[0]), "in place"), (dict(value=[0.0, 0.0, 0.0]), "in place"),
+    (dict(value=np.broadcast_to(np.zeros(3), (3,))), "in place"), (dict(lr=np.nan), "lr is nan"),
+])
+def test_what_a_step_refuses(change, message):
+    arguments = dict(value=np.zeros(3), grad=np.zeros(3), velocity=np.zeros(3), lr=0.1) | change
+    with pytest.raises(ValueError, match=message):
+        sgd_step(arguments.pop("value"), arguments.pop("grad"), arguments.pop("velocity"), **arguments)
+
+
+def test_weight_decay_leaves_batch_norm_and_biases_alone_unless_asked():
+    for decay_all, moved in ((False, False), (True, True)):
+        weight, bias = Parameter(np.ones(2)), Parameter(np.ones(2), decay=False)
+        weight.grad = bias.grad = np.zeros(2)
+        SGD(dict(weight=weight, bias=bias), weight_decay=0.1, decay_all=decay_all).step(0.1)
+        assert (weight.value != 1).all() and (bias.value != 1).all() == moved
+
+
+def test_schedules():
+    assert one_cycle(0.0) == pytest.approx(0.04) and one_cycle(0.2) == 1 and one_cycle(0.6) == pytest.approx(0.5)
+    assert one_cycle(0.1) == pytest.approx(0.52) and one_cycle(1.0) == 0
+    assert cosine(0.0) == 1 and cosine(0.5) == pytest.approx(0.5) and cosine(1.0) == pytest.approx(0)
+    assert [multi_step(p) for p in (0, 0.49, 0.5, 0.75)] == pytest.approx([1, 1, 0.1, 0.01])
+    assert set(SCHEDULES) == {"one_cycle", "cosine", "multi_step"}
