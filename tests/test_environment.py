@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from minisenet import _dispatch
+from backends import needs_kernels
 
 
 def info(**environment):
@@ -35,6 +35,6 @@ def test_an_empty_variable_is_none():
     assert info(MINISENET_BACKEND="", MINISENET_NUM_THREADS="").returncode == 0
 
 
-@pytest.mark.skipif(_dispatch.kernels is None, reason="there are no kernels to choose among")
+@needs_kernels
 def test_an_older_instruction_set_can_be_chosen():
     assert "instructions baseline" in info(MINISENET_ISA="baseline").stdout

@@ -5,13 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minisenet
-from minisenet import _dispatch
+from backends import BACKENDS
 from minisenet.layers import Parameter
 from minisenet.optim import SCHEDULES, SGD, cosine, multi_step, one_cycle, sgd_step
 
 pytestmark = pytest.mark.section_5
-BACKENDS = ["numpy", pytest.param("fused", marks=pytest.mark.skipif(
-    _dispatch.kernels is None, reason=f"the kernels are not installed ({_dispatch.why_no_kernels})"))]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

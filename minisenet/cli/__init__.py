@@ -63,7 +63,7 @@ def _parser():
     for module in COMMANDS:
         command = module.add(commands)
         command.add_argument("--debug", action="store_true", default=False, help="show the traceback of an error")
-        command.set_defaults(run=module.run, usage_error=command.error)
+        command.set_defaults(run=module.run)
     return parser
 
 

@@ -12,7 +12,7 @@ from minisenet.train.run_folder import RunError, read_config
 
 DATA, MODEL = "auto", "se_resnet20"
 NAMED = ("auto", "cifar10", "cifar100", "shapes")
-GOES_WITH_RESUME = ("resume", "data", "backend", "threads", "debug", "run", "usage_error")
+GOES_WITH_RESUME = ("resume", "data", "backend", "threads", "debug", "run")
 
 
 def add(commands):

@@ -1,7 +1,7 @@
 """Data: CIFAR-10, CIFAR-100 and the built-in `shapes`, and batches of them.
 
     data = load("auto")
-    for x, labels in batches(data, batch_size=128, epoch=0, seed=0):
+    for x, labels in batches(data, batch_size=128, epoch=1, seed=0):
         ...
 
 A batch is a pure function of (seed, epoch, its number): nothing has to be saved for a run to go on where it stopped.

@@ -1,4 +1,4 @@
-"""Augmentation: pad-4 random crop, horizontal flip, Cutout and normalisation, in one pass over a batch of uint8 images.
+"""Augmentation: padded random crop, horizontal flip, Cutout and normalisation, in one pass over a batch of uint8 images.
 
 What is random is drawn first, by `draw`, as plain arrays; `augment` itself is a pure function, so a test or a student can
 see any crop they like. The test images go through the same function without a shift: `normalise`.

@@ -16,7 +16,7 @@ from minisenet.train import gates, recipe
 from minisenet.train.evaluate import dtype_of, evaluate
 from minisenet.train.interrupt import CtrlC, Interrupted
 from minisenet.train.progress import make_progress
-from minisenet.train.run_folder import RunFolder, best, fingerprint, machine
+from minisenet.train.run_folder import RunFolder, best, fingerprint, machine, model_state
 
 
 class TrainingError(RuntimeError):
@@ -207,11 +207,9 @@ def _open_run(out, model, data, settings, optimiser, history, overwrite, resume,
     run, checkpoint = RunFolder.resume(out, config)
     if checkpoint:
         tensors, metadata = checkpoint
-        state = {part: {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
-                 for part in ("model.", "velocity.")}
-        model.load_state_dict(state["model."])
+        model.load_state_dict(model_state(tensors, metadata))
         for name, velocity in optimiser.velocity.items():
-            velocity[...] = state["velocity."][name]
+            velocity[...] = tensors[f"velocity.{name}"]
         history.extend(metadata["history"])
     return run
 

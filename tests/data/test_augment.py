@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minisenet
+from backends import CYTHON
 from minisenet.data.augment import augment, draw, normalise
 
 pytestmark = pytest.mark.section_5
-BACKENDS = ["numpy"] + ["cython"] * (minisenet.get_backend() != "numpy")
 
 
-@pytest.fixture(params=BACKENDS, autouse=True)
+@pytest.fixture(params=["numpy", CYTHON], autouse=True)
 def backend(request):
     with minisenet.use_backend(request.param):
         yield request.param

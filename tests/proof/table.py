@@ -1,21 +1,11 @@
 """What the tests of this folder share: the table as parameters, the backends, and one call of an operation."""
-import os
-
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from minisenet import _dispatch, use_backend
+from backends import BACKENDS, FUSED, needs_kernels  # noqa: F401  (for the tests of this folder)
+from minisenet import use_backend
 from minisenet.gradcheck.operations import OPERATIONS
-
-# Tests of the kernels never vanish in silence: without kernels they are skipped and say why, and where kernels are required
-# they run, and fail.
-needs_kernels = pytest.mark.skipif(
-    _dispatch.kernels is None and os.environ.get("MINISENET_REQUIRE_KERNELS") != "1",
-    reason=f"the compiled kernels are not installed ({_dispatch.why_no_kernels})")
-
-FUSED = pytest.param("fused", marks=needs_kernels)
-BACKENDS = ["numpy", FUSED]
 
 
 def rows(keep=lambda row: True):

@@ -1,19 +1,12 @@
 """Every comparison with PyTorch runs on every backend there is."""
-import os
-
 import pytest
 
 import minisenet
-from minisenet import _dispatch
+from backends import CYTHON, FUSED
 
 
-@pytest.fixture(params=["numpy", "cython", "fused"])
+@pytest.fixture(params=["numpy", CYTHON, FUSED])
 def backend(request):
-    """Run the test under each backend; without kernels only under numpy, unless MINISENET_REQUIRE_KERNELS=1."""
-    if request.param != "numpy" and not _dispatch.kernels:
-        reason = f"the kernels are not installed: {_dispatch.why_no_kernels}"
-        if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    """Run the test under each backend."""
     with minisenet.use_backend(request.param):
         yield request.param
