@@ -8,6 +8,8 @@
 from minisenet import functional
 from minisenet._dispatch import get_backend, get_num_threads, set_backend, set_num_threads, use_backend
 from minisenet._version import __version__
+from minisenet.layers import inference_mode
 from minisenet.train import fit
 
-__all__ = ["__version__", "fit", "functional", "get_backend", "get_num_threads", "set_backend", "set_num_threads", "use_backend"]
+__all__ = ["__version__", "fit", "functional", "get_backend", "get_num_threads", "inference_mode", "set_backend",
+           "set_num_threads", "use_backend"]

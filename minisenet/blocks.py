@@ -145,8 +145,8 @@ class ResidualBlock(Layer):
         identity = self.shortcut(x) if self.shortcut else x
         if self.se:
             return self.se.forward_add_relu(u, identity)
-        self._saved = fused.add_relu(u, identity)
-        return self._saved
+        self._saved = y = fused.add_relu(u, identity)
+        return y
 
     def backward(self, dy):
         if self.se:

@@ -5,10 +5,29 @@ They have no mathematics of their own: each `forward` and `backward` is a call o
     y = layer.forward(x)        saves what the backward needs
     dx = layer.backward(dy)     overwrites every parameter's .grad, and uses up what was saved
 """
+import contextlib
+
 import numpy as np
 
 import minisenet.functional as F
 from minisenet.functional import _check
+
+_inference = False      # while True no forward saves anything
+
+
+@contextlib.contextmanager
+def inference_mode():
+    """`with minisenet.inference_mode():` forwards save nothing, so each map is freed when the next one is there.
+
+    It says nothing about batch norm: call `model.eval()` too. For the whole process, not for one thread. A backward inside,
+    or of a forward inside, is a RuntimeError.
+    """
+    global _inference
+    before, _inference = _inference, True
+    try:
+        yield
+    finally:
+        _inference = before
 
 
 class Parameter:
@@ -36,7 +55,16 @@ class Layer:
 
     training = True
     buffers = ()        # names of attributes that are arrays of state, but not trained
-    _saved = None
+    _kept = None
+
+    @property
+    def _saved(self):
+        """What the last forward left for its backward."""
+        return self._kept
+
+    @_saved.setter
+    def _saved(self, saved):
+        self._kept = None if _inference else saved
 
     def forward(self, x):
         raise NotImplementedError
@@ -214,8 +242,8 @@ class ReLU(Layer):
     """delta in eq. (3)."""
 
     def forward(self, x):
-        self._saved = F.relu(x)
-        return self._saved
+        self._saved = y = F.relu(x)
+        return y
 
     def backward(self, dy):
         return F.relu_backward(dy, self._take())

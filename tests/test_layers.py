@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+import minisenet
 import minisenet.functional as F
 from minisenet.layers import (AvgPool2d, BatchNorm2d, Conv2d, Layer, Linear, MaxPool2d, Parameter, ReLU, Sequential, Squeeze,
                               he_normal)
@@ -62,6 +63,17 @@ def test_backward_uses_up_what_forward_saved(layer_and_x):
     layer.backward(dy)
     with pytest.raises(RuntimeError, match="backward without a forward: one backward uses up what one forward saved"):
         layer.backward(dy)
+
+
+def test_inference_mode_saves_nothing(layer_and_x):
+    layer, x = layer_and_x
+    layer.eval()
+    y = layer(x)
+    with minisenet.inference_mode():
+        assert np.array_equal(layer(x), y)
+    assert all(each._saved is None for _, each in layer.modules())
+    with pytest.raises(RuntimeError, match="without a forward"):
+        layer.backward(y)
 
 
 def test_gradients_are_overwritten_not_accumulated(layer_and_x):

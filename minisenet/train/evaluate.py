@@ -6,6 +6,7 @@ import numpy as np
 
 import minisenet.functional as F
 from minisenet.data import test_batches
+from minisenet.layers import inference_mode
 from minisenet.train import recipe
 
 
@@ -55,7 +56,8 @@ def predictions(model, data, batch_size, *, chosen=slice(None), normalisation=No
         with np.errstate(over="ignore", invalid="ignore"), \
                 contextlib.closing(test_batches(test, batch_size, dtype)) as stream:
             for x, y in stream:
-                logits = model.forward(x)
+                with inference_mode():
+                    logits = model.forward(x)
                 if logits.shape[1] != len(data.classes):
                     raise ValueError(f"the model tells {logits.shape[1]} classes apart, but {data.name} has "
                                      f"{len(data.classes)}: evaluate it on the data it was trained for")
