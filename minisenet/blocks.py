@@ -2,7 +2,8 @@
 import numpy as np
 
 import minisenet.functional as F
-from minisenet.functional import fused
+from minisenet import fused_blocks
+from minisenet._dispatch import get_backend
 from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU
 
 
@@ -39,37 +40,24 @@ class SEBlock(Layer):
 
     def forward(self, u):
         z = F.squeeze(u)                                               # eq. (2)
-        s, h = self._excitation(z)                                     # eq. (3)
+        s, h = self.excite(z)                                          # eq. (3)
         self._saved = u, z, h, s
         return F.scale(u, s)                                           # eq. (4)
 
     def backward(self, dy):
         u, z, h, s = self._take()
         du, ds = F.scale_backward(dy, u, s)                            # the direct path into u ...
-        dz = self._excitation_backward(ds, z, h, s)
+        dz = self.excite_backward(ds, z, h, s)
         return du + F.squeeze_backward(dz, *u.shape[1:3])              # ... and the path through the squeeze
 
-    def forward_add_relu(self, u, x):
-        """y = relu(x~ + x), the block with the tail of the residual block around it (Fig. 3): one sweep for both."""
-        z = F.squeeze(u)
-        s, h = self._excitation(z)
-        y = fused.scale_add_relu(u, s, x)
-        self._saved = u, z, h, s, y
-        return y
-
-    def backward_add_relu(self, dy):
-        """(du, dx), the gradients of both arguments of `forward_add_relu`."""
-        u, z, h, s, y = self._take()
-        ds = fused.scale_add_relu_backward_gates(dy, u, y)
-        dz = self._excitation_backward(ds, z, h, s)
-        return fused.scale_add_relu_backward(dy, s, dz, y)
-
-    def _excitation(self, z):
+    def excite(self, z):
+        """(s, h), eq. (3), with this block's weights."""
         biases = (self.fc1.bias.value, self.fc2.bias.value) if self.bias else ()
         self.s, self.h = F.excitation(z, self.fc1.weight.value, self.fc2.weight.value, *biases)
         return self.s, self.h
 
-    def _excitation_backward(self, ds, z, h, s):
+    def excite_backward(self, ds, z, h, s):
+        """dz, and the weights' gradients."""
         fc1, fc2 = self.fc1, self.fc2
         dz, fc1.weight.grad, fc2.weight.grad, db1, db2 = F.excitation_backward(
             ds, z, h, s, fc1.weight.value, fc2.weight.value, bias=self.bias)
@@ -141,21 +129,30 @@ class ResidualBlock(Layer):
         raise NotImplementedError
 
     def forward(self, x):
+        if get_backend() == "fused":                        # the same in a few sweeps
+            y, self._saved = fused_blocks.block_forward(self, x)
+            return y
         u = self.residual(x)
-        identity = self.shortcut(x) if self.shortcut else x
         if self.se:
-            return self.se.forward_add_relu(u, identity)
-        self._saved = y = fused.add_relu(u, identity)
+            u = self.se(u)
+        self._saved = y = F.relu(u + (self.shortcut(x) if self.shortcut else x))
         return y
 
     def backward(self, dy):
-        if self.se:
-            du, didentity = self.se.backward_add_relu(dy)
-        else:
-            du = didentity = F.relu_backward(dy, self._take())
-        dx = self.residual_backward(du)
-        dx += self.shortcut.backward(didentity) if self.shortcut else didentity      # x went both ways
-        return dx
+        saved = self._take()
+        if isinstance(saved, tuple):
+            return fused_blocks.block_backward(self, dy, saved)
+        dpre = F.relu_backward(dy, saved)
+        du = self.se.backward(dpre) if self.se else dpre
+        return self.residual_backward(du) + (self.shortcut.backward(dpre) if self.shortcut else dpre)   # x went both ways
+
+    def branch(self):
+        """The residual branch as its convolutions, each with the batch norm after it; a ReLU stands between two."""
+        raise NotImplementedError
+
+    def projection(self):
+        """The shortcut's (convolution, batch norm), None where it has none."""
+        return (self.shortcut.conv, self.shortcut.bn) if isinstance(self.shortcut, Projection) else None
 
 
 class BasicBlock(ResidualBlock):
@@ -174,6 +171,9 @@ class BasicBlock(ResidualBlock):
 
     def residual_backward(self, du):
         return self.conv1.backward(self.bn1.backward(self.relu.backward(self.conv2.backward(self.bn2.backward(du)))))
+
+    def branch(self):
+        return (self.conv1, self.bn1), (self.conv2, self.bn2)
 
 
 class Bottleneck(ResidualBlock):
@@ -197,3 +197,6 @@ class Bottleneck(ResidualBlock):
         du = self.conv3.backward(self.bn3.backward(du))
         du = self.conv2.backward(self.bn2.backward(self.relu2.backward(du)))
         return self.conv1.backward(self.bn1.backward(self.relu1.backward(du)))
+
+    def branch(self):
+        return (self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)

@@ -223,11 +223,16 @@ class BatchNorm2d(Layer):
             self._saved = x, self.running_mean, self.running_var, F.batch_norm_inference_backward
             return F.batch_norm_inference(x, gamma, beta, self.running_mean, self.running_var, eps=self.eps)
         y, mean, var = F.batch_norm(x, gamma, beta, eps=self.eps)
-        m = x.size // x.shape[3]
         self._saved = x, mean, var, F.batch_norm_backward
+        self.move(mean, var, x.size // x.shape[3])
+        return y
+
+    def move(self, mean, var, m):
+        """Move the running statistics towards a batch's, which were taken over m values for each channel."""
+        if m < 2:
+            raise ValueError("batch norm needs more than one value per channel to train: a larger batch or image, or eval()")
         self.running_mean = self._moved(self.running_mean, mean)
         self.running_var = self._moved(self.running_var, var * (m / (m - 1)))
-        return y
 
     def _moved(self, running, new):
         return (running + self.momentum * (new - running)).astype(running.dtype, copy=False)

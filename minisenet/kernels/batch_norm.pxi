@@ -7,18 +7,12 @@
 def moments_images(const real[:, :, :, ::1] x, real[:, ::1] means, real[:, ::1] squares,
                    Py_ssize_t first, Py_ssize_t last, int threads):
     """Each image's mean, and sum of squares about it."""
-    cdef Py_ssize_t n, c, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
+    cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
     for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
-            sum_positions(&x[n, 0, 0, 0], &means[n, 0], positions, channels, <vec_f32*>NULL)
+            moments(&x[n, 0, 0, 0], &means[n, 0], &squares[n, 0], positions, channels, <vec_f32*>NULL)
         else:
-            sum_positions(&x[n, 0, 0, 0], &means[n, 0], positions, channels, <vec_f64*>NULL)
-        for c in range(channels):
-            means[n, c] = means[n, c] / positions
-        if real is float:
-            sum_squares(&x[n, 0, 0, 0], &means[n, 0], &squares[n, 0], positions, channels, <vec_f32*>NULL)
-        else:
-            sum_squares(&x[n, 0, 0, 0], &means[n, 0], &squares[n, 0], positions, channels, <vec_f64*>NULL)
+            moments(&x[n, 0, 0, 0], &means[n, 0], &squares[n, 0], positions, channels, <vec_f64*>NULL)
 
 
 cdef inline void affine(const real* x, const real* k, const real* shift, const real* centre, real* y, Py_ssize_t positions,
@@ -69,7 +63,7 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
 
 
 # Backward. One sweep gives sum(dy) and sum(dy (x - mean)) of each image; with their totals, dx is one more sweep:
-# dx = k1 dy - k3 (x - mean) - k2, with k1 = gamma rstd, k2 = k1 dbeta / M and k3 = k1 rstd dgamma / M.
+# dx = p dy + q - r (x - mean), with p = gamma rstd, q = -p dbeta / M and r = p rstd dgamma / M.
 
 def gradient_sums_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, const real[::1] mean, real[:, ::1] sums,
                          real[:, ::1] products, Py_ssize_t first, Py_ssize_t last, int threads):
@@ -84,32 +78,33 @@ def gradient_sums_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x
                             <vec_f64*>NULL)
 
 
-cdef inline void input_gradient(const real* dy, const real* x, const real* mean, const real* k1, const real* k2,
-                                const real* k3, real* dx, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
-    """dx = k1 dy - k2 - k3 (x - mean), channel by channel."""
-    cdef Py_ssize_t p, c, b
+cdef inline void input_gradient(const real* dy, const real* x, const real* mean, const real* p, const real* q,
+                                const real* r, real* dx, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
+    """dx = p dy + q - r (x - mean), channel by channel."""
+    cdef Py_ssize_t n, c, b
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for p in range(positions):
+        for n in range(positions):
             for b in range(vectors_of(channels, _)):
                 c = b * lanes(_)
-                store(dx + p * channels + c,
-                      load(k1 + c, channels - c, _) * load(dy + p * channels + c, channels - c, _)
-                      - load(k2 + c, channels - c, _)
-                      - load(k3 + c, channels - c, _) * (load(x + p * channels + c, channels - c, _)
-                                                         - load(mean + c, channels - c, _)), channels - c)
+                store(dx + n * channels + c,
+                      load(p + c, channels - c, _) * load(dy + n * channels + c, channels - c, _)
+                      + load(q + c, channels - c, _)
+                      - load(r + c, channels - c, _) * (load(x + n * channels + c, channels - c, _)
+                                                        - load(mean + c, channels - c, _)), channels - c)
 
 
-def input_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, const real[::1] mean, const real[::1] k1,
-                          const real[::1] k2, const real[::1] k3, real[:, :, :, ::1] dx,
+def input_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, const real[::1] mean,
+                          const real[:, ::1] p, const real[:, ::1] q, const real[::1] r, real[:, :, :, ::1] dx,
                           Py_ssize_t first, Py_ssize_t last, int threads):
-    """dx = k1 dy - k2 - k3 (x - mean)."""
-    cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
+    """dx = p dy + q - r (x - mean), with one row of p and q for all images, or one for each."""
+    cdef Py_ssize_t n, t, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
     for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        t = n % p.shape[0]
         if real is float:
-            input_gradient(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &k1[0], &k2[0], &k3[0], &dx[n, 0, 0, 0], positions,
+            input_gradient(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &p[t, 0], &q[t, 0], &r[0], &dx[n, 0, 0, 0], positions,
                            channels, <vec_f32*>NULL)
         else:
-            input_gradient(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &k1[0], &k2[0], &k3[0], &dx[n, 0, 0, 0], positions,
+            input_gradient(&dy[n, 0, 0, 0], &x[n, 0, 0, 0], &mean[0], &p[t, 0], &q[t, 0], &r[0], &dx[n, 0, 0, 0], positions,
                            channels, <vec_f64*>NULL)
 
 
@@ -125,10 +120,11 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps):
     m = x.size // x.shape[3]
     rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
     dgamma, dbeta = gradient_sums(dy, x, mean, rstd)
-    k1 = gamma * rstd
-    k2, k3 = k1 * dbeta / m, k1 * rstd * dgamma / m
+    p = gamma * rstd
+    q, r = -p * dbeta / m, p * rstd * dgamma / m
     dx = np.empty_like(x)
-    run(input_gradient_images, len(x), (dy, x, mean, *[k.astype(x.dtype) for k in (k1, k2, k3)], dx), x.size)
+    p, q, r = [k.astype(x.dtype) for k in (p, q, r)]
+    run(input_gradient_images, len(x), (dy, x, mean, p[None], q[None], r, dx), x.size)
     return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
 
 

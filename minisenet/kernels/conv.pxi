@@ -214,6 +214,8 @@ cdef grouped(w, Py_ssize_t groups):
 
 def conv2d(x, w, b=None, *, stride, padding, dilation, groups):
     """As `minisenet.functional.conv2d`."""
+    if b is None and winograd_suits(w.shape, x.shape, stride, padding, dilation, groups):
+        return winograd_forward(x, w, None, False)[0]
     n, height, width, c_in = x.shape
     c_out, per_group, kh, kw = w.shape
     out_size = tuple([(size + 2 * p - d * (k - 1) - 1) // t + 1
@@ -225,6 +227,8 @@ def conv2d(x, w, b=None, *, stride, padding, dilation, groups):
 
 def conv2d_backward_input(dy, w, x_shape, *, stride, padding, dilation, groups):
     """As `minisenet.functional.conv2d_backward_input`."""
+    if winograd_suits(w.shape, x_shape, stride, padding, dilation, groups):
+        return winograd_backward(dy, None, w, True, False)[0]
     c_out, per_group, kh, kw = w.shape
     (i, j), plan = input_plan((kh, kw), x_shape[1:3], stride, padding, dilation, c_out // groups)
     by_tap = grouped(w, groups).transpose(0, 3, 4, 1, 2)[:, i, j]                      # [group][tap][c][s]
@@ -354,6 +358,8 @@ cdef enum:
 
 def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups):
     """As `minisenet.functional.conv2d_backward_weight`."""
+    if winograd_suits(w_shape, x.shape, stride, padding, dilation, groups):
+        return winograd_backward(dy, x, None, False, True)[1]
     c_out, per_group, kh, kw = w_shape
     out_channels = c_out // groups
     lane = vector_lanes(x.dtype)

@@ -42,6 +42,17 @@ cdef inline void sum_squares(const real* x, const real* mean, real* out, Py_ssiz
             store(out + c, sum_chains(acc), channels - c)
 
 
+cdef inline void moments(const real* y, real* mean, real* square, Py_ssize_t positions, Py_ssize_t channels,
+                         vec* _) noexcept nogil:
+    """An image's mean, and its sum of squares about that mean."""
+    cdef Py_ssize_t c
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        sum_positions(y, mean, positions, channels, _)
+        for c in range(channels):
+            mean[c] = mean[c] / positions
+        sum_squares(y, mean, square, positions, channels, _)
+
+
 cdef inline void sum_and_product(const real* dy, const real* x, const real* mean, real* out, real* out_product,
                                  Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
     """out[c] = sum of dy[p, c], out_product[c] = sum of dy[p, c] (x[p, c] - mean[c])."""
@@ -63,19 +74,16 @@ cdef inline void sum_and_product(const real* dy, const real* x, const real* mean
             store(out_product + c, sum_chains(product), channels - c)
 
 
-cdef inline void sum_product(const real* dy, const real* u, const real* y, real* out, Py_ssize_t positions,
-                             Py_ssize_t channels, int masked, vec* _) noexcept nogil:
-    """out[c] = sum of dy[p, c] u[p, c], where `masked` over the positions with y[p, c] > 0 only."""
+cdef inline void sum_product(const real* dy, const real* u, real* out, Py_ssize_t positions, Py_ssize_t channels,
+                             vec* _) noexcept nogil:
+    """out[c] = sum of dy[p, c] u[p, c]."""
     cdef vec acc[CHAINS]
-    cdef vec g
     cdef Py_ssize_t p, c, b
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for b in range(vectors_of(channels, _)):
             c = b * lanes(_)
             memset(acc, 0, sizeof(acc))
             for p in range(positions):
-                g = load(dy + p * channels + c, channels - c, _)
-                if masked:
-                    g = where_positive(load(y + p * channels + c, channels - c, _), g)
-                acc[p % CHAINS] = acc[p % CHAINS] + g * load(u + p * channels + c, channels - c, _)
+                acc[p % CHAINS] = acc[p % CHAINS] + (load(dy + p * channels + c, channels - c, _)
+                                                     * load(u + p * channels + c, channels - c, _))
             store(out + c, sum_chains(acc), channels - c)

@@ -1,0 +1,164 @@
+# What minisenet/functional/fused.py runs: the sweeps between two convolutions, and convolutions that form what they read.
+#
+# A sweep reads each map once and writes one, an image a piece, with a few numbers for each channel in the first-level cache.
+# Everything that a batch norm, a squeeze or a gate needs to know of a map is a sum over an image's positions, and falls off
+# while the map passes by.
+
+cdef enum:
+    ALONE, PLUS, PLUS_NORMALISED        # the shortcut: none, as it is, or through a batch norm of its own
+
+
+cdef inline void join(int shortcut, const real* a, const real* mean, const real* k, const real* beta, const real* x,
+                      const real* mean_x, const real* k_x, const real* beta_x, real* y, Py_ssize_t positions,
+                      Py_ssize_t channels, vec* _) noexcept nogil:
+    """y = relu(k (a - mean) + beta + shortcut); `shortcut` is a constant where this is inlined."""
+    cdef vec v
+    cdef Py_ssize_t n, c, b
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for n in range(positions):
+            for b in range(vectors_of(channels, _)):
+                c = b * lanes(_)
+                v = (load(k + c, channels - c, _) * (load(a + n * channels + c, channels - c, _)
+                                                     - load(mean + c, channels - c, _)) + load(beta + c, channels - c, _))
+                if shortcut == PLUS:
+                    v = v + load(x + n * channels + c, channels - c, _)
+                elif shortcut == PLUS_NORMALISED:
+                    v = v + (load(k_x + c, channels - c, _) * (load(x + n * channels + c, channels - c, _)
+                                                               - load(mean_x + c, channels - c, _))
+                             + load(beta_x + c, channels - c, _))
+                store(y + n * channels + c, where_positive(v, v), channels - c)
+
+
+cdef inline void join_image(int shortcut, const real* a, const real* mean, const real* k, const real* beta, const real* x,
+                            const real* mean_x, const real* k_x, const real* beta_x, real* y, Py_ssize_t positions,
+                            Py_ssize_t channels, vec* _) noexcept nogil:
+    """`join`, with `shortcut` made a constant."""
+    if shortcut == ALONE:
+        join(ALONE, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+    elif shortcut == PLUS:
+        join(PLUS, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+    else:
+        join(PLUS_NORMALISED, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+
+
+def join_images(const real[:, :, :, ::1] a, const real[::1] mean, const real[:, ::1] k, const real[:, ::1] beta,
+                const real[:, :, :, ::1] x, const real[::1] mean_x, const real[::1] k_x, const real[::1] beta_x,
+                real[:, :, :, ::1] y, int shortcut, Py_ssize_t first, Py_ssize_t last, int threads):
+    """The end of a residual block, Fig. 3."""
+    cdef Py_ssize_t n, t, positions = a.shape[1] * a.shape[2], channels = a.shape[3]
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        t = n % k.shape[0]
+        if real is float:
+            join_image(shortcut, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0], &k_x[0],
+                       &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f32*>NULL)
+        else:
+            join_image(shortcut, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0], &k_x[0],
+                       &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f64*>NULL)
+
+
+def scale_add_relu(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None):
+    """As `minisenet.functional.fused.scale_add_relu`."""
+    y = np.empty_like(a)
+    shortcut = ALONE if x is None else PLUS if mean_x is None else PLUS_NORMALISED
+    run(join_images, len(a), (a, mean, k, beta, a if x is None else x, *((mean,) * 3 if mean_x is None else (mean_x, k_x, beta_x)),
+                              y, shortcut), a.size)
+    return y
+
+
+cdef inline void part(const real* dy, const real* y, const real* a, const real* mean, const real* x, const real* mean_x,
+                      real* g, real* sums, real* products, real* products_x, bint with_x, Py_ssize_t positions,
+                      Py_ssize_t channels, vec* _) noexcept nogil:
+    """g = dy where y > 0, and the sums of g, of g (a - mean) and of g (x - mean_x)."""
+    cdef vec acc[CHAINS]
+    cdef vec product[CHAINS]
+    cdef vec product_x[CHAINS]
+    cdef vec m, m_x, d
+    cdef Py_ssize_t n, c, b, i
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for b in range(vectors_of(channels, _)):
+            c = b * lanes(_)
+            memset(acc, 0, sizeof(acc))
+            memset(product, 0, sizeof(product))
+            memset(product_x, 0, sizeof(product_x))
+            m, m_x = load(mean + c, channels - c, _), load(mean_x + c, channels - c, _)
+            for n in range(positions):
+                i = n * channels + c
+                d = where_positive(load(y + i, channels - c, _), load(dy + i, channels - c, _))
+                store(g + i, d, channels - c)
+                acc[n % CHAINS] = acc[n % CHAINS] + d
+                product[n % CHAINS] = product[n % CHAINS] + d * (load(a + i, channels - c, _) - m)
+                if with_x:
+                    product_x[n % CHAINS] = product_x[n % CHAINS] + d * (load(x + i, channels - c, _) - m_x)
+            store(sums + c, sum_chains(acc), channels - c)
+            store(products + c, sum_chains(product), channels - c)
+            if with_x:
+                store(products_x + c, sum_chains(product_x), channels - c)
+
+
+def part_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] y, const real[:, :, :, ::1] a, const real[::1] mean,
+                const real[:, :, :, ::1] x, const real[::1] mean_x, real[:, :, :, ::1] g, real[:, ::1] sums,
+                real[:, ::1] products, real[:, ::1] products_x, bint with_x, Py_ssize_t first, Py_ssize_t last, int threads):
+    """The backward of `join_images`, as far as it goes before the gates' gradient is known."""
+    cdef Py_ssize_t n, positions = a.shape[1] * a.shape[2], channels = a.shape[3]
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        if real is float:
+            part(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], &a[n, 0, 0, 0], &mean[0], &x[n, 0, 0, 0], &mean_x[0], &g[n, 0, 0, 0],
+                 &sums[n, 0], &products[n, 0], &products_x[n, 0], with_x, positions, channels, <vec_f32*>NULL)
+        else:
+            part(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], &a[n, 0, 0, 0], &mean[0], &x[n, 0, 0, 0], &mean_x[0], &g[n, 0, 0, 0],
+                 &sums[n, 0], &products[n, 0], &products_x[n, 0], with_x, positions, channels, <vec_f64*>NULL)
+
+
+def scale_add_relu_backward(dy, y, a, mean, x=None, mean_x=None):
+    """As `minisenet.functional.fused.scale_add_relu_backward`."""
+    g = np.empty_like(a)
+    sums, products, products_x = np.empty((3, len(a), a.shape[3]), a.dtype)
+    run(part_images, len(a), (dy, y, a, mean, a if x is None else x, mean if x is None else mean_x, g, sums, products,
+                              products_x, x is not None), a.size)
+    return g, sums, products, None if x is None else products_x
+
+
+def add_images(real[:, :, :, ::1] dx, const real[:, :, :, ::1] more, Py_ssize_t first, Py_ssize_t last, int threads):
+    """dx += more."""
+    cdef Py_ssize_t n, size = dx.shape[1] * dx.shape[2] * dx.shape[3]
+    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        if real is float:
+            add_image(&dx[n, 0, 0, 0], &more[n, 0, 0, 0], size, <vec_f32*>NULL)
+        else:
+            add_image(&dx[n, 0, 0, 0], &more[n, 0, 0, 0], size, <vec_f64*>NULL)
+
+
+# Where Winograd's convolution suits, it forms what it reads by itself. Elsewhere (a stride, a 1x1 kernel, three channels) a
+# sweep forms the map before, and another takes the sums after.
+
+def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride, padding, dilation, groups):
+    """As `minisenet.functional.fused.conv2d_normalised`."""
+    options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    norm = None if mean is None else (mean, k, beta)
+    if winograd_suits(w.shape, a.shape, stride, padding, dilation, groups):
+        return winograd_forward(a, w, norm, True)
+    y = conv2d(a if norm is None else scale_add_relu(a, mean, k[None], beta[None]), w, **options)
+    means, squares = np.empty((2, len(y), y.shape[3]), y.dtype)
+    run(moments_images, len(y), (y, means, squares), y.size)
+    return y, means, squares
+
+
+def conv2d_normalised_backward(g, y, p, q, r, mean_y, a, w, mean=None, k=None, beta=None, more=None, *, stride, padding,
+                               dilation, groups, input_gradient):
+    """As `minisenet.functional.fused.conv2d_normalised_backward`."""
+    options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
+    norm = None if mean is None else (mean, k, beta)
+    if winograd_suits(w.shape, a.shape, stride, padding, dilation, groups):
+        return winograd_backward(g, a, w, input_gradient, True, (p, q, r, y, mean_y), norm, more)
+    dy = np.empty_like(g)
+    run(input_gradient_images, len(g), (g, y, mean_y, p, q, r, dy), g.size)
+    x = a if norm is None else scale_add_relu(a, mean, k[None], beta[None])
+    dw = conv2d_backward_weight(dy, x, w.shape, **options)
+    if not input_gradient:
+        return None, dw, None, None
+    dx, sums, products = conv2d_backward_input(dy, w, a.shape, **options), None, None
+    if norm is not None:
+        dx, sums, products, _ = scale_add_relu_backward(dx, x, a, mean)
+    if more is not None:
+        run(add_images, len(dx), (dx, more), dx.size)
+    return dx, dw, sums, products

@@ -1,0 +1,703 @@
+# Winograd's convolution, F(2x2, 3x3): for a 3x3 kernel with stride 1 and padding 1 (Lavin and Gray 2016; Winograd 1980).
+#
+# Directly, 2x2 outputs of a 3x3 kernel take 36 products for each pair of channels. They are polynomials' products in disguise,
+# and a polynomial of degree 3 is known from its values at 4 points: 4 x 4 = 16 products do, 2.25 times fewer. With
+#
+#           [1  0 -1  0]            [ 1    0    0 ]            [1  0]
+#     B^T = [0  1  1  0]        G = [1/2  1/2  1/2]        A = [1  1]
+#           [0 -1  1  0]            [1/2 -1/2  1/2]            [1 -1]
+#           [0  1  0 -1]            [ 0    0    1 ]            [0 -1]
+#
+# for each 4x4 patch d of a channel, which overlaps its neighbours by two, each 3x3 kernel g and each 2x2 tile y of the output:
+#
+#     forward           y  = A^T [ sum over input channels of (G g G^T) (B^T d B) ] A         element by element inside [ ]
+#     weight gradient   dg = G^T [ sum over all tiles of (A dy A^T) (B^T d B) ] G
+#
+# The input gradient is a forward: the correlation of dy with the kernels turned by 180 degrees, channels exchanged. The
+# transforms are additions, and the sums over channels or tiles are 16 matrix products, one for each point. The halves in G
+# cost a little accuracy: the tests state how much.
+#
+# - Layout: an image lies in a zero-padded scratch [row][column][channel], its channels filled up to a multiple of CHANNEL_STEP.
+#   A block of tile rows at a time is transformed to v[point][tile][channel], which fits the first- and second-level cache.
+#   Each point's plane ends with an odd cache line: 16 stores a power of two apart would fight for the same lines.
+# - Register tile of the products: TILE tiles x 2 vectors of output channels, or 2 TILE x 1, as in the direct convolution.
+# - Loop order: block of tiles; point; vectors of output channels; tile; inside, the input channels.
+# - While it multiplies, the kernel asks for the memory that comes next (`fetch`): the other half of the machine would idle.
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+      #define PREFETCH(p, write) __builtin_prefetch(p, write, 2)
+    #else
+      #define PREFETCH(p, write) ((void)0)
+    #endif
+    """
+    void PREFETCH(const void* p, int write) noexcept nogil
+
+cdef enum:
+    POINTS = 16
+    CHANNEL_STEP = 2 * TILE      # a whole number of vectors, in every build, and of the rows of both register tiles
+    BLOCK_NUMBERS = 512          # tiles x channels of a block: its 16 planes take 32 KiB of float32 ...
+    BLOCK_TILES = 32             # ... but at least so many tiles, for each of which a kernel that was read is used
+    GRADIENT_BYTES = 1 << 19     # of the weight gradient's 16 planes: half of a second-level cache
+
+
+cdef inline Py_ssize_t filled(Py_ssize_t channels) noexcept nogil:
+    """The channels of a scratch: up to the next multiple of CHANNEL_STEP."""
+    return (channels + CHANNEL_STEP - 1) // CHANNEL_STEP * CHANNEL_STEP
+
+
+cdef inline void fetch(const char* start, Py_ssize_t size, int write) noexcept nogil:
+    """Ask for `size` bytes that will soon be read, or written."""
+    cdef Py_ssize_t i
+    for i in range((size + CACHE_LINE - 1) // CACHE_LINE):
+        PREFETCH(start + i * CACHE_LINE, write)
+
+
+# ---- the three transforms ----------------------------------------------------------------------------------------------
+
+cdef inline void transform_patch(const real* d, Py_ssize_t row, Py_ssize_t channels, real* v, Py_ssize_t plane,
+                                 vec* _) noexcept nogil:
+    """v = B^T d B, for the 4x4 patch at d."""
+    cdef vec a[POINTS]
+    cdef vec b[POINTS]
+    cdef Py_ssize_t c, block
+    cdef int i, j
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for block in range(channels // lanes(_)):
+            c = block * lanes(_)
+            for i in range(4):
+                for j in range(4):
+                    a[4 * i + j] = (<const vec*>(d + i * row + j * channels + c))[0]
+            for j in range(4):
+                b[j] = a[j] - a[8 + j]
+                b[4 + j] = a[4 + j] + a[8 + j]
+                b[8 + j] = a[8 + j] - a[4 + j]
+                b[12 + j] = a[4 + j] - a[12 + j]
+            for i in range(4):
+                (<vec*>(v + (4 * i) * plane + c))[0] = b[4 * i] - b[4 * i + 2]
+                (<vec*>(v + (4 * i + 1) * plane + c))[0] = b[4 * i + 1] + b[4 * i + 2]
+                (<vec*>(v + (4 * i + 2) * plane + c))[0] = b[4 * i + 2] - b[4 * i + 1]
+                (<vec*>(v + (4 * i + 3) * plane + c))[0] = b[4 * i + 1] - b[4 * i + 3]
+
+
+cdef inline void transform_upstream(const real* dy, Py_ssize_t row, Py_ssize_t pixel, Py_ssize_t channels, real* v,
+                                    Py_ssize_t plane, vec* _) noexcept nogil:
+    """v = A dy A^T, for the 2x2 tile at dy."""
+    cdef vec a[8]
+    cdef vec p, q
+    cdef Py_ssize_t c, block
+    cdef int i, j
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for block in range(channels // lanes(_)):
+            c = block * lanes(_)
+            for j in range(2):
+                p = (<const vec*>(dy + j * pixel + c))[0]
+                q = (<const vec*>(dy + row + j * pixel + c))[0]
+                a[j] = p
+                a[2 + j] = p + q
+                a[4 + j] = p - q
+                a[6 + j] = -q
+            for i in range(4):
+                (<vec*>(v + (4 * i) * plane + c))[0] = a[2 * i]
+                (<vec*>(v + (4 * i + 1) * plane + c))[0] = a[2 * i] + a[2 * i + 1]
+                (<vec*>(v + (4 * i + 2) * plane + c))[0] = a[2 * i] - a[2 * i + 1]
+                (<vec*>(v + (4 * i + 3) * plane + c))[0] = -a[2 * i + 1]
+
+
+cdef inline void transform_products(const real* m, Py_ssize_t plane, real* y, Py_ssize_t row, Py_ssize_t pixel,
+                                    int rows, int columns, Py_ssize_t channels, vec* _) noexcept nogil:
+    """The tile at y = A^T m A; of its two rows and columns, those that lie inside the image."""
+    cdef vec a[POINTS]
+    cdef vec b[8]
+    cdef Py_ssize_t c, block
+    cdef int i, j
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for block in range(vectors_of(channels, _)):
+            c = block * lanes(_)
+            for i in range(POINTS):
+                a[i] = (<const vec*>(m + i * plane + c))[0]
+            for j in range(4):
+                b[j] = a[j] + a[4 + j] + a[8 + j]
+                b[4 + j] = a[4 + j] - a[8 + j] - a[12 + j]
+            for i in range(rows):
+                store(y + i * row + c, b[4 * i] + b[4 * i + 1] + b[4 * i + 2], channels - c)
+                if columns == 2:
+                    store(y + i * row + pixel + c, b[4 * i + 1] - b[4 * i + 2] - b[4 * i + 3], channels - c)
+
+
+# ---- the two products --------------------------------------------------------------------------------------------------
+
+cdef inline void multiply_tile(const real* v, const real* u, real* m, Py_ssize_t channels, Py_ssize_t m_row, int tiles,
+                               int vectors, vec* _) noexcept nogil:
+    """m[t] = sum over channels k of v[t, k] u[k], for `tiles` tiles: a constant where this is inlined, like `vectors`."""
+    cdef vec acc[2 * TILE]
+    cdef vec w[TILE_VECTORS]
+    cdef Py_ssize_t k
+    cdef int t, j
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        memset(acc, 0, sizeof(acc))
+        for k in range(channels):
+            for j in range(vectors):
+                w[j] = (<const vec*>u)[k * vectors + j]
+            for t in range(tiles):
+                for j in range(vectors):
+                    acc[t * vectors + j] = acc[t * vectors + j] + w[j] * v[t * channels + k]
+        for t in range(tiles):
+            for j in range(vectors):
+                (<vec*>(m + t * m_row))[j] = acc[t * vectors + j]
+
+
+cdef inline void multiply_point(const real* v, const real* u, real* m, Py_ssize_t tiles, Py_ssize_t channels,
+                                Py_ssize_t out_channels, vec* _) noexcept nogil:
+    """One point's product: m[t, c] = sum over k of v[t, k] u[k, c]. u is packed [vectors of c][k][lane]."""
+    cdef Py_ssize_t c = 0, t
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        while c + 2 * lanes(_) <= out_channels:
+            for t in range(tiles // TILE):
+                multiply_tile(v + t * TILE * channels, u + c * channels, m + t * TILE * out_channels + c, channels,
+                              out_channels, TILE, 2, _)
+            c = c + 2 * lanes(_)
+        if c < out_channels:
+            for t in range(tiles // (2 * TILE)):
+                multiply_tile(v + t * 2 * TILE * channels, u + c * channels, m + t * 2 * TILE * out_channels + c, channels,
+                              out_channels, 2 * TILE, 1, _)
+
+
+cdef inline void accumulate_tile(const real* v, const real* z, real* du, Py_ssize_t tiles, Py_ssize_t channels,
+                                 Py_ssize_t out_channels, Py_ssize_t du_row, int rows, int vectors, vec* _) noexcept nogil:
+    """du[k] += sum over tiles t of v[t, k] z[t], for `rows` channels k: a constant where this is inlined, like `vectors`."""
+    cdef vec acc[2 * TILE]
+    cdef vec g[TILE_VECTORS]
+    cdef Py_ssize_t t
+    cdef int k, j
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for k in range(rows):
+            for j in range(vectors):
+                acc[k * vectors + j] = (<vec*>(du + k * du_row))[j]
+        for t in range(tiles):
+            for j in range(vectors):
+                g[j] = (<const vec*>(z + t * out_channels))[j]
+            for k in range(rows):
+                for j in range(vectors):
+                    acc[k * vectors + j] = acc[k * vectors + j] + g[j] * v[t * channels + k]
+        for k in range(rows):
+            for j in range(vectors):
+                (<vec*>(du + k * du_row))[j] = acc[k * vectors + j]
+
+
+cdef inline void accumulate_point(const real* v, const real* z, real* du, Py_ssize_t tiles, Py_ssize_t channels,
+                                  Py_ssize_t out_channels, vec* _) noexcept nogil:
+    """One point's sum over tiles: du[k, c] += sum over t of v[t, k] z[t, c]."""
+    cdef Py_ssize_t c = 0, k
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        while c + 2 * lanes(_) <= out_channels:
+            for k in range(channels // TILE):
+                accumulate_tile(v + k * TILE, z + c, du + k * TILE * out_channels + c, tiles, channels, out_channels,
+                                out_channels, TILE, 2, _)
+            c = c + 2 * lanes(_)
+        if c < out_channels:
+            for k in range(channels // (2 * TILE)):
+                accumulate_tile(v + k * 2 * TILE, z + c, du + k * 2 * TILE * out_channels + c, tiles, channels, out_channels,
+                                out_channels, 2 * TILE, 1, _)
+
+
+# ---- a few images ------------------------------------------------------------------------------------------------------
+#
+# Small images are taken several at a time, as if they stood one below the other: there are never too few tiles in a block.
+
+cdef inline Py_ssize_t tiles_of(Py_ssize_t size) noexcept nogil:
+    """The tiles on a side of an image."""
+    return (size + 1) // 2
+
+
+cdef inline Py_ssize_t padded_row(Py_ssize_t width, Py_ssize_t deep) noexcept nogil:
+    """The numbers of a row of a padded image."""
+    return (2 * tiles_of(width) + 2) * deep
+
+
+cdef inline Py_ssize_t padded_size(Py_ssize_t height, Py_ssize_t width, Py_ssize_t deep) noexcept nogil:
+    """The numbers of a padded image."""
+    return (2 * tiles_of(height) + 2) * padded_row(width, deep)
+
+
+cdef inline Py_ssize_t block_rows(Py_ssize_t width, Py_ssize_t deep) noexcept nogil:
+    """The rows of tiles that are transformed at a time."""
+    cdef Py_ssize_t tiles = max(BLOCK_TILES, BLOCK_NUMBERS // deep)
+    return max(1, tiles // tiles_of(width))
+
+
+cdef inline Py_ssize_t group_of(Py_ssize_t height, Py_ssize_t width, Py_ssize_t deep) noexcept nogil:
+    """The images that are taken at a time, so that a block has all its rows."""
+    return (block_rows(width, deep) + tiles_of(height) - 1) // tiles_of(height)
+
+
+cdef inline Py_ssize_t plane_of(Py_ssize_t height, Py_ssize_t width, Py_ssize_t deep, Py_ssize_t channels) noexcept nogil:
+    """The numbers from one point's plane to the next: whole register tiles, and the odd cache line. `deep` are the channels
+    by which the rows of a block are chosen, `channels` those of the plane."""
+    cdef Py_ssize_t tiles = block_rows(width, deep) * tiles_of(width)
+    return (tiles + 2 * TILE - 1) // (2 * TILE) * (2 * TILE) * channels + CACHE_LINE // 4
+
+
+cdef inline void winograd_correlate(const real* padded, const real* u, real* v, real* m, real* out, Py_ssize_t images,
+                                    Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, Py_ssize_t out_channels,
+                                    const char* ahead, Py_ssize_t ahead_size, vec* _) noexcept nogil:
+    """out = the padded images * the transformed kernels u. `ahead` is what will be read after them."""
+    cdef Py_ssize_t tile_rows = tiles_of(height), columns = tiles_of(width), row = padded_row(width, channels)
+    cdef Py_ssize_t wide = filled(out_channels), step = block_rows(width, channels)
+    cdef Py_ssize_t v_plane = plane_of(height, width, channels, channels), m_plane = plane_of(height, width, channels, wide)
+    cdef Py_ssize_t blocks = (images * tile_rows + step - 1) // step, b, r, i, j, t, p, count, tiles, part, written
+    cdef const real* patch
+    cdef real* tile
+    cdef const char* target
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        part = (ahead_size + blocks * POINTS - 1) // (blocks * POINTS)
+        for b in range(blocks):
+            count = min(step, images * tile_rows - b * step)
+            for r in range(count):
+                i = b * step + r
+                patch = padded + i // tile_rows * padded_size(height, width, channels) + 2 * (i % tile_rows) * row
+                for j in range(columns):
+                    transform_patch(patch + 2 * j * channels, row, channels, v + (r * columns + j) * channels, v_plane, _)
+            i = b * step
+            target = <const char*>(out + (i // tile_rows * height + 2 * (i % tile_rows)) * width * out_channels)
+            written = 2 * count * width * out_channels * sizeof(real) // POINTS
+            tiles = (count * columns + 2 * TILE - 1) // (2 * TILE) * 2 * TILE
+            for p in range(POINTS):
+                fetch(ahead + (b * POINTS + p) * part, part, 0)
+                fetch(target + p * written, written, 1)
+                multiply_point(v + p * v_plane, u + p * channels * wide, m + p * m_plane, tiles, channels, wide, _)
+            for r in range(count):
+                i = (b * step + r) % tile_rows
+                tile = out + ((b * step + r) // tile_rows * height + 2 * i) * width * out_channels
+                for j in range(columns):
+                    transform_products(m + (r * columns + j) * wide, m_plane, tile + 2 * j * out_channels,
+                                       width * out_channels, out_channels, min(2, height - 2 * i), min(2, width - 2 * j),
+                                       out_channels, _)
+
+
+cdef inline void winograd_accumulate(const real* padded, const real* upstream, real* v, real* z, real* du, Py_ssize_t images,
+                                     Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, Py_ssize_t all_out,
+                                     Py_ssize_t out_channels, const char* ahead, Py_ssize_t ahead_size, vec* _) noexcept nogil:
+    """du[point, k, c] += the products of padded images and `out_channels` channels of their padded upstream gradients."""
+    cdef Py_ssize_t tile_rows = tiles_of(height), columns = tiles_of(width), step = block_rows(width, channels)
+    cdef Py_ssize_t row = padded_row(width, channels), dy_row = padded_row(width, all_out)
+    cdef Py_ssize_t v_plane = plane_of(height, width, channels, channels)
+    cdef Py_ssize_t z_plane = plane_of(height, width, channels, out_channels)
+    cdef Py_ssize_t blocks = (images * tile_rows + step - 1) // step, b, r, i, j, t, p, count, part
+    cdef const real* patch
+    cdef const real* tile
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        part = (ahead_size + blocks * POINTS - 1) // (blocks * POINTS)
+        for b in range(blocks):
+            count = min(step, images * tile_rows - b * step)
+            for r in range(count):
+                i = b * step + r
+                patch = padded + i // tile_rows * padded_size(height, width, channels) + 2 * (i % tile_rows) * row
+                tile = upstream + i // tile_rows * padded_size(height, width, all_out) + (2 * (i % tile_rows) + 1) * dy_row
+                for j in range(columns):
+                    t = r * columns + j
+                    transform_patch(patch + 2 * j * channels, row, channels, v + t * channels, v_plane, _)
+                    transform_upstream(tile + (2 * j + 1) * all_out, dy_row, all_out, out_channels, z + t * out_channels,
+                                       z_plane, _)
+            for p in range(POINTS):
+                fetch(ahead + (b * POINTS + p) * part, part, 0)
+                accumulate_point(v + p * v_plane, z + p * z_plane, du + p * channels * out_channels, count * columns,
+                                 channels, out_channels, _)
+
+
+# ---- the kernels, before and after -------------------------------------------------------------------------------------
+
+cdef inline void transform_kernels_vector(const real* w, Py_ssize_t w_k, Py_ssize_t w_c, Py_ssize_t tap, Py_ssize_t channels,
+                                          Py_ssize_t count, real* u, Py_ssize_t u_k, Py_ssize_t plane, vec* _) noexcept nogil:
+    """u = G g G^T for one vector of output channels, `count` of them real, and each input channel."""
+    cdef vec g[9]
+    cdef vec e[12]
+    cdef vec s
+    cdef real half = 0.5
+    cdef Py_ssize_t k
+    cdef int i, j, t, c
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for k in range(channels):
+            memset(g, 0, sizeof(g))
+            for c in range(count):
+                for t in range(9):
+                    (<real*>&g[t])[c] = w[k * w_k + c * w_c + t * tap]
+            for j in range(3):
+                s = g[j] + g[6 + j]
+                e[j] = g[j]
+                e[3 + j] = (s + g[3 + j]) * half
+                e[6 + j] = (s - g[3 + j]) * half
+                e[9 + j] = g[6 + j]
+            for i in range(4):
+                s = e[3 * i] + e[3 * i + 2]
+                (<vec*>(u + (4 * i) * plane + k * u_k))[0] = e[3 * i]
+                (<vec*>(u + (4 * i + 1) * plane + k * u_k))[0] = (s + e[3 * i + 1]) * half
+                (<vec*>(u + (4 * i + 2) * plane + k * u_k))[0] = (s - e[3 * i + 1]) * half
+                (<vec*>(u + (4 * i + 3) * plane + k * u_k))[0] = e[3 * i + 2]
+
+
+def transform_kernels(const real[:, :, :, ::1] w, real[::1] u, bint turned, Py_ssize_t first, Py_ssize_t last, int threads):
+    """u[point][vectors of c][k][lane] for the vectors of c from first to last. `turned` exchanges the channels, and turns
+    each kernel by 180 degrees: the input gradient's."""
+    cdef Py_ssize_t k_count = w.shape[0] if turned else w.shape[1], c_count = w.shape[1] if turned else w.shape[0]
+    cdef Py_ssize_t channels = filled(k_count), wide = filled(c_count)
+    cdef Py_ssize_t w_k = w.shape[1] * 9 if turned else 9, w_c = 9 if turned else w.shape[1] * 9, tap = -1 if turned else 1
+    cdef Py_ssize_t lane = LANES_F32 if real is float else LANES_F64
+    cdef Py_ssize_t b, c, pair, width
+    cdef const real* source
+    cdef real* target
+    for b in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        c = b * lane
+        pair = b // 2 * 2 * lane
+        width = 2 * lane if pair + 2 * lane <= wide else lane
+        source = &w[0, 0, 0, 0] + c * w_c + (8 if turned else 0)
+        target = &u[0] + pair * channels + c - pair
+        if real is float:
+            transform_kernels_vector(source, w_k, w_c, tap, k_count, max(0, min(lane, c_count - c)), target, width,
+                                     channels * wide, <vec_f32*>NULL)
+        else:
+            transform_kernels_vector(source, w_k, w_c, tap, k_count, max(0, min(lane, c_count - c)), target, width,
+                                     channels * wide, <vec_f64*>NULL)
+
+
+cdef winograd_kernels(w, turned):
+    """G g G^T of every kernel of w (C_out, C_in, 3, 3), as `multiply_point` reads it."""
+    channels, wide = filled(w.shape[1]), filled(w.shape[0])
+    u = aligned((POINTS * channels * wide,), w.dtype)
+    run(transform_kernels, (channels if turned else wide) // vector_lanes(w.dtype), (w, u, turned), 4 * u.size)
+    return u
+
+
+cdef inline void sum_gradient_vector(const real* partial, Py_ssize_t shares, Py_ssize_t share, Py_ssize_t plane,
+                                     real* dw, Py_ssize_t dw_c, Py_ssize_t count, vec* _) noexcept nogil:
+    """dg = G^T (sum of the partial sums) G, for one input channel and one vector of output channels."""
+    cdef vec a[POINTS]
+    cdef vec e[12]
+    cdef vec s
+    cdef vec g
+    cdef real half = 0.5
+    cdef Py_ssize_t n
+    cdef int i, j, c
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        memset(a, 0, sizeof(a))
+        for n in range(shares):
+            for i in range(POINTS):
+                a[i] = a[i] + (<const vec*>(partial + n * share + i * plane))[0]
+        for j in range(4):
+            s = (a[4 + j] + a[8 + j]) * half
+            e[j] = a[j] + s
+            e[4 + j] = (a[4 + j] - a[8 + j]) * half
+            e[8 + j] = s + a[12 + j]
+        for i in range(3):
+            for j in range(3):
+                s = (e[4 * i + 1] + e[4 * i + 2]) * half
+                if j == 0:
+                    g = e[4 * i] + s
+                elif j == 1:
+                    g = (e[4 * i + 1] - e[4 * i + 2]) * half
+                else:
+                    g = s + e[4 * i + 3]
+                for c in range(count):
+                    dw[c * dw_c + 3 * i + j] = (<real*>&g)[c]
+
+
+def sum_gradient(const real[::1] partial, real[:, :, :, ::1] dw, Py_ssize_t shares, Py_ssize_t block,
+                 Py_ssize_t first, Py_ssize_t last, int threads):
+    """The weight gradient, for the input channels from first to last, from partial[share][block of c][point][k][c]."""
+    cdef Py_ssize_t out_channels = dw.shape[0], c_in = dw.shape[1], channels = filled(c_in), wide = filled(out_channels)
+    cdef Py_ssize_t lane = LANES_F32 if real is float else LANES_F64
+    cdef Py_ssize_t k, b, c, o, width, size = POINTS * channels
+    cdef const real* source
+    for k in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        for b in range(vector_count(out_channels, lane)):
+            c = b * lane
+            o = c // block * block
+            width = min(block, wide - o)
+            source = &partial[0] + o * size + k * width + c - o
+            if real is float:
+                sum_gradient_vector(source, shares, size * wide, channels * width, &dw[c, k, 0, 0], c_in * 9,
+                                    min(lane, out_channels - c), <vec_f32*>NULL)
+            else:
+                sum_gradient_vector(source, shares, size * wide, channels * width, &dw[c, k, 0, 0], c_in * 9,
+                                    min(lane, out_channels - c), <vec_f64*>NULL)
+
+
+cdef inline Py_ssize_t vector_count(Py_ssize_t count, Py_ssize_t lane) noexcept nogil:
+    return (count + lane - 1) // lane
+
+
+# ---- whole batches -----------------------------------------------------------------------------------------------------
+#
+# A piece is a share of the images, which one thread takes in turn. What a convolution reads need not be a plain map: it is
+# formed while it is copied to the padded scratch, and so is never stored (functional/fused.py says what for).
+#
+#     PLAIN         x
+#     NORMALISED    relu(k (x - mean) + beta)             the batch norm and the ReLU before this convolution
+#     GRADIENT      p g + q - r (x - mean)                the gradient of the batch norm after it, with p and q for each image
+
+cdef enum:
+    PLAIN, NORMALISED, GRADIENT
+
+
+cdef inline void form(int how, const real* x, const real* g, const real* mean, const real* k, const real* beta,
+                      const real* p, const real* q, real* padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+                      vec* _) noexcept nogil:
+    """An image into the padded scratch; `how` is a constant where this is inlined. For GRADIENT, r comes as k."""
+    cdef Py_ssize_t i, j, b, c, deep = filled(channels), row = padded_row(width, deep), n
+    cdef Py_ssize_t vectors = vectors_of(channels, _)
+    cdef real* target
+    cdef vec v
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for i in range(height):
+            target = padded + (i + 1) * row + deep
+            n = i * width * channels
+            for j in range(width):
+                for b in range(vectors):
+                    c = b * lanes(_)
+                    v = load(x + n + c, channels - c, _)
+                    if how == NORMALISED:
+                        v = (v - (<const vec*>(mean + c))[0]) * (<const vec*>(k + c))[0] + (<const vec*>(beta + c))[0]
+                        v = where_positive(v, v)
+                    elif how == GRADIENT:
+                        v = (load(p + c, channels - c, _) * load(g + n + c, channels - c, _) + load(q + c, channels - c, _)
+                             - (<const vec*>(k + c))[0] * (v - (<const vec*>(mean + c))[0]))
+                    (<vec*>(target + c))[0] = v
+                target = target + deep
+                n = n + channels
+
+
+cdef inline void form_image(int how, const real* x, const real* g, const real* mean, const real* k, const real* beta,
+                            const real* p, const real* q, real* padded, Py_ssize_t height, Py_ssize_t width,
+                            Py_ssize_t channels, vec* _) noexcept nogil:
+    """`form`, with `how` made a constant."""
+    if how == PLAIN:
+        form(PLAIN, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+    elif how == NORMALISED:
+        form(NORMALISED, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+    else:
+        form(GRADIENT, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+
+
+cdef inline void forward_group(int how, const real* x, const real* mean, const real* k, const real* beta, const real* u,
+                               real* padded, real* v, real* m, real* y, real* y_mean, real* y_square, bint with_moments,
+                               Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+                               Py_ssize_t out_channels, vec* _) noexcept nogil:
+    cdef Py_ssize_t n, size = height * width * channels, out_size = height * width * out_channels
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for n in range(images):
+            form_image(how, x + n * size, x, mean, k, beta, x, x, padded + n * padded_size(height, width, filled(channels)),
+                       height, width, channels, _)
+        winograd_correlate(padded, u, v, m, y, images, height, width, filled(channels), out_channels,
+                           <const char*>(x + images * size), images * size * sizeof(real), _)
+        if with_moments:
+            for n in range(images):
+                moments(y + n * out_size, y_mean + n * out_channels, y_square + n * out_channels, height * width,
+                        out_channels, _)
+
+
+def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm, const real[::1] u, real[:, :, :, ::1] y,
+                            real[:, ::1] means, real[:, ::1] squares, int how, bint with_moments, Py_ssize_t shares,
+                            Py_ssize_t first, Py_ssize_t last, int threads):
+    """y = conv2d(x), with x formed while it is read, and where asked for each image's moments of y."""
+    cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3], out_channels = y.shape[3]
+    cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), group = group_of(height, width, deep)
+    cdef Py_ssize_t size = group * padded_size(height, width, deep), v = POINTS * plane_of(height, width, deep, deep)
+    cdef Py_ssize_t share, n, t, end
+    cdef real[:, ::1] scratch = aligned((threads, size + v + POINTS * plane_of(height, width, deep, wide)),
+                                        np.float32 if real is float else np.float64)
+    cdef real* padded
+    for share in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        padded = &scratch[threadid(), 0]
+        n = x.shape[0] * share // shares
+        end = x.shape[0] * (share + 1) // shares
+        while n < end:
+            t = n if with_moments else 0
+            if real is float:
+                forward_group(how, &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0], &u[0], padded, padded + size,
+                              padded + size + v, &y[n, 0, 0, 0], &means[t, 0], &squares[t, 0], with_moments,
+                              min(group, end - n), height, width, channels, out_channels, <vec_f32*>NULL)
+            else:
+                forward_group(how, &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0], &u[0], padded, padded + size,
+                              padded + size + v, &y[n, 0, 0, 0], &means[t, 0], &squares[t, 0], with_moments,
+                              min(group, end - n), height, width, channels, out_channels, <vec_f64*>NULL)
+            n = n + group
+
+
+cdef inline void mask_and_sum(real* dx, const real* padded, const real* x, const real* mean, real* sums, real* products,
+                              Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, vec* _) noexcept nogil:
+    """dx = 0 where the padded image is not positive; sums = sum of dx, products = sum of dx (x - mean)."""
+    cdef vec acc[CHAINS]
+    cdef vec product[CHAINS]
+    cdef vec m, g
+    cdef Py_ssize_t i, j, c, b, n, deep = filled(channels), row = padded_row(width, deep)
+    cdef const real* source
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for b in range(vectors_of(channels, _)):
+            c = b * lanes(_)
+            memset(acc, 0, sizeof(acc))
+            memset(product, 0, sizeof(product))
+            m = load(mean + c, channels - c, _)
+            for i in range(height):
+                source = padded + (i + 1) * row + deep + c
+                for j in range(width):
+                    n = (i * width + j) * channels + c
+                    g = where_positive((<const vec*>(source + j * deep))[0], load(dx + n, channels - c, _))
+                    store(dx + n, g, channels - c)
+                    acc[j % CHAINS] = acc[j % CHAINS] + g
+                    product[j % CHAINS] = product[j % CHAINS] + g * (load(x + n, channels - c, _) - m)
+            store(sums + c, sum_chains(acc), channels - c)
+            store(products + c, sum_chains(product), channels - c)
+
+
+cdef inline void add_image(real* dx, const real* more, Py_ssize_t size, vec* _) noexcept nogil:
+    """dx += more."""
+    cdef Py_ssize_t i
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for i in range(vectors_of(size, _)):
+            store(dx + i * lanes(_), load(dx + i * lanes(_), size - i * lanes(_), _)
+                  + load(more + i * lanes(_), size - i * lanes(_), _), size - i * lanes(_))
+
+
+cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_dw, bint with_more, const real* g,
+                                const real* y, const real* y_mean, const real* r, const real* p, const real* q, const real* x,
+                                const real* mean, const real* k, const real* beta, const real* u, const real* more,
+                                real* padded, real* upstream, real* v, real* m, real* dx, real* sums, real* products,
+                                real* du, Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+                                Py_ssize_t out_channels, Py_ssize_t block, Py_ssize_t block_channels, vec* _) noexcept nogil:
+    cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), size = height * width * channels, n
+    cdef Py_ssize_t out_size = height * width * out_channels, padded_x = padded_size(height, width, deep)
+    cdef Py_ssize_t bytes = images * sizeof(real)
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for n in range(images):
+            form_image(how_dy, (y if how_dy == GRADIENT else g) + n * out_size, g + n * out_size, y_mean, r, r,
+                       p + n * out_channels, q + n * out_channels, upstream + n * padded_size(height, width, wide),
+                       height, width, out_channels, _)
+            if with_dw or how_x == NORMALISED:
+                form_image(how_x, x + n * size, x, mean, k, beta, x, x, padded + n * padded_x, height, width, channels, _)
+        if with_dx:
+            winograd_correlate(upstream, u, v, m, dx, images, height, width, wide, channels,
+                               <const char*>(g + images * out_size), bytes * out_size, _)
+            for n in range(images):
+                if how_x == NORMALISED:
+                    mask_and_sum(dx + n * size, padded + n * padded_x, x + n * size, mean, sums + n * channels,
+                                 products + n * channels, height, width, channels, _)
+                if with_more:
+                    add_image(dx + n * size, more + n * size, size, _)
+        if with_dw:
+            if how_dy == GRADIENT:
+                fetch(<const char*>(y + images * out_size), bytes * out_size, 0)
+            winograd_accumulate(padded, upstream + block, v, m, du, images, height, width, deep, wide, block_channels,
+                                <const char*>(x + images * size), bytes * size, _)
+
+
+def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1] y, const real[:, ::1] slope,
+                             const real[:, ::1] p, const real[:, ::1] q, const real[:, :, :, ::1] x,
+                             const real[:, ::1] norm, const real[::1] u, const real[:, :, :, ::1] more,
+                             real[:, :, :, ::1] dx, real[:, ::1] sums, real[:, ::1] products, real[::1] partial,
+                             tuple how, Py_ssize_t shares, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, int threads):
+    """Both gradients of a convolution, or one, for the pieces from first to last: a share of the images and a block of the
+    output channels. An array that `how` says is not needed is any other."""
+    cdef int how_dy, how_x
+    cdef bint with_dx, with_dw, with_more
+    how_dy, how_x, with_dx, with_dw, with_more = how
+    cdef Py_ssize_t height = g.shape[1], width = g.shape[2], out_channels = g.shape[3], channels = x.shape[3]
+    cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), blocks = (wide + block - 1) // block
+    cdef Py_ssize_t group = max(group_of(height, width, deep), group_of(height, width, wide)), piece, share, n, t, s, o, end
+    cdef Py_ssize_t size_x = group * padded_size(height, width, deep), size_y = group * padded_size(height, width, wide)
+    cdef Py_ssize_t size_v = POINTS * max(plane_of(height, width, deep, deep), plane_of(height, width, wide, wide))
+    cdef Py_ssize_t size_m = POINTS * max(plane_of(height, width, deep, wide), plane_of(height, width, wide, deep))
+    cdef real[:, ::1] scratch = aligned((threads, size_x + size_y + size_v + size_m),
+                                        np.float32 if real is float else np.float64)
+    cdef real* padded
+    cdef real* du
+    for piece in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        share, o = piece // blocks, piece % blocks * block
+        padded = &scratch[threadid(), 0]
+        du = &partial[(share * wide + o) * POINTS * deep if with_dw else 0]
+        n = g.shape[0] * share // shares
+        end = g.shape[0] * (share + 1) // shares
+        while n < end:
+            t = n if how_dy == GRADIENT else 0
+            s = n if how_x == NORMALISED and with_dx else 0
+            if real is float:
+                backward_group(how_dy, how_x, with_dx, with_dw, with_more, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
+                               &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
+                               &u[0], &more[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
+                               padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
+                               min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
+                               <vec_f32*>NULL)
+            else:
+                backward_group(how_dy, how_x, with_dx, with_dw, with_more, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
+                               &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
+                               &u[0], &more[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
+                               padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
+                               min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
+                               <vec_f64*>NULL)
+            n = n + group
+
+
+cdef bint winograd_suits(w_shape, x_shape, stride, padding, dilation, groups):
+    """Whether a convolution goes this way: where the channels fill the register tiles, and the tiles of an image too."""
+    c_out, c_in, kh, kw = w_shape
+    return ((kh, kw) == (3, 3) and stride == padding == dilation == (1, 1) and groups == 1
+            and min(c_in, c_out) >= CHANNEL_STEP and x_shape[1] * x_shape[2] >= 4 * CHANNEL_STEP)
+
+
+cdef together(arrays, Py_ssize_t channels):
+    """Arrays (C,) as the rows of one aligned array, filled up with zeros."""
+    out = aligned((len(arrays), filled(channels)), arrays[0].dtype)
+    for row, array in zip(out, arrays):
+        row[:channels] = array
+    return out
+
+
+cdef winograd_forward(x, w, norm, with_moments):
+    """conv2d of x, or of relu(k (x - mean) + beta) for norm = (mean, k, beta); (y, means, squares), None if not asked for."""
+    took("winograd: forward")
+    n, height, width, c_in = x.shape
+    c_out = len(w)
+    y = np.empty((n, height, width, c_out), x.dtype)
+    means, squares = np.empty((2, n if with_moments else 1, c_out), x.dtype)
+    shares = min(n, SHARES)
+    run(winograd_forward_images, shares,
+        (x, together(norm or (x[0, 0, 0],) * 3, c_in), winograd_kernels(w, False), y, means, squares,
+         NORMALISED if norm else PLAIN, with_moments, shares), y.size * 9 * c_in // PRODUCTS_PER_NUMBER)
+    return (y, means, squares) if with_moments else (y, None, None)
+
+
+cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more=None):
+    """Both gradients, or one: (dx, dw, sums, products), None for what is not asked for.
+
+    upstream = (p, q, r, y, mean) for an upstream gradient p g + q - r (y - mean), norm = (mean, k, beta) for x formed as in
+    the forward; then dx is the gradient of what the ReLU saw, with its sums of dx and of dx (x - mean) for each image.
+    """
+    n, height, width, c_out = g.shape
+    c_in, dtype = w.shape[1] if x is None else x.shape[3], g.dtype
+    deep, wide = filled(c_in), filled(c_out)
+    step = max(1, GRADIENT_BYTES // (POINTS * deep * dtype.itemsize * 2 * CHANNEL_STEP)) * 2 * CHANNEL_STEP
+    if with_dx and with_dw and step < wide:         # the weight gradient goes block by block, the input gradient need not
+        took("winograd: a gradient in blocks")
+        dx, _, sums, products = winograd_backward(g, x, w, True, False, upstream, norm, more)
+        return dx, winograd_backward(g, x, w, False, True, upstream, norm)[1], sums, products
+    took("winograd: input gradient", with_dx)
+    took("winograd: weight gradient", with_dw)
+    took("winograd: one vector of channels", wide // vector_lanes(dtype) % 2 == 1)
+    block = min(step, wide) if with_dw else wide
+    blocks = -(-wide // block)
+    shares = max(1, min(n, SHARES // blocks))
+    p, q, r, y, y_mean = upstream or (g[0, 0, :1], g[0, 0, :1], g[0, 0, 0], g, g[0, 0, 0])
+    partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype)
+    dx = np.empty((n, height, width, c_in), dtype) if with_dx else g
+    x = dx if x is None else x                      # a plain input gradient never reads it
+    sums, products = np.empty((2, n if norm and with_dx else 1, c_in), dtype)
+    how = (GRADIENT if upstream else PLAIN, NORMALISED if norm else PLAIN, with_dx, with_dw, more is not None)
+    run(winograd_backward_images, shares * blocks,
+        (g, y, together((y_mean, r), c_out), p, q, x, together(norm or (x[0, 0, 0],) * 3, c_in),
+         winograd_kernels(w, True) if with_dx else partial, g if more is None else more, dx, sums, products, partial, how,
+         shares, block), n * height * width * c_out * 9 * c_in // PRODUCTS_PER_NUMBER)
+    dw = None
+    if with_dw:
+        dw = np.empty((c_out, c_in, 3, 3), dtype)
+        run(sum_gradient, c_in, (partial, dw, shares, block), partial.size)
+    return (dx if with_dx else None, dw, *((sums, products) if norm and with_dx else (None, None)))
