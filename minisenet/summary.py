@@ -5,10 +5,12 @@ differs from table to table, so three totals stand side by side: convolutions an
 fully connected layers of each SE block; then with the channel-wise multiplications of eq. (4) too.
 """
 import copy
+import dataclasses
 
 import numpy as np
 
-from minisenet.blocks import SEBlock
+from minisenet._dispatch import get_backend, use_backend
+from minisenet.blocks import ResidualBlock, SEBlock
 from minisenet.layers import Conv2d, Linear
 
 # The paper gives errors for its CIFAR networks, and no counts. These are exact, by hand, for 10 classes and r = 16, from the
@@ -36,9 +38,10 @@ def summary(model, image_size=32):
     -------
     dict
         `rows`, one for each layer that computes, in the order in which they run: name, type, output (its shape),
-        parameters, multiply_adds, saved_bytes (arrays that two layers share count for the first one that saved them).
+        parameters, multiply_adds, saved_bytes (arrays that two layers share count for the first one that saved them; on the
+        fused backend a block saves what its layers would, and less, and so its own row has it).
         `totals`: parameters, running_statistics, conv_and_fc, with_se_fc, with_scale (multiply-adds), saved_bytes.
-        `paper`: parameters and million_multiply_adds of the same network by the specification, or None.
+        `backend`: the one whose saved bytes they are. `paper`: parameters and million_multiply_adds of the same network by the specification, or None.
 
     Raises
     ------
@@ -47,13 +50,18 @@ def summary(model, image_size=32):
     """
     height, width = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     twin = copy.deepcopy(model).train()
-    calls = _record(twin, np.zeros((1, height, width, 3), next(iter(twin.parameters().values())).value.dtype))
+    x = np.zeros((1, height, width, 3), next(iter(twin.parameters().values())).value.dtype)
+    calls = _record(twin, x)
+    twin.forward(x)                             # and now as the backend in use does it, to see what it saves
+    calls.insert(0, ("", twin, calls[-1][2]))
     rows, seen, totals = [], set(), dict(conv_and_fc=0, se_fc=0, scale=0)
     for name, layer, output in calls:
         cost = _multiply_adds(layer, output)
         for kind, count in cost.items():
             totals[kind] += count
         own = layer.parameters() if isinstance(layer, SEBlock) or not layer.children() else {}
+        if layer is twin and not _saved_bytes(layer, set(seen)):
+            continue                            # the network itself saves something only where its stem is fused
         rows.append(dict(name=name, type=type(layer).__name__, output=list(output[1:]), parameters=_size(own),
                          multiply_adds=sum(cost.values()), saved_bytes=_saved_bytes(layer, seen)))
     conv_and_fc, with_fc = totals["conv_and_fc"], totals["conv_and_fc"] + totals["se_fc"]
@@ -62,45 +70,35 @@ def summary(model, image_size=32):
     totals = dict(parameters=parameters, running_statistics=state - parameters, conv_and_fc=conv_and_fc, with_se_fc=with_fc,
                   with_scale=with_fc + totals["scale"], saved_bytes=sum(row["saved_bytes"] for row in rows))
     return dict(model=getattr(model, "name", type(model).__name__), options=getattr(model, "options", {}),
-                image=[height, width, 3], rows=rows, totals=totals, paper=paper_counts(model))
+                backend=get_backend(), image=[height, width, 3], rows=rows, totals=totals, paper=paper_counts(model))
 
 
 def _record(model, x):
-    """Run a forward; (name, layer, output shape) of every layer that computes, in the order in which they finish."""
+    """Run a forward; (name, layer, output shape) of every layer that computes, in the order in which they finish.
+
+    It is the composition that runs, whatever the backend: the fused one does not call the layers inside a block.
+    """
     calls = []
 
-    def wrap(name, layer, method):
-        original = getattr(layer, method)
+    def wrap(name, layer):
+        original = layer.forward
 
         def wrapped(*args):
             y = original(*args)
             calls.append((name, layer, y.shape))
             return y
-        setattr(layer, method, wrapped)         # on the instance, which hides the class's own
+        layer.forward = wrapped                 # on the instance, which hides the class's own
 
     for name, layer in model.modules():
         inside_se = any(name.startswith(f"{other}.") for other, outer in model.modules() if isinstance(outer, SEBlock))
-        if isinstance(layer, SEBlock):          # a residual block takes its short cut through `forward_add_relu`
-            wrap(name, layer, "forward")
-            wrap(name, layer, "forward_add_relu")
-        elif not layer.children() and not inside_se:
-            wrap(name, layer, "forward")
-        elif not inside_se:
-            _note_tail(name, layer, calls)
-    model.forward(x)
+        if isinstance(layer, (SEBlock, ResidualBlock)) or not layer.children() and not inside_se:
+            wrap(name, layer)
+    with use_backend("numpy"):
+        model.forward(x)
+    for _, layer in model.modules():
+        layer._saved = None
+        vars(layer).pop("forward", None)
     return calls
-
-
-def _note_tail(name, layer, calls):
-    """A block without SE adds its shortcut itself, and saves the sum: a row of its own, so that its bytes are counted."""
-    original = layer.forward
-
-    def wrapped(*args):
-        y = original(*args)
-        if layer._saved is not None:
-            calls.append((name, layer, y.shape))
-        return y
-    layer.forward = wrapped
 
 
 def _multiply_adds(layer, output):
@@ -124,6 +122,8 @@ def _saved_bytes(layer, seen):
 
 
 def _arrays(saved, seen, state):
+    if dataclasses.is_dataclass(saved):
+        saved = list(vars(saved).values())
     if isinstance(saved, (tuple, list)):
         for part in saved:
             yield from _arrays(part, seen, state)
@@ -177,7 +177,7 @@ def format_summary(result):
               + (f"   specification: {paper['million_multiply_adds']:.3f} M" if same_image else ""),
               f"  multiply-adds, + FC of SE blocks  {t['with_se_fc']:>12,}",
               f"  multiply-adds, + scale, eq. (4)   {t['with_scale']:>12,}",
-              f"  saved for backward                {t['saved_bytes']:>12,} bytes"]
+              f"  saved for backward                {t['saved_bytes']:>12,} bytes on the {result['backend']} backend"]
     if paper:
         lines.append("The paper gives only errors for CIFAR; the specification is He et al. 2016, with SE by eq. (5).")
     return "\n".join(lines)

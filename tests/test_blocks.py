@@ -4,6 +4,8 @@ import pytest
 
 import minisenet
 import minisenet.functional as F
+from arrays import arrays_in
+from backends import needs_kernels
 from minisenet.blocks import BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock
 
 SE = {f"r={r}{', bias' * bias}": (lambda rng, r=r, bias=bias: SEBlock(6, reduction=r, bias=bias, rng=rng))
@@ -113,24 +115,6 @@ def test_a_dead_hidden_unit_halves_the_maps_and_gives_no_gradient():
     assert not se.fc1.weight.grad.any() and not se.fc2.weight.grad.any()
 
 
-@pytest.mark.section_3_2
-def test_the_fused_tail_is_the_composition():
-    """forward_add_relu is relu(SE(u) + x), and its backward that of the three."""
-    rng = np.random.default_rng(2)
-    se = SEBlock(6, reduction=2, bias=True, rng=rng).astype(np.float64)
-    u, x, dy = rng.standard_normal((3, 2, 5, 4, 6))
-    y = se.forward_add_relu(u, x)
-    du, dx = se.backward_add_relu(dy)
-    gradients = {name: p.grad for name, p in se.parameters().items()}
-    assert np.allclose(y, F.relu(se(u) + x), rtol=1e-13)
-    assert np.allclose(dx, F.relu_backward(dy, y), rtol=1e-13)
-    assert np.allclose(du, se.backward(dx), rtol=1e-12)
-    for name, p in se.parameters().items():
-        assert np.allclose(p.grad, gradients[name], rtol=1e-12), name
-    with pytest.raises(RuntimeError, match="SEBlock.backward without a forward"):
-        se.backward_add_relu(dy)
-
-
 # ---- the residual blocks
 
 @pytest.mark.section_3_3
@@ -184,6 +168,42 @@ def test_backward_twice_is_an_error_and_gradients_are_overwritten(make):
     block(x)
     block.backward(dy)
     assert all(np.array_equal(p.grad, first[name]) for name, p in block.parameters().items())
+
+
+@needs_kernels
+@pytest.mark.section_3_3
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("make", RESIDUAL.values(), ids=RESIDUAL)
+def test_a_fused_block_is_the_composition(make, training):
+    """In float64 to 1e-12: the output, every gradient, and the running statistics."""
+    results = []
+    for backend in ("numpy", "fused"):
+        rng = np.random.default_rng(3)
+        block, x = make(rng).astype(np.float64)._set_training(training), rng.standard_normal((3, 9, 8, 6))
+        with minisenet.use_backend(backend):
+            y = block(x)
+            dx = block.backward(rng.standard_normal(y.shape))
+        results.append(dict(y=y, dx=dx) | {key: p.grad for key, p in block.parameters().items()} | block.state_dict())
+    for key, want in results[0].items():
+        assert np.max(np.abs(results[1][key] - want)) <= 1e-12 * max(1, np.max(np.abs(want))), key
+
+
+@needs_kernels
+@pytest.mark.section_3_3
+@pytest.mark.parametrize("make, maps", [(lambda rng: BasicBlock(8, 8, reduction=4, rng=rng), 3),
+                                        (lambda rng: BasicBlock(8, 16, stride=2, reduction=4, rng=rng), 4),
+                                        (lambda rng: BasicBlock(8, 8, reduction=None, rng=rng), 3)],
+                         ids=["identity", "projection", "plain"])
+def test_a_fused_basic_block_saves_three_full_maps_and_the_projections(make, maps):
+    """a1, a2 and y: x is the block's before, and everything else is a few numbers for each image and channel."""
+    block = make(np.random.default_rng(0))
+    x = np.random.default_rng(1).standard_normal((2, 8, 8, 8), np.float32)
+    with minisenet.use_backend("fused"):
+        y = block(x)
+    saved = {id(array): array for array in arrays_in([layer._saved for _, layer in block.modules()])}
+    full = [array for array in saved.values() if array.ndim == 4 and array is not x]
+    assert len(full) == maps and all(array.shape == y.shape for array in full)
+    assert sum(array.size for array in saved.values() if array.ndim < 4) < y.size
 
 
 @pytest.mark.section_3_3

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from small_runs import SMALL, run
 
+import minisenet
+from backends import needs_kernels
 from minisenet import models
 from minisenet.cli import main
 from minisenet.summary import PAPER_COUNTS, summary
@@ -189,12 +191,13 @@ def test_counts_for_100_classes():
 
 @pytest.mark.section_4
 def test_summary_of_the_se_blocks():
-    result = summary(models.create("se_resnet20"))
+    with minisenet.use_backend("numpy"):
+        result = summary(models.create("se_resnet20"))
     row = next(row for row in result["rows"] if row["name"] == "stage2.1.se")
     # 32 channels, two hidden units: two layers of 64 weights, and 16 x 16 x 32 multiplications of the scale
     assert row["parameters"] == 128 and row["multiply_adds"] == 128 + 16 * 16 * 32 and row["output"] == [16, 16, 32]
-    # u and y, and z, h and s: the block keeps two maps and three vectors
-    assert row["saved_bytes"] == 4 * (2 * 16 * 16 * 32 + 32 + 2 + 32)
+    # u, and z, h and s: a map and three vectors
+    assert row["saved_bytes"] == 4 * (16 * 16 * 32 + 32 + 2 + 32)
     totals = result["totals"]
     assert totals["with_se_fc"] - totals["conv_and_fc"] == 2_016
     assert totals["with_scale"] - totals["with_se_fc"] == 3 * (1024 * 16 + 256 * 32 + 64 * 64)
@@ -205,10 +208,26 @@ def test_summary_of_the_se_blocks():
 @pytest.mark.section_4
 def test_saved_bytes_are_counted_once():
     """The ReLU's output is what the next convolution saved; the image is the first layer's."""
-    rows = {row["name"]: row for row in summary(models.create("resnet20"))["rows"]}
+    with minisenet.use_backend("numpy"):
+        rows = {row["name"]: row for row in summary(models.create("resnet20"))["rows"]}
     assert rows["conv1"]["saved_bytes"] == 4 * 32 * 32 * 3
     assert rows["relu"]["saved_bytes"] == 4 * 32 * 32 * 16 and rows["stage1.0.conv1"]["saved_bytes"] == 0
     assert rows["stage1.0"]["saved_bytes"] == 4 * 32 * 32 * 16 and rows["stage1.1.conv1"]["saved_bytes"] == 0
+
+
+@needs_kernels
+@pytest.mark.section_4
+def test_what_a_fused_block_saves():
+    """Three full maps (a1, a2, y), the projection's where there is one, and a few numbers for each image and channel."""
+    with minisenet.use_backend("fused"):
+        result = summary(models.create("se_resnet20"))
+    assert result["backend"] == "fused"
+    rows = {row["name"]: row["saved_bytes"] for row in result["rows"] if row["saved_bytes"]}
+    for name, maps, size in (("stage1.1", 3, 32 * 32 * 16), ("stage2.0", 4, 16 * 16 * 32), ("stage3.2", 3, 8 * 8 * 64)):
+        assert maps * size <= rows[name] / 4 <= maps * size + 50 * 64
+    assert 4 * (32 * 32 * (3 + 16 + 16)) <= rows[""] <= 4 * (32 * 32 * (3 + 16 + 16) + 50 * 16)       # image, a and y: the stem
+    assert set(rows) == {"", "fc"} | {f"stage{s}.{b}" for s in (1, 2, 3) for b in (0, 1, 2)}
+    assert result["totals"]["saved_bytes"] == sum(rows.values())
 
 
 @pytest.mark.section_4

@@ -150,6 +150,29 @@ def _excitation_without_relu(d, a, out, o):
     return {name: gradients[name] for name in a}
 
 
+# ---- the short cuts ----------------------------------------------------------------------------------------------------
+
+def _pad_then_normalise(a, o):
+    right = OPERATIONS["conv2d_normalised"].forward
+    if "k" not in a:
+        return right(a, o)
+    p = o["padding"]
+    return right(a | dict(x=np.pad(a["x"], ((0, 0), (p, p), (p, p), (0, 0)))), o | dict(padding=0))
+
+
+def _se_residual_da(dz=True, means=True):
+    """A da that lacks a term."""
+    def da(d, a, out, o, right):
+        k = a["gamma"] * out["rstd"]
+        g, sums, products, _ = fused.scale_add_relu_backward(d["y"], out["y"], a["a"], out["mean"])
+        ds = k * products + a["beta"] * sums
+        squeezed = F.excitation_backward(ds, out["z"], out["h"], out["s"], a["w1"], a["w2"])[0]
+        p, q, r, _, _ = fused.affine_gradient(k, out["rstd"], sums, products, d["y"][0, ..., 0].size, s=out["s"],
+                                              dz=squeezed * dz, means=(out["means"] - out["mean"]) * means)
+        return p[:, None, None] * g + q[:, None, None] - r * (a["a"] - out["mean"])
+    return da
+
+
 # ---- pooling, activations ----------------------------------------------------------------------------------------------
 
 def _max_pool_overwrites(d, a, out, o, right):
@@ -283,16 +306,26 @@ BUGS = (
         "It is 1, until somebody scales the loss.",
         backward=_instead("softmax_cross_entropy", logits=_softmax_with(dloss=1.0))),
 
-    Bug("shortcut not masked", "add_relu", "The shortcut gets dy, though the ReLU comes after the addition.",
+    Bug("padding normalised too", "conv2d_normalised", "The map is padded before the batch norm and the ReLU, not after.",
+        "The convolution's zeros are zeros of what it reads; relu(beta - k mean) is not zero.",
+        forward=_pad_then_normalise),
+    Bug("products with the raw map", "conv2d_normalised", "dk is sum(dx a) instead of sum(dx (a - mean)).",
+        "A factor's gradient is what it was multiplied with: k met a - mean.",
+        backward=_instead("conv2d_normalised", k=lambda d, a, out, o, right: np.sum(right["x"] / a["k"] * a["x"],
+                                                                                    axis=(0, 1, 2)))),
+    Bug("shortcut not masked", "scale_add_relu", "The shortcut gets dy, though the ReLU comes after the addition.",
         "Where the shortcut joins decides what it gets; before the ReLU it is dy [y > 0].",
-        backward=_instead("add_relu", x=lambda d, a, out, o, right: d["y"])),
-    Bug("gates see an unmasked dy", "scale_add_relu", "ds is sum(dy u) instead of sum(dy [y > 0] u).",
+        backward=_instead("scale_add_relu", x=lambda d, a, out, o, right: a.get("k_x", 1) * d["y"])),
+    Bug("gates see an unmasked dy", "scale_add_relu", "dk is sum(dy (a - mean)) instead of sum(dy [y > 0] (a - mean)).",
         "Fusing three sweeps into one does not remove a step from the derivation.",
-        backward=_instead("scale_add_relu", s=lambda d, a, out, o, right: F.scale_backward(d["y"], a["u"], a["s"])[1])),
-    Bug("dz left out of the sweep", "scale_add_relu", "The fused du is s dpre, without dz / (H W).",
+        backward=_instead("scale_add_relu", k=lambda d, a, out, o, right: np.sum(d["y"] * (a["a"] - a["mean"]), axis=(1, 2)))),
+    Bug("dz left out of the sweep", "se_residual", "The fused du is s g, without dz / (H W).",
         "The same missing path as in the block, where it is easiest to lose.",
-        backward=_instead("scale_add_relu", u=lambda d, a, out, o, right: fused.scale_add_relu_backward(
-            d["y"], a["s"], np.zeros_like(d["z"]), out["y"])[0])),
+        backward=_instead("se_residual", a=_se_residual_da(dz=False))),
+    Bug("image means forgotten", "se_residual",
+        "sum(du (a - mean)) leaves out dz (mean of the image - mean), as if every image had the batch's mean.",
+        "The mean over the batch is zero; times dz, which differs by image, it is not.",
+        backward=_instead("se_residual", a=_se_residual_da(means=False))),
 )
 
 

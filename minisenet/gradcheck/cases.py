@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minisenet._dispatch import kernels
+from minisenet.gradcheck import composites
 
 
 @dataclass(frozen=True)
@@ -213,15 +214,50 @@ def softmax_cross_entropy(pick, rng):
     return Case(dict(logits=rng.normal(0, 2, (n, classes))), dict(labels=labels, label_smoothing=pick((0.0, 0.1))))
 
 
-def add_relu(pick, rng):
-    """The sum keeps away from the kink; its two terms need not."""
-    shape = _maps(pick)
-    x = rng.standard_normal(shape)
-    return Case(dict(u=away_from_zero(rng, shape) - x, x=x), {})
+def conv2d_normalised(pick, rng):
+    """With a batch norm and a ReLU before the convolution, whose argument keeps away from the kink, and without."""
+    kernel = pick((3, 1, 3))
+    options = dict(stride=pick((1, 1, 2)), padding=pick((1, 1, 0)))
+    height = pick((4, 8, 5))
+    shape = pick(BATCH), height, height + pick((1, 3, 9)), pick(CHANNELS)
+    c = shape[-1:]
+    arrays = dict(x=rng.standard_normal(shape), w=rng.standard_normal((pick(CHANNELS), *c, kernel, kernel)))
+    if pick((True, False)):
+        mean, k, beta = rng.standard_normal(c), away_from_zero(rng, c, 0.5), rng.standard_normal(c)
+        arrays = dict(x=(away_from_zero(rng, shape) - beta) / k + mean, w=arrays["w"], mean=mean, k=k, beta=beta)
+    return Case(arrays, options)
 
 
 def scale_add_relu(pick, rng):
-    """The same with gates."""
+    """No shortcut, the identity, and a projection with a batch norm of its own; the sum keeps away from the kink."""
     shape = _maps(pick)
-    u, s = rng.standard_normal(shape), rng.uniform(0.05, 0.95, shape[::3])
-    return Case(dict(u=u, s=s, x=away_from_zero(rng, shape) - s[:, None, None, :] * u), {})
+    each, c = shape[::3], shape[-1:]
+    arrays = dict(a=rng.standard_normal(shape), mean=rng.standard_normal(c), k=away_from_zero(rng, each, 0.3),
+                  beta=rng.standard_normal(each))
+    gated = arrays["k"][:, None, None] * (arrays["a"] - arrays["mean"]) + arrays["beta"][:, None, None]
+    wanted = away_from_zero(rng, shape)
+    shortcut = pick(("identity", "projection", "none"))
+    if shortcut == "identity":
+        arrays["x"] = wanted - gated
+    elif shortcut == "projection":
+        own = dict(mean_x=rng.standard_normal(c), k_x=away_from_zero(rng, c, 0.5), beta_x=rng.standard_normal(c))
+        arrays |= dict(x=(wanted - gated - own["beta_x"]) / own["k_x"] + own["mean_x"], **own)
+    else:
+        arrays["a"] = (wanted - arrays["beta"][:, None, None]) / arrays["k"][:, None, None] + arrays["mean"]
+    return Case(arrays, {})
+
+
+def se_residual(pick, rng):
+    """What the last convolution of a branch returns, and a shortcut that keeps their sum away from the kink.
+
+    z = beta + gamma (the normalised mean of an image), of which the second is at most 0.17: all of an image's z have beta's
+    sign, and a hidden unit whose weights have one sign keeps away from its kink.
+    """
+    shape = _maps(pick, least=6)
+    c = shape[3]
+    _, weights, _ = _excitation(pick, rng, shape[0], c)
+    arrays = dict(a=rng.normal(0.5, 1.5, shape), gamma=away_from_zero(rng, c, 0.5) * 0.1,
+                  beta=rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 0.8, c), w1=weights["w1"], w2=weights["w2"])
+    options = dict(eps=pick((1e-5, 0.1)))
+    s, u = composites.gates_of(**arrays, **options)
+    return Case(arrays | dict(x=away_from_zero(rng, shape) - s[:, None, None] * u), options)

@@ -217,25 +217,56 @@ def _softmax_cross_entropy_backward(d, a, out, o):
                                                         label_smoothing=o["label_smoothing"]))
 
 
-def _add_relu(a, o):
-    return dict(y=fused.add_relu(a["u"], a["x"]))
+def _spread(shape, least, most, dtype):
+    """Numbers from `least` to `most`, in no order that a mistake could follow."""
+    size = int(np.prod(shape))
+    return np.linspace(least, most, size)[np.arange(size) * 7919 % size].reshape(shape).astype(dtype)
 
 
-def _add_relu_backward(d, a, out, o):
-    dpre = F.relu_backward(d["y"], out["y"])
-    return dict(u=dpre, x=dpre)
+def _conv2d_normalised(a, o):
+    y, means, squares = fused.conv2d_normalised(a["x"], a["w"], a.get("mean"), a.get("k"), a.get("beta"), **o)
+    return dict(y=y, means=means, squares=squares)
+
+
+def _conv2d_normalised_backward(d, a, out, o):
+    # The backward takes its upstream gradient as p g + q - r (y - mean_y). So that it is d["y"], g is solved for.
+    dy, y, mean_y = d["y"], out["y"], out["means"].mean(axis=0)
+    each = out["means"].shape
+    p, q, r = (_spread(shape, *bounds, dy.dtype) for shape, bounds in ((each, (0.5, 2)), (each, (-1, 1)), (each[1:], (-1, 1))))
+    g = (dy - q[:, None, None] + r * (y - mean_y)) / p[:, None, None]
+    more = _spread(a["x"].shape, -1, 1, dy.dtype)
+    dx, dw, sums, products = fused.conv2d_normalised_backward(g, y, p, q, r, mean_y, a["x"], a["w"], a.get("mean"), a.get("k"),
+                                                              a.get("beta"), None if "k" in a else more, **o)
+    if "k" not in a:
+        return dict(x=dx - more, w=dw)
+    return dict(x=a["k"] * dx, w=dw, mean=-a["k"] * sums.sum(axis=0), k=products.sum(axis=0), beta=sums.sum(axis=0))
 
 
 def _scale_add_relu(a, o):
-    # In an SE block u goes on to the squeeze as well. With z as a second head, the dz that `scale_add_relu_backward` takes
-    # is simply z's upstream gradient, and its du is the whole gradient of u.
-    return dict(y=fused.scale_add_relu(a["u"], a["s"], a["x"]), z=F.squeeze(a["u"]))
+    return dict(y=fused.scale_add_relu(*(a.get(name) for name in ("a", "mean", "k", "beta", "x", "mean_x", "k_x", "beta_x"))))
 
 
 def _scale_add_relu_backward(d, a, out, o):
-    ds = fused.scale_add_relu_backward_gates(d["y"], a["u"], out["y"])
-    du, dx = fused.scale_add_relu_backward(d["y"], a["s"], d["z"], out["y"])
-    return dict(u=du, s=ds, x=dx)
+    projection = (a["x"], a["mean_x"]) if "k_x" in a else ()
+    g, sums, products, products_x = fused.scale_add_relu_backward(d["y"], out["y"], a["a"], a["mean"], *projection)
+    k = a["k"][:, None, None]
+    gradients = dict(a=k * g, mean=-(a["k"] * sums).sum(axis=0), k=products, beta=sums)
+    if "k_x" in a:
+        return gradients | dict(x=a["k_x"] * g, mean_x=-a["k_x"] * sums.sum(axis=0), k_x=products_x.sum(axis=0),
+                                beta_x=sums.sum(axis=0))
+    return gradients | ({"x": g} if "x" in a else {})
+
+
+def _se_residual(a, o):
+    y, moments, z, h, s = composites.se_residual(a["a"], a["gamma"], a["beta"], a["w1"], a["w2"], a["x"], **o)
+    return dict(y=y, **moments, z=z, h=h, s=s)
+
+
+def _se_residual_backward(d, a, out, o):
+    moments = {name: out[name] for name in ("means", "mean", "rstd")}
+    da, dgamma, dbeta, dw1, dw2, dx = composites.se_residual_backward(
+        d["y"], out["y"], a["a"], a["gamma"], a["beta"], moments, out["z"], out["h"], out["s"], a["w1"], a["w2"])
+    return dict(a=da, gamma=dgamma, beta=dbeta, w1=dw1, w2=dw2, x=dx)
 
 
 # ---- the table ---------------------------------------------------------------------------------------------------------
@@ -268,10 +299,13 @@ _ROWS = (
               _avg_pool2d, _avg_pool2d_backward, cases.avg_pool2d, linear_in=("x",), terms=_avg_pool2d_terms),
     Operation("softmax_cross_entropy", "section_5", "section 5", ("softmax_cross_entropy", "softmax_cross_entropy_backward"),
               _softmax_cross_entropy, _softmax_cross_entropy_backward, cases.softmax_cross_entropy, heads=("loss",)),
-    Operation("add_relu", "section_3_3", "Fig. 3, left", ("add_relu",), _add_relu, _add_relu_backward, cases.add_relu),
-    Operation("scale_add_relu", "section_3_3", "eq. (4), Fig. 3, right",
-              ("scale_add_relu", "scale_add_relu_backward", "scale_add_relu_backward_gates"),
-              _scale_add_relu, _scale_add_relu_backward, cases.scale_add_relu, heads=("y", "z")),
+    Operation("conv2d_normalised", "section_3_3", "eq. (1) after batch norm and ReLU",
+              ("conv2d_normalised", "conv2d_normalised_backward"),
+              _conv2d_normalised, _conv2d_normalised_backward, cases.conv2d_normalised, linear_in=("w",)),
+    Operation("scale_add_relu", "section_3_3", "eq. (4), Fig. 3", ("scale_add_relu", "scale_add_relu_backward"),
+              _scale_add_relu, _scale_add_relu_backward, cases.scale_add_relu),
+    Operation("se_residual", "section_3_3", "eqs. (2) to (4), Fig. 3", ("merge_moments", "affine_gradient"),
+              _se_residual, _se_residual_backward, cases.se_residual),
 )
 
 OPERATIONS = {row.name: row for row in _ROWS}

@@ -677,7 +677,6 @@ cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more
     deep, wide = filled(c_in), filled(c_out)
     step = max(1, GRADIENT_BYTES // (POINTS * deep * dtype.itemsize * 2 * CHANNEL_STEP)) * 2 * CHANNEL_STEP
     if with_dx and with_dw and step < wide:         # the weight gradient goes block by block, the input gradient need not
-        took("winograd: a gradient in blocks")
         dx, _, sums, products = winograd_backward(g, x, w, True, False, upstream, norm, more)
         return dx, winograd_backward(g, x, w, False, True, upstream, norm)[1], sums, products
     took("winograd: input gradient", with_dx)
@@ -685,6 +684,7 @@ cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more
     took("winograd: one vector of channels", wide // vector_lanes(dtype) % 2 == 1)
     block = min(step, wide) if with_dw else wide
     blocks = -(-wide // block)
+    took("winograd: a gradient in blocks", blocks > 1)
     shares = max(1, min(n, SHARES // blocks))
     p, q, r, y, y_mean = upstream or (g[0, 0, :1], g[0, 0, :1], g[0, 0, 0], g, g[0, 0, 0])
     partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype)

@@ -88,19 +88,33 @@ def _softmax_cross_entropy(f, a, o):
     return dict(loss=f.cross_entropy(a["logits"], labels, label_smoothing=o["label_smoothing"]), p=a["logits"].softmax(1))
 
 
-def _add_relu(f, a, o):
-    return dict(y=f.relu(a["u"] + a["x"]))
+def _conv2d_normalised(f, a, o):
+    x = f.relu(a["k"] * (a["x"] - a["mean"]) + a["beta"]) if "k" in a else a["x"]
+    y = _nhwc(f.conv2d(_nchw(x), a["w"], **o))
+    return dict(y=y, means=y.mean((1, 2)), squares=y.var((1, 2), correction=0) * y[0, ..., 0].numel())
 
 
 def _scale_add_relu(f, a, o):
-    return dict(y=f.relu(a["s"][:, None, None, :] * a["u"] + a["x"]), z=a["u"].mean((1, 2)))
+    shortcut = a["k_x"] * (a["x"] - a["mean_x"]) + a["beta_x"] if "k_x" in a else a.get("x", 0)
+    return dict(y=f.relu(a["k"][:, None, None] * (a["a"] - a["mean"]) + a["beta"][:, None, None] + shortcut))
+
+
+def _se_residual(f, a, o):
+    mean, var = a["a"].mean((0, 1, 2)), a["a"].var((0, 1, 2), correction=0)
+    u = _nhwc(f.batch_norm(_nchw(a["a"]), None, None, a["gamma"], a["beta"], training=True, **o))
+    z = u.mean((1, 2))
+    h = f.relu(f.linear(z, a["w1"]))
+    s = f.linear(h, a["w2"]).sigmoid()
+    return dict(y=f.relu(s[:, None, None] * u + a["x"]), means=a["a"].mean((1, 2)), mean=mean, rstd=(var + o["eps"]).rsqrt(),
+                z=z, h=h, s=s)
 
 
 EXPRESSIONS = {
     "conv2d": _conv2d, "batch_norm": _batch_norm, "batch_norm_inference": _batch_norm_inference, "relu": _relu,
     "sigmoid": _sigmoid, "linear": _linear, "squeeze": _squeeze, "excitation": _excitation, "scale": _scale,
     "se_block": _se_block, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
-    "softmax_cross_entropy": _softmax_cross_entropy, "add_relu": _add_relu, "scale_add_relu": _scale_add_relu,
+    "softmax_cross_entropy": _softmax_cross_entropy, "conv2d_normalised": _conv2d_normalised,
+    "scale_add_relu": _scale_add_relu, "se_residual": _se_residual,
 }
 
 

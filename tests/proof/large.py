@@ -1,7 +1,7 @@
 """Cases at the sizes of the networks: many pieces for the threads, several bands and blocks for the loops, odd batches."""
 import numpy as np
 
-from minisenet.gradcheck import cases
+from minisenet.gradcheck import cases, composites
 from minisenet.gradcheck.cases import Case
 
 MAPS = (19, 16, 17, 33)                                  # 19 images: no number of threads from 2 on divides them
@@ -39,14 +39,30 @@ def se_block(rng):
     return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
 
 
+def normalised(x_shape, w_shape, norm=True, **options):
+    def make(rng):
+        arrays, c = dict(x=rng.standard_normal(x_shape), w=rng.standard_normal(w_shape)), x_shape[-1]
+        if norm:
+            mean, k, beta = rng.standard_normal(c), cases.away_from_zero(rng, c, 0.5), rng.standard_normal(c)
+            arrays |= dict(x=(cases.away_from_zero(rng, x_shape) - beta) / k + mean, mean=mean, k=k, beta=beta)
+        return Case(arrays, options)
+    return make
+
+
 def scale_add_relu(rng):
-    u, s = rng.standard_normal(MAPS), rng.uniform(0.05, 0.95, MAPS[::3])
-    return Case(dict(u=u, s=s, x=cases.away_from_zero(rng, MAPS) - s[:, None, None, :] * u), {})
+    c, each = MAPS[3], MAPS[::3]
+    a, mean, k, beta = rng.standard_normal(MAPS), rng.standard_normal(c), rng.uniform(0.3, 1, each), rng.standard_normal(each)
+    own = dict(mean_x=rng.standard_normal(c), k_x=rng.uniform(0.5, 1, c), beta_x=rng.standard_normal(c))
+    left = cases.away_from_zero(rng, MAPS) - k[:, None, None] * (a - mean) - beta[:, None, None]
+    return Case(dict(a=a, mean=mean, k=k, beta=beta, x=(left - own["beta_x"]) / own["k_x"] + own["mean_x"], **own), {})
 
 
-def add_relu(rng):
-    u = rng.standard_normal(MAPS)
-    return Case(dict(u=u, x=cases.away_from_zero(rng, MAPS) - u), {})
+def se_residual(rng):
+    case = cases.se_residual(last, rng)
+    arrays = {name: case.arrays[name] for name in ("gamma", "beta", "w1", "w2")}
+    arrays["a"] = rng.normal(0.5, 1.5, (*MAPS[:3], len(arrays["gamma"])))
+    s, u = composites.gates_of(**arrays, **case.options)
+    return Case(arrays | dict(x=cases.away_from_zero(rng, u.shape) - s[:, None, None] * u), case.options)
 
 
 def cross_entropy(rng):
@@ -62,6 +78,8 @@ LARGE = {
                convolution((3, 32, 32, 16), (32, 16, 3, 3), padding=1, stride=2),
                convolution((3, 17, 16, 32), (64, 32, 1, 1), stride=2),
                convolution((19, 8, 8, 64), (64, 64, 3, 3), padding=1),
+               convolution((3, 9, 11, 40), (33, 40, 3, 3), padding=1),
+               convolution((2, 8, 8, 129), (256, 129, 3, 3), padding=1),
                convolution((2, 40, 35, 30), (70, 30, 3, 5), True, padding=(1, 2)),
                convolution((2, 33, 47, 20), (42, 10, 5, 3), True, stride=(1, 2), padding=(3, 0), dilation=(2, 3), groups=2),
                convolution((18, 21, 11, 49), (49, 1, 3, 3), padding=1, groups=49)],
@@ -79,8 +97,12 @@ LARGE = {
     "max_pool2d": [lambda rng: Case(dict(x=cases.distinct(rng, 7, 33, 31, 19)), POOLING)],
     "avg_pool2d": [lambda rng: Case(dict(x=rng.standard_normal((7, 33, 31, 19))), POOLING | dict(count_include_pad=False))],
     "softmax_cross_entropy": [cross_entropy],
-    "add_relu": [add_relu],
+    "conv2d_normalised": [normalised((19, 32, 32, 16), (16, 16, 3, 3), stride=1, padding=1),
+                          normalised((19, 8, 8, 64), (64, 64, 3, 3), stride=1, padding=1),
+                          normalised((3, 17, 16, 32), (64, 32, 1, 1), stride=2, padding=0),
+                          normalised((5, 17, 15, 3), (16, 3, 3, 3), False, stride=1, padding=1)],
     "scale_add_relu": [scale_add_relu],
+    "se_residual": [se_residual],
 }
 
 

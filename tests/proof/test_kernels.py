@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minisenet
+import minisenet.functional as F
 from minisenet import _dispatch
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS
 
+from . import winograd
 from .large import LARGE, large_cases
 from .table import call, cast, drawn, every_row, needs_kernels, same_bits, some_cases
 
@@ -47,7 +49,11 @@ def componentwise(row, case, upstream, reference):
     absolute = Case({name: np.abs(array) for name, array in case.arrays.items()}, case.options)
     sizes = call(row, absolute, {head: np.abs(d) for head, d in upstream.items()}, "numpy")
     terms = row.terms(case, reference[0])
-    return [{name: C * terms[name] * value for name, value in part.items()} for part in sizes]
+    bounds = [{name: C * terms[name] * value for name, value in part.items()} for part in sizes]
+    if row.name == "conv2d" and winograd.applies(case.arrays["w"].shape, case.options):
+        own = winograd.sizes(case.arrays["x"], case.arrays["w"], upstream["y"])
+        bounds = [{name: np.maximum(bound, C * own.get(name, 0)) for name, bound in part.items()} for part in bounds]
+    return bounds
 
 
 def normwise(upstream, reference):
@@ -73,6 +79,20 @@ def test_equal_to_the_bodies(row, backend, dtype, data):
 def test_equal_to_the_bodies_at_the_sizes_of_the_networks(row, backend, dtype):
     for case, upstream in large_cases(row):
         agree(row, case, upstream, backend, dtype)
+
+
+@pytest.mark.section_3
+@given(data=st.data())
+def test_winograds_matrices_give_the_convolution(data):
+    """The algorithm itself, before any kernel: in float64, by its matrices, for odd and even sides."""
+    n, height, width, c_in, c_out = (data.draw(st.integers(1, most)) for most in (2, 7, 7, 4, 4))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
+    x, w = rng.standard_normal((n, height, width, c_in)), rng.standard_normal((c_out, c_in, 3, 3))
+    dy = rng.standard_normal((n, height, width, c_out))
+    with minisenet.use_backend("numpy"):
+        y, (dx, dw, _) = F.conv2d(x, w, padding=1), F.conv2d_backward(dy, x, w, padding=1)
+    for got, want in ((winograd.forward(x, w), y), (winograd.input_gradient(dy, w), dx), (winograd.weight_gradient(dy, x), dw)):
+        assert np.allclose(got, want, rtol=1e-12, atol=1e-12)
 
 
 @pytest.fixture
