@@ -1,10 +1,9 @@
 # Memory: blocks that are used again, so that a pure function may return a fresh array and still cost no fresh memory.
 #
 # Memory is quick to ask for and slow to touch: at the first write to each page of it the processor stops, and the operating
-# system finds a page and fills it with zeros. For a map of 8 MB that takes about as long as a kernel needs to write it. A
-# training step, though, makes arrays of the same sizes in the same order as the step before. So NumPy lets a program bring
-# its own malloc and free (NEP 49, a handler), and this is ours: a freed block of LARGE bytes or more waits in a list, and the
-# next array of its size gets it, pages and all.
+# system finds a page and fills it with zeros. A training step, though, makes arrays of the same sizes in the same order as
+# the step before. NumPy lets a program bring its own malloc and free (NEP 49, a handler), and this is ours: a freed block of
+# LARGE bytes or more waits in a list, and the next array of its size gets it, pages and all.
 #
 #     raw: what malloc gave               block: what NumPy gets, on a cache line
 #     v                                   v
@@ -49,7 +48,7 @@ cdef extern from *:
       HUGE_PAGE = 1 << 21,
       IDLE_BLOCKS = 1024
     };
-    /* Pages of 2 MB instead of 4 kB where the system has them, as NumPy's own handler asks for: fewer look-ups of addresses. */
+    /* Pages of 2 MB instead of 4 kB where the system has them, as NumPy's own handler asks for. */
     static void wish_for_huge_pages(char *begin, size_t size) {
     #if defined(__linux__) && defined(MADV_HUGEPAGE)
       size_t skip = -(size_t)begin & 4095;
@@ -166,7 +165,7 @@ cdef Header* from_list(size_t size) noexcept nogil:
     return header
 
 
-cdef Header* fresh(size_t size, bint zeros) noexcept nogil:
+cdef Header* fresh_block(size_t size, bint zeros) noexcept nogil:
     """A large block from the system. Where it has none, what lies idle may be what is missing."""
     cdef Header* header = from_system(size, zeros)
     if header == NULL:
@@ -189,7 +188,7 @@ cdef void* new_block(size_t asked, bint zeros) noexcept nogil:
         if zeros:
             memset(header + 1, 0, asked)
         return header + 1
-    header = fresh(size, zeros) if size >= LARGE else from_system(size, zeros)
+    header = fresh_block(size, zeros) if size >= LARGE else from_system(size, zeros)
     return NULL if header == NULL else header + 1
 
 
@@ -271,8 +270,8 @@ def memory_statistics():
     PyThread_acquire_lock(heap_lock, WAIT_LOCK)
     cdef Heap now = heap
     PyThread_release_lock(heap_lock)
-    return dict(reused=now.reused, fresh=now.fresh, idle_blocks=now.count, idle_bytes=now.idle_bytes, used_bytes=now.used_bytes,
-                most_used_bytes=now.most_used_bytes)
+    return dict(reused=now.reused, fresh=now.fresh, idle_blocks=now.count, idle_bytes=now.idle_bytes,
+                used_bytes=now.used_bytes, most_used_bytes=now.most_used_bytes)
 
 
 def _forget_after_fork():

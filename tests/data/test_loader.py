@@ -84,7 +84,12 @@ def test_an_exception_in_the_loop_ends_the_thread():
 def test_the_thread_works_in_its_callers_context(monkeypatch, prefetch):
     """With what the caller has set for NumPy, whichever thread it is."""
     seen = []
-    monkeypatch.setattr(loader, "augment", lambda *args, **options: (seen.append(np.geterr()["under"]), augment(*args, **options))[1])
+
+    def watched(*args, **options):
+        seen.append(np.geterr()["under"])
+        return augment(*args, **options)
+
+    monkeypatch.setattr(loader, "augment", watched)
     with np.errstate(under="print"):
         assert len(list(batches(dataset(), batch_size=4, epoch=0, seed=0, prefetch=prefetch))) == 5
     assert seen == ["print"] * 5 and np.geterr()["under"] == "ignore"
