@@ -321,7 +321,8 @@ def test_peak_memory_does_not_grow_after_the_first_epoch():
             "minisenet.set_num_threads(1)\n"
             "minisenet.fit(CifarResNet(8, 10, se=True, width=16, reduction=4),\n"
             "              data.load('shapes', shapes_train=256, shapes_test=64), epochs=4, batch_size=64, lr=0.05,\n"
-            "              progress=False, on_epoch=lambda m: peak.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))\n"
+            "              progress=False,\n"
+            "              on_epoch=lambda m: peak.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit))\n"
             "print(*peak)\n")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
