@@ -8,6 +8,7 @@ setup.py compiles this source once for each instruction set (_kernels_v3.pyx and
 import functools
 import itertools
 import math
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from libc.math cimport exp, log
 from libc.string cimport memcpy, memset
 
 include "kernels/types.pxi"            # float32 and float64, vectors of them, aligned memory
+include "kernels/memory.pxi"           # NumPy's arrays in blocks that are used again
 include "kernels/threads.pxi"          # pieces of work, and who runs them
 include "kernels/reduce.pxi"           # sums over the positions of an image
 include "kernels/conv.pxi"             # eq. (1), forward and both gradients

@@ -22,7 +22,7 @@ def info():
     -------
     dict
         minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file, cython, openmp, or why there
-        are none), threads, cores, and extras: name of the extra -> package -> version or None.
+        are none), memory (see `minisenet._dispatch.memory_statistics`), threads, cores, and extras: name of the extra -> package -> version or None.
     """
     kernels = _dispatch.kernels
     live = kernels is not None
@@ -33,7 +33,7 @@ def info():
         supported=list(_dispatch._supported()),
         kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
                      openmp=_openmp(kernels) if live else None, why_not=None if live else _dispatch.why_no_kernels),
-        threads=_dispatch.get_num_threads(), cores=os.cpu_count(),
+        memory=_dispatch.memory_statistics(), threads=_dispatch.get_num_threads(), cores=os.cpu_count(),
         extras={extra: {package: _version(package) for package in packages} for extra, packages in EXTRAS.items()})
 
 

@@ -4,6 +4,7 @@ The order and every crop follow from (seed, epoch) alone, so the thread changes 
 """
 import collections
 import concurrent.futures
+import contextvars
 
 import numpy as np
 
@@ -16,18 +17,22 @@ def _ahead(prepare, count, prefetch):
     """prepare(0), ..., prepare(count - 1), in order, with `prefetch` of them under way on one thread.
 
     The queue is bounded: a new batch is begun only when one is taken. An exception in `prepare` comes out of `next`. However
-    the generator ends, the thread has ended too: `with` waits for it.
+    the generator ends, the thread has ended too: `with` waits for it. The thread works in its caller's context: how NumPy
+    takes memory and what it warns of (`reuse_memory`, `np.errstate`) is the same there.
     """
     if not prefetch:
         yield from map(prepare, range(count))
         return
     with concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="minisenet-loader") as thread:
-        waiting = collections.deque(thread.submit(prepare, i) for i in range(min(prefetch, count)))
+        def submit(i):
+            return thread.submit(contextvars.copy_context().run, prepare, i)
+
+        waiting = collections.deque(submit(i) for i in range(min(prefetch, count)))
         try:
             for i in range(count):
                 batch = waiting.popleft().result()
                 if i + prefetch < count:
-                    waiting.append(thread.submit(prepare, i + prefetch))
+                    waiting.append(submit(i + prefetch))
                 yield batch
         finally:
             for future in waiting:

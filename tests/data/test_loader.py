@@ -80,6 +80,21 @@ def test_an_exception_in_the_loop_ends_the_thread():
             generator.close()
 
 
+@pytest.mark.parametrize("prefetch", [0, 1, 3])
+def test_the_thread_works_in_its_callers_context(monkeypatch, prefetch):
+    """With what the caller has set for NumPy, whichever thread it is."""
+    seen = []
+
+    def watched(*args, **options):
+        seen.append(np.geterr()["under"])
+        return augment(*args, **options)
+
+    monkeypatch.setattr(loader, "augment", watched)
+    with np.errstate(under="print"):
+        assert len(list(batches(dataset(), batch_size=4, epoch=0, seed=0, prefetch=prefetch))) == 5
+    assert seen == ["print"] * 5 and np.geterr()["under"] == "ignore"
+
+
 def test_a_generator_that_is_never_started_has_no_thread():
     batches(dataset(), batch_size=2, epoch=0, seed=0)
 
