@@ -53,10 +53,29 @@ def _load():
     missing = None
     for isa in (wanted,) if wanted else supported:
         try:
-            return importlib.import_module(f"minisenet.{BUILDS[isa]}"), isa, None
+            with _threads_that_sleep():
+                return importlib.import_module(f"minisenet.{BUILDS[isa]}"), isa, None
         except ImportError as error:
             missing = missing or str(error)
     return None, None, missing
+
+
+@contextlib.contextmanager
+def _threads_that_sleep():
+    """Let OpenMP's threads wait for each other without spinning for long, unless the environment says how they wait.
+
+    At the end of a loop a thread that is done waits for the others. GNU's OpenMP spins for milliseconds before it sleeps, and
+    where something else wants the core too, it spins on the very core that the last thread needs: a training step beside one
+    busy process took five times as long. The library reads these once, when it is loaded with the kernels.
+    """
+    ours = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+    ours = {} if os.environ.keys() & {"OMP_WAIT_POLICY", *ours} else ours
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
 
 
 # What the environment asks for and cannot have is an error at the first use, and not while the package is imported: by then

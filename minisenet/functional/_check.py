@@ -16,7 +16,7 @@ def arrays(**named):
             clean.append(None)
             continue
         value = np.asarray(value)
-        if not np.issubdtype(value.dtype, np.inexact):
+        if value.dtype not in _USUAL and not np.issubdtype(value.dtype, np.inexact):
             raise TypeError(f"{name} has dtype {value.dtype}; it takes floating point: {name}.astype(np.float32)")
         if dtype is None:
             first, dtype = name, value.dtype.newbyteorder("=")
@@ -29,8 +29,12 @@ def arrays(**named):
             raise ValueError(f"{name} has shape {value.shape}; it takes ({wanted}{',' * (ndim == 1)})")
         if value.size == 0:
             raise ValueError(f"{name} has shape {value.shape}: it is empty")
-        clean.append(np.require(value, dtype, ["C", "ALIGNED"]))
+        clean_already = value.dtype in _USUAL and value.flags.c_contiguous and value.flags.aligned
+        clean.append(value if clean_already else np.require(value, dtype, ["C", "ALIGNED"]))
     return clean
+
+
+_USUAL = (np.dtype(np.float32), np.dtype(np.float64))       # in native byte order; what follows is slow for small arrays
 
 
 _HINTS = {4: ", (N, H, W, C)", 2: ", (N, C)"}
