@@ -65,31 +65,45 @@ def scale_add_relu(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None)
     return y
 
 
+cdef inline void part_position(const real* dy, const real* y, const real* a, vec mean, const real* x, vec mean_x, real* g,
+                               vec* total, vec* product, vec* product_x, bint with_x, Py_ssize_t count) noexcept nogil:
+    """One position's vector of `part`."""
+    cdef vec d
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        d = where_positive(load(y, count, total), load(dy, count, total))
+        store(g, d, count)
+        total[0] = total[0] + d
+        product[0] = product[0] + d * (load(a, count, total) - mean)
+        if with_x:
+            product_x[0] = product_x[0] + d * (load(x, count, total) - mean_x)
+
+
 cdef inline void part(const real* dy, const real* y, const real* a, const real* mean, const real* x, const real* mean_x,
                       real* g, real* sums, real* products, real* products_x, bint with_x, Py_ssize_t positions,
                       Py_ssize_t channels, vec* _) noexcept nogil:
     """g = dy where y > 0, and the sums of g, of g (a - mean) and of g (x - mean_x)."""
-    cdef vec acc[CHAINS]
+    cdef vec total[CHAINS]
     cdef vec product[CHAINS]
     cdef vec product_x[CHAINS]
-    cdef vec m, m_x, d
-    cdef Py_ssize_t n, c, b, i
+    cdef vec m, m_x
+    cdef Py_ssize_t p, n, c, b
+    cdef int i
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for b in range(vectors_of(channels, _)):
             c = b * lanes(_)
-            memset(acc, 0, sizeof(acc))
-            memset(product, 0, sizeof(product))
-            memset(product_x, 0, sizeof(product_x))
+            clear_chains(total)
+            clear_chains(product)
+            clear_chains(product_x)
             m, m_x = load(mean + c, channels - c, _), load(mean_x + c, channels - c, _)
-            for n in range(positions):
-                i = n * channels + c
-                d = where_positive(load(y + i, channels - c, _), load(dy + i, channels - c, _))
-                store(g + i, d, channels - c)
-                acc[n % CHAINS] = acc[n % CHAINS] + d
-                product[n % CHAINS] = product[n % CHAINS] + d * (load(a + i, channels - c, _) - m)
-                if with_x:
-                    product_x[n % CHAINS] = product_x[n % CHAINS] + d * (load(x + i, channels - c, _) - m_x)
-            store(sums + c, sum_chains(acc), channels - c)
+            for p in range(positions // CHAINS):
+                for i in range(CHAINS):
+                    n = (p * CHAINS + i) * channels + c
+                    part_position(dy + n, y + n, a + n, m, x + n, m_x, g + n, &total[i], &product[i], &product_x[i], with_x,
+                                  channels - c)
+            for p in range(positions - positions % CHAINS, positions):
+                n = p * channels + c
+                part_position(dy + n, y + n, a + n, m, x + n, m_x, g + n, total, product, product_x, with_x, channels - c)
+            store(sums + c, sum_chains(total), channels - c)
             store(products + c, sum_chains(product), channels - c)
             if with_x:
                 store(products_x + c, sum_chains(product_x), channels - c)

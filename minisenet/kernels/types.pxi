@@ -72,6 +72,13 @@ cdef inline Py_ssize_t vectors_of(Py_ssize_t count, vec* _) noexcept nogil:
     return (count + lanes(_) - 1) // lanes(_)
 
 
+cdef inline vec zero(vec* _) noexcept nogil:
+    """A vector of zeros. (memset of an array of vectors would keep the array out of the registers.)"""
+    cdef vec v
+    memset(&v, 0, sizeof(v))
+    return v
+
+
 cdef inline vec load(const void* p, Py_ssize_t count, vec* _) noexcept nogil:
     """The vector at p; where only `count` numbers are left in the row, those, and zeros: nothing is read beyond them."""
     cdef vec v

@@ -136,7 +136,8 @@ cdef inline void multiply_tile(const real* v, const real* u, real* m, Py_ssize_t
     cdef Py_ssize_t k
     cdef int t, j
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        memset(acc, 0, sizeof(acc))
+        for t in range(tiles * vectors):
+            acc[t] = zero(_)
         for k in range(channels):
             for j in range(vectors):
                 w[j] = (<const vec*>u)[k * vectors + j]
@@ -158,7 +159,11 @@ cdef inline void multiply_point(const real* v, const real* u, real* m, Py_ssize_
                 multiply_tile(v + t * TILE * channels, u + c * channels, m + t * TILE * out_channels + c, channels,
                               out_channels, TILE, 2, _)
             c = c + 2 * lanes(_)
-        if c < out_channels:
+        if c < out_channels and channels == CHANNEL_STEP:        # the same, but 2 TILE addresses a constant apart
+            for t in range(tiles // (2 * TILE)):
+                multiply_tile(v + t * 2 * TILE * CHANNEL_STEP, u + c * CHANNEL_STEP, m + t * 2 * TILE * out_channels + c,
+                              CHANNEL_STEP, out_channels, 2 * TILE, 1, _)
+        elif c < out_channels:
             for t in range(tiles // (2 * TILE)):
                 multiply_tile(v + t * 2 * TILE * channels, u + c * channels, m + t * 2 * TILE * out_channels + c, channels,
                               out_channels, 2 * TILE, 1, _)
@@ -524,29 +529,43 @@ def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm,
             n = n + group
 
 
+cdef inline void mask_position(real* dx, const real* formed, const real* x, vec mean, vec* total, vec* product,
+                               Py_ssize_t count) noexcept nogil:
+    """One position's vector of `mask_and_sum`."""
+    cdef vec d
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        d = where_positive((<const vec*>formed)[0], load(dx, count, total))
+        store(dx, d, count)
+        total[0] = total[0] + d
+        product[0] = product[0] + d * (load(x, count, total) - mean)
+
+
 cdef inline void mask_and_sum(real* dx, const real* padded, const real* x, const real* mean, real* sums, real* products,
                               Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, vec* _) noexcept nogil:
     """dx = 0 where the padded image is not positive; sums = sum of dx, products = sum of dx (x - mean)."""
-    cdef vec acc[CHAINS]
+    cdef vec total[CHAINS]
     cdef vec product[CHAINS]
-    cdef vec m, g
+    cdef vec m
     cdef Py_ssize_t i, j, c, b, n, deep = filled(channels), row = padded_row(width, deep)
-    cdef const real* source
+    cdef const real* formed
+    cdef int q
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for b in range(vectors_of(channels, _)):
             c = b * lanes(_)
-            memset(acc, 0, sizeof(acc))
-            memset(product, 0, sizeof(product))
+            clear_chains(total)
+            clear_chains(product)
             m = load(mean + c, channels - c, _)
             for i in range(height):
-                source = padded + (i + 1) * row + deep + c
-                for j in range(width):
-                    n = (i * width + j) * channels + c
-                    g = where_positive((<const vec*>(source + j * deep))[0], load(dx + n, channels - c, _))
-                    store(dx + n, g, channels - c)
-                    acc[j % CHAINS] = acc[j % CHAINS] + g
-                    product[j % CHAINS] = product[j % CHAINS] + g * (load(x + n, channels - c, _) - m)
-            store(sums + c, sum_chains(acc), channels - c)
+                formed = padded + (i + 1) * row + deep + c
+                n = i * width * channels + c
+                for j in range(width // CHAINS):
+                    for q in range(CHAINS):
+                        mask_position(dx + n, formed, x + n, m, &total[q], &product[q], channels - c)
+                        n, formed = n + channels, formed + deep
+                for j in range(width % CHAINS):
+                    mask_position(dx + n, formed, x + n, m, total, product, channels - c)
+                    n, formed = n + channels, formed + deep
+            store(sums + c, sum_chains(total), channels - c)
             store(products + c, sum_chains(product), channels - c)
 
 
