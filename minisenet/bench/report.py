@@ -1,0 +1,79 @@
+"""The result of a run as one dict for JSON, and as tables for people."""
+from minisenet import _dispatch
+from minisenet.bench import machine
+from minisenet.bench.figures import median, ratio, ratios, throughput
+
+MEANING = {
+    "train_vs_pytorch_eager": "training, times as fast as PyTorch eager (its better layout)",
+    "train_vs_pytorch_compile": "training, times as fast as torch.compile",
+    "train_vs_numpy": "training, times as fast as the NumPy bodies",
+    "inference_vs_pytorch_eager": "inference, times as fast as PyTorch eager (its better layout)",
+    "memory_vs_pytorch_eager": "peak memory of training, over PyTorch eager's (its better layout)",
+    "se_overhead": "time of a training step, SE network over its plain twin",
+}
+
+
+def result(settings, repeat, times):
+    """What `--json` prints.
+
+    Parameters
+    ----------
+    settings : Settings
+    repeat : int
+    times : Times
+
+    Returns
+    -------
+    dict
+        threads, batch_size, model, width, options, isa, repeat, processor, versions; train and inference: contender -> images
+        per second; peak_memory_mb; ratios; left_out: contender -> why.
+    """
+    options = dict(settings.options)
+    return dict(threads=settings.threads, batch_size=settings.batch_size, model=settings.model, width=options.pop("width", 16),
+                options=options, isa=_dispatch.isa, repeat=repeat, processor=machine.processor(), versions=machine.versions(),
+                train=throughput(times.seconds["train"], settings.batch_size),
+                inference=throughput(times.seconds["inference"], settings.batch_size),
+                peak_memory_mb=times.peak_mb, ratios=ratios(times), left_out=times.left_out)
+
+
+def format_header(r):
+    """What was measured, on what, in two lines."""
+    versions = ", ".join(f"{name} {version}" for name, version in
+                         (("PyTorch", r["versions"]["torch"]), ("NumPy", r["versions"]["numpy"])) if version)
+    isa = f"instruction set {r['isa']}" if r["isa"] else "no kernels"
+    options = "".join(f", {name} {value}" for name, value in r["options"].items())
+    return (f"{r['model']}, width {r['width']}{options}, batch {r['batch_size']}, {r['threads']} "
+            f"thread{'s' * (r['threads'] != 1)}, medians of {r['repeat']} turn{'s' * (r['repeat'] != 1)}\n"
+            f"on {r['processor']}, {isa}, {versions}")
+
+
+def format_table(r, times):
+    """The contenders, a line each, and the ratios."""
+    lines = [format_header(r), "",
+             f"{'':27}  {'training step':^25}  {'inference':^25}  {'peak':>6}",
+             f"{'':27}  {'ms':>8} {'images/s':>9} {'ratio':>6}  {'ms':>8} {'images/s':>9} {'ratio':>6}  {'MB':>6}"]
+    for name in times.seconds["train"]:
+        cells = [_cells(times.seconds[work], name, r["batch_size"]) for work in ("train", "inference")]
+        peak = r["peak_memory_mb"].get(name)
+        lines.append(f"{name:27}  {'  '.join(cells)}  {_figure(peak, '6,.0f'):>6}")
+    if "minisenet" in times.seconds["train"]:
+        lines.append("ratio: the contender's time over minisenet's, the median of the ratios within each turn")
+    lines += ["", *(f"{_figure(r['ratios'][name], '6.2f'):>6}  {text}" for name, text in MEANING.items())]
+    if r["left_out"]:
+        lines += ["", *(f"left out: {name}: {reason}" for name, reason in r["left_out"].items())]
+    if any(peak is None for peak in r["peak_memory_mb"].values()):
+        lines.append("peak memory: this system does not tell")
+    return "\n".join(lines)
+
+
+def _cells(seconds, name, batch_size):
+    """Milliseconds, images per second and the ratio to minisenet."""
+    own = median(seconds.get(name))
+    if own is None:
+        return f"{'-':>8} {'-':>9} {'-':>6}"
+    over = ratio(seconds[name], seconds.get("minisenet"))
+    return f"{own * 1e3:8,.1f} {batch_size / own:9,.0f} {_figure(over, '6.2f'):>6}"
+
+
+def _figure(value, form):
+    return "-" if value is None else format(value, form)
