@@ -13,7 +13,7 @@
     ops          the table per kernel, against the peak
     plot         throughput against batch size, width and threads
 
-The speed of a machine changes from hour to hour, and on shared cores from second to second, by more than the differences that
-are to be seen. So nothing here is compared with a figure of another run: contenders take turns, and what counts is the
+The speed of a machine changes from hour to hour, and on shared cores from second to second, by more than the differences
+that are to be seen. So nothing here is compared with a figure of another run: contenders take turns, and what counts is the
 median of the ratios within each turn.
 """

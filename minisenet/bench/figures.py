@@ -18,13 +18,22 @@ def median(seconds):
     return statistics.median(there) if there else None
 
 
+def within_turns(over, under):
+    """over / under in each turn in which both took part.
+
+    >>> within_turns([2, 8, None], [1, 2, 1])
+    [2.0, 4.0]
+    """
+    return [a / b for a, b in zip(over or (), under or ()) if a is not None and b is not None]
+
+
 def ratio(over, under):
     """The median of over / under within each turn; None where they share no turn.
 
     >>> ratio([2, 8, None], [1, 2, 1])
     3.0
     """
-    return median([a / b for a, b in zip(over or (), under or ()) if a is not None and b is not None])
+    return median(within_turns(over, under))
 
 
 def better_eager(seconds):
@@ -36,6 +45,18 @@ def better_eager(seconds):
 def throughput(seconds, batch_size):
     """Images per second of each contender."""
     return {name: batch_size / median(each) for name, each in seconds.items()}
+
+
+def compared(times):
+    """What each ratio of times divides: name -> (over, under), either of them None where that contender is missing."""
+    train, inference = times.seconds["train"], times.seconds.get("inference", {})
+    ours = train.get("minisenet")
+    return dict(
+        train_vs_pytorch_eager=(better_eager(train), ours),
+        train_vs_pytorch_compile=(train.get("pytorch_compile"), ours),
+        train_vs_numpy=(train.get("numpy"), ours),
+        inference_vs_pytorch_eager=(better_eager(inference), inference.get("minisenet")),
+        se_overhead=(ours, train.get("minisenet_plain")))
 
 
 def ratios(times):
@@ -52,14 +73,8 @@ def ratios(times):
         as the other minisenet is. memory_vs_pytorch_eager: its peak over that of PyTorch's more frugal layout. se_overhead:
         the time of a step over that of the plain twin.
     """
-    train, inference = times.seconds["train"], times.seconds.get("inference", {})
-    ours = train.get("minisenet")
     frugal = min((times.peak_mb[name] for name in EAGER if times.peak_mb.get(name)), default=None)
     peak = times.peak_mb.get("minisenet")
-    return dict(
-        train_vs_pytorch_eager=ratio(better_eager(train), ours),
-        train_vs_pytorch_compile=ratio(train.get("pytorch_compile"), ours),
-        train_vs_numpy=ratio(train.get("numpy"), ours),
-        inference_vs_pytorch_eager=ratio(better_eager(inference), inference.get("minisenet")),
-        memory_vs_pytorch_eager=peak / frugal if peak and frugal else None,
-        se_overhead=ratio(ours, train.get("minisenet_plain")))
+    of_times = {name: ratio(*pair) for name, pair in compared(times).items()}
+    overhead = of_times.pop("se_overhead")
+    return of_times | dict(memory_vs_pytorch_eager=peak / frugal if peak and frugal else None, se_overhead=overhead)

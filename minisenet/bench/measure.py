@@ -65,8 +65,12 @@ def measure(settings, names, *, repeat=9, works=WORKS, progress=lambda text: Non
         for work in works:
             _turns(work, processes, times, repeat, progress)
             if work == "train":
-                _each(work, processes, times, lambda name, process: times.peak_mb.update({name: process.ask(do="memory")["mb"]}))
+                _each(work, processes, times, lambda name, process: _note_peak(times, name, process))
     return times
+
+
+def _note_peak(times, name, process):
+    times.peak_mb[name] = process.ask(do="memory")["mb"]
 
 
 def _turns(work, processes, times, repeat, progress):
@@ -96,7 +100,7 @@ def plan(seconds):
 
 
 def _each(work, processes, times, action):
-    """Do `action` with each contender; one that fails is left out from here on, and what it did of this work does not count."""
+    """Do `action` with each contender. One that fails is left out from here on, and its turns of this work do not count."""
     for name, process in list(processes.items()):
         try:
             action(name, process)

@@ -6,8 +6,8 @@ from pathlib import Path
 def peak_mb():
     """This process's peak in MB (10^6 bytes), or None on Windows, whose Python has no way to tell.
 
-    Linux is asked by way of /proc, because its `ru_maxrss` survives exec: a small process that a large one has started begins
-    with the large one's peak.
+    Linux is asked by way of /proc, because its `ru_maxrss` survives exec: a small process that a large one has started
+    begins with the large one's peak.
     """
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():

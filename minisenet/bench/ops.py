@@ -86,9 +86,9 @@ def _row(call, peak_gflops, peak_memory):
 def format_profile(p):
     """The dict of `profile` as text, the largest part of the step first."""
     step, peak = p["ops_step"], p["peak"]
-    lines = [f"a training step, kernel by kernel; this machine's peak in the same run: {peak['gflops']:,.0f} GFLOP/s, "
+    lines = [f"a training step, kernel by kernel; the machine's peak in the same run: {peak['gflops']:,.0f} GFLOP/s, "
              f"{peak['gb_per_s']:,.1f} GB/s", "",
-             f"{'kernel':30} {'shape':28} {'calls':>5} {'ms':>7} {'of step':>7} {'rate':>14} {'of peak':>7}"]
+             f"{'kernel':30} {'shape':24} {'calls':>5} {'ms':>7} {'of step':>7} {'rate':>13} {'of peak':>7}"]
     small = {}
     for row in p["ops"]:
         part = row["calls"] * row["ms"] / step["ms"]
@@ -96,15 +96,16 @@ def format_profile(p):
             small.setdefault(row["kernel"], []).append(row)
             continue
         rate = f"{row['gflops']:,.1f} GFLOP/s" if row["gflops"] else f"{row['gb_per_s']:,.1f} GB/s"
-        lines.append(f"{row['kernel']:30} {row['shape']:28} {row['calls']:5g} {row['ms']:7.3f} {part:7.1%} {rate:>14} "
+        lines.append(f"{row['kernel']:30} {row['shape']:24} {row['calls']:5g} {row['ms']:7.3f} {part:7.1%} {rate:>13} "
                      f"{row['share_of_peak']:7.0%}")
     for kernel, rows in small.items():
         calls, total = sum(row["calls"] for row in rows), sum(row["calls"] * row["ms"] for row in rows)
         shapes = f"{len(rows)} more shape" + "s, together" * (len(rows) > 1)
-        lines.append(f"{kernel:30} {shapes:28} {calls:5g} {total:7.3f} {total / step['ms']:7.1%}")
+        lines.append(f"{kernel:30} {shapes:24} {calls:5g} {total:7.3f} {total / step['ms']:7.1%}")
     outside = step["ms"] - step["kernels_ms"]
-    lines += [f"{'outside of kernels (NumPy)':30} {'':28} {'':5} {outside:7.3f} {outside / step['ms']:7.1%}",
-              f"{'the step':30} {'':28} {'':5} {step['ms']:7.3f}", "",
-              "ms: of one call, the median over its calls. GFLOP/s: two for each multiply-add of the direct algorithm, whatever",
-              "the kernel does. GB/s: each array argument and result once, so it passes the peak where a cache still holds one."]
+    lines += [f"{'outside of kernels (NumPy)':30} {'':24} {'':5} {outside:7.3f} {outside / step['ms']:7.1%}",
+              f"{'the step':30} {'':24} {'':5} {step['ms']:7.3f}", "",
+              "ms: of one call, the median. GFLOP/s: two operations for each multiply-add of the direct algorithm,",
+              "whatever the kernel does. GB/s: each array that is passed or returned counts once; where a cache",
+              "still holds one, the rate can pass the peak."]
     return "\n".join(lines)

@@ -1,12 +1,11 @@
 """The picture: training throughput of every contender against batch size, width and threads."""
 import importlib.util
 import json
-import os
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from minisenet import models
+from minisenet import _dispatch, models
 from minisenet.bench.figures import throughput
 from minisenet.bench.measure import measure
 
@@ -43,7 +42,7 @@ def check(path, settings):
 
 def points(settings):
     """What is measured: panel -> value -> Settings, each panel around the settings that were asked for."""
-    cores = os.cpu_count() or 1
+    cores = _dispatch._cores()
     threads = range(1, cores + 1) if cores <= 8 else [*(1 << i for i in range(cores.bit_length()) if 1 << i < cores), cores]
     return {
         "batch size": {n: replace(settings, batch_size=n) for n in BATCH_SIZES},
@@ -116,7 +115,8 @@ def draw(path, curves, title):
         axis.xaxis.set_minor_locator(NullLocator())
         axis.set_yscale("log")
         low, high = axis.get_ylim()
-        axis.yaxis.set_major_locator(FixedLocator([m * 10**e for e in range(7) for m in (1, 2, 5) if low <= m * 10**e <= high]))
+        steps = [m * 10**e for e in range(7) for m in (1, 2, 5)]
+        axis.yaxis.set_major_locator(FixedLocator([step for step in steps if low <= step <= high]))
         axis.yaxis.set_major_formatter(whole)
         axis.yaxis.set_minor_locator(NullLocator())
         axis.set_xlabel(panel, fontsize=9)

@@ -93,8 +93,9 @@ def _cost(kernel, args, options, result):
     shape = "x".join(map(str, largest.shape[1:] or largest.shape))
     if weights:
         shape += f", {'x'.join(map(str, weights))}"
-    if named.get("stride", (1, 1)) != (1, 1):
-        shape += f" / {'x'.join(map(str, named['stride']))}"
+    stride = named.get("stride", (1, 1))
+    if stride != (1, 1):
+        shape += f" / {stride[0] if stride[0] == stride[1] else 'x'.join(map(str, stride))}"
     flops = 2 * _multiply_adds(named, made, weights) if weights else None
     unique = {array.__array_interface__["data"][0]: array.nbytes for array in given + made}
     return shape, flops, sum(unique.values())
@@ -103,8 +104,8 @@ def _cost(kernel, args, options, result):
 def _multiply_adds(named, made, weights):
     """Of a convolution or a fully connected layer, by the direct algorithm, whatever the kernel does.
 
-    An output element takes a multiply-add for each weight of its channel, and either gradient takes as many as the forward. A
-    forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
+    An output element takes a multiply-add for each weight of its channel, and either gradient takes as many as the forward.
+    A forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
     """
     products = [array for array in made if array.ndim == len(weights)]
     output = named.get("dy", products[0])

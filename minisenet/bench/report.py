@@ -1,8 +1,12 @@
 """The result of a run as one dict for JSON, and as tables for people."""
-from minisenet import _dispatch
-from minisenet.bench import machine
-from minisenet.bench.figures import median, ratio, ratios, throughput
+import inspect
+import os
 
+from minisenet import _dispatch, models
+from minisenet.bench import machine
+from minisenet.bench.figures import compared, median, ratio, ratios, throughput, within_turns
+
+HELD = ("MINISENET_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")       # to older instructions than the processor has
 MEANING = {
     "train_vs_pytorch_eager": "training, times as fast as PyTorch eager (its better layout)",
     "train_vs_pytorch_compile": "training, times as fast as torch.compile",
@@ -25,26 +29,34 @@ def result(settings, repeat, times):
     Returns
     -------
     dict
-        threads, batch_size, model, width, options, isa, repeat, processor, versions; train and inference: contender -> images
-        per second; peak_memory_mb; ratios; left_out: contender -> why.
+        threads, batch_size, model, width, options, isa, repeat, processor, versions, environment (what holds a library to
+        older instructions); train and inference: contender -> images per second; peak_memory_mb: contender -> MB or None;
+        ratios; left_out: contender -> why.
     """
-    options = dict(settings.options)
-    return dict(threads=settings.threads, batch_size=settings.batch_size, model=settings.model, width=options.pop("width", 16),
-                options=options, isa=_dispatch.isa, repeat=repeat, processor=machine.processor(), versions=machine.versions(),
+    return dict(threads=settings.threads, batch_size=settings.batch_size, model=settings.model, width=_width(settings),
+                options=settings.options, isa=_dispatch.isa, repeat=repeat, processor=machine.processor(),
+                versions=machine.versions(), environment={name: os.environ[name] for name in HELD if name in os.environ},
                 train=throughput(times.seconds["train"], settings.batch_size),
                 inference=throughput(times.seconds["inference"], settings.batch_size),
                 peak_memory_mb=times.peak_mb, ratios=ratios(times), left_out=times.left_out)
 
 
+def _width(settings):
+    """The width that was asked for, or the network's own."""
+    own = inspect.signature(models.MODELS[settings.model]).parameters.get("width")
+    return settings.options.get("width", own and own.default)
+
+
 def format_header(r):
-    """What was measured, on what, in two lines."""
+    """What was measured, on what."""
     versions = ", ".join(f"{name} {version}" for name, version in
                          (("PyTorch", r["versions"]["torch"]), ("NumPy", r["versions"]["numpy"])) if version)
     isa = f"instruction set {r['isa']}" if r["isa"] else "no kernels"
-    options = "".join(f", {name} {value}" for name, value in r["options"].items())
-    return (f"{r['model']}, width {r['width']}{options}, batch {r['batch_size']}, {r['threads']} "
+    options = "".join(f", {name} {value}" for name, value in ({"width": r["width"]} | r["options"]).items())
+    return (f"{r['model']}{options}, batch {r['batch_size']}, {r['threads']} "
             f"thread{'s' * (r['threads'] != 1)}, medians of {r['repeat']} turn{'s' * (r['repeat'] != 1)}\n"
-            f"on {r['processor']}, {isa}, {versions}")
+            f"on {r['processor']}, {isa}, {versions}"
+            + "".join(f"\nwith {name}={value}" for name, value in r["environment"].items()))
 
 
 def format_table(r, times):
@@ -58,7 +70,12 @@ def format_table(r, times):
         lines.append(f"{name:27}  {'  '.join(cells)}  {_figure(peak, '6,.0f'):>6}")
     if "minisenet" in times.seconds["train"]:
         lines.append("ratio: the contender's time over minisenet's, the median of the ratios within each turn")
-    lines += ["", *(f"{_figure(r['ratios'][name], '6.2f'):>6}  {text}" for name, text in MEANING.items())]
+    lines += ["", "ratio  lowest to highest turn"]
+    pairs = compared(times)
+    for name, text in MEANING.items():
+        turns = within_turns(*pairs.get(name, ((), ())))
+        spread = f"({min(turns):.2f} to {max(turns):.2f})" if turns else ""
+        lines.append(f"{_figure(r['ratios'][name], '5.2f'):>5}  {spread:16}  {text}")
     if r["left_out"]:
         lines += ["", *(f"left out: {name}: {reason}" for name, reason in r["left_out"].items())]
     if any(peak is None for peak in r["peak_memory_mb"].values()):

@@ -1,4 +1,4 @@
-"""A contender's process: it reads a command a line, does it, and answers with a line of JSON, until there are no more commands.
+"""A contender's process: it reads a command a line, does it, and answers with a line of JSON, until standard input ends.
 
     {"maker": …, "settings": {…}}              the first line: who it is
     {"do": "prepare", "work": "train"}         {"seconds": of one step, when it is warm}

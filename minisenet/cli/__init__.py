@@ -1,4 +1,4 @@
-"""The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `summary`, `bench` and `info`, each in a file of its own.
+"""The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `summary`, `bench`, `info`, each in its own file.
 
 Exit status: 0 done, 1 failed, 2 wrong usage. An error is one line on standard error that says what to do; --debug adds the
 traceback. A command is a module with `add(commands)`, which declares it, and `run(args)`, which returns an exit status.

@@ -14,7 +14,8 @@ def add(commands):
                                  description="Train and infer in turns with PyTorch and with the NumPy bodies, each in a "
                                              "process of its own, and print ratios.")
     n = _options.number
-    parser.add_argument("--model", default=MODEL, metavar="NAME", help=f"one of {', '.join(models.MODELS)} (default: {MODEL})")
+    parser.add_argument("--model", default=MODEL, metavar="NAME",
+                        help=f"one of {', '.join(models.MODELS)} (default: {MODEL})")
     _options.add_model(parser)
     parser.add_argument("--batch-size", type=n(int, 1), default=BATCH_SIZE, metavar="N", help=f"default: {BATCH_SIZE}")
     parser.add_argument("--threads", type=n(int, 1), default=_dispatch.get_num_threads(), metavar="N",
@@ -23,7 +24,8 @@ def add(commands):
     parser.add_argument("--contenders", type=_names, default=list(CONTENDERS), metavar="NAME,NAME",
                         help=f"of {', '.join(CONTENDERS)} (default: all)")
     parser.add_argument("--ops", action="store_true", help="a table per kernel, against what this machine can do at most")
-    parser.add_argument("--plot", metavar="FILE", help="draw throughput against batch size, width and threads (takes minutes)")
+    parser.add_argument("--plot", metavar="FILE",
+                        help="draw throughput against batch size, width and threads, after all else (takes many minutes)")
     _options.add_json(parser)
     return parser
 
