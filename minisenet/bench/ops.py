@@ -105,7 +105,7 @@ def format_profile(p):
     outside = step["ms"] - step["kernels_ms"]
     lines += [f"{'outside of kernels (NumPy)':30} {'':24} {'':5} {outside:7.3f} {outside / step['ms']:7.1%}",
               f"{'the step':30} {'':24} {'':5} {step['ms']:7.3f}", "",
-              "ms: of one call, the median. GFLOP/s: two operations for each multiply-add of the direct algorithm,",
-              "whatever the kernel does. GB/s: each array that is passed or returned counts once; where a cache",
-              "still holds one, the rate can pass the peak."]
+              "ms: of one call, the median over its calls, so the rows add up to about the step. GFLOP/s: two",
+              "operations for each multiply-add of the direct algorithm, whatever the kernel does. GB/s: each array",
+              "that is passed or returned counts once; where a cache still holds one, the rate can pass the peak."]
     return "\n".join(lines)

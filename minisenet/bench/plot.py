@@ -60,7 +60,7 @@ def measure_all(settings, names, say=lambda text: None, panels=None):
     names : sequence of str
         The contenders.
     say : callable
-        Called with a line of text before each point.
+        Called with a line of text before each point, and for each contender that is missing in it.
     panels : dict, optional
         As `points` returns it, which it is unless given.
 
@@ -78,6 +78,8 @@ def measure_all(settings, names, say=lambda text: None, panels=None):
                 say(f"plot: point {len(known) + 1} of {len(distinct)}, {panel} {value}")
                 times = measure(point, names, repeat=REPEAT, works=("train",))
                 known[_key(point)] = throughput(times.seconds["train"], point.batch_size)
+                for name, reason in times.left_out.items():
+                    say(f"plot: left out: {name}: {reason}")
             for name, rate in known[_key(point)].items():
                 curves[panel][name][value] = rate
     return curves
@@ -122,7 +124,7 @@ def draw(path, curves, title):
         axis.set_xlabel(panel, fontsize=9)
         axis.grid(color="0.92", linewidth=0.8)
     axes[0].set_ylabel("training, images per second", fontsize=9)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False, fontsize=8)
+    drawn = {line.get_label(): line for axis in axes for line in axis.get_lines()}      # one may be missing in a panel
+    figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     _save(figure, path)

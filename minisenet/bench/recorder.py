@@ -47,6 +47,8 @@ class Recorder:
             began = time.perf_counter()
             result = kernel(*args, **options)
             seconds = time.perf_counter() - began
+            if not _arrays((args, result)):
+                return result                       # a setting, and no work
             key = name, _key(args), _key(options)
             if key not in self.calls:
                 self.calls[key] = Call(name, *_cost(kernel, args, options, result))
