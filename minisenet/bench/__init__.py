@@ -5,9 +5,11 @@
     pytorch      the same of the PyTorch twin, eager and compiled
     worker       a contender's process: it does the steps that it is told to do, and times them
     processes    the other end of the pipe
+    memory       the peak of a process
     measure      the turns: A B A B …
     figures      from times to medians and ratios
-    report       the tables for people
+    machine      the processor, its largest cache, the versions
+    report       one dict for JSON, and the tables for people
     peak         what this machine can do at most: a bare FMA loop, a bare stream
     recorder     each kernel call of a step, timed where it stands
     ops          the table per kernel, against the peak

@@ -1,5 +1,6 @@
 """The recorder finds every kernel call of a step, counts its work as a pencil would, and the peak loops do what they say."""
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from minisenet.bench import ops
 from minisenet.bench.contenders import Settings
 from minisenet.bench.ours import fastest
 from minisenet.bench.peak import Peak
-from minisenet.bench.recorder import recording
+from minisenet.bench.recorder import Recorder, recording
 
 pytestmark = needs_kernels
 TINY = Settings("se_resnet20", dict(width=4, reduction=4), batch_size=2, threads=1)
@@ -45,6 +46,23 @@ def test_a_convolution_by_hand():
 def test_linear_by_hand():
     assert recorded(F.linear, ones(5, 3), ones(4, 3)).flops == 2 * 5 * 4 * 3
     assert recorded(F.linear_backward, ones(5, 4), ones(5, 3), ones(4, 3)).flops == 2 * 2 * 5 * 4 * 3      # dx and dw
+
+
+def test_a_kernel_that_is_new():
+    """Fused convolutions are known by the names of their arguments and by what they return."""
+    def conv2d_new(a, k, w, *, stride):
+        return ones(2, 3, 3, 8), ones(2, 8)                     # the map, and its statistics: one product
+
+    def conv2d_new_backward(dy, a, k, w, *, stride):
+        return ones(2, 6, 6, 4), ones(4), ones(8, 4, 3, 3)      # da, dk, dw: two
+
+    recorder = Recorder(SimpleNamespace(forward=conv2d_new, backward=conv2d_new_backward))
+    a, w = ones(2, 6, 6, 4), ones(8, 4, 3, 3)
+    recorder.forward(a, ones(4), w, stride=(2, 2))
+    recorder.backward(ones(2, 3, 3, 8), a, ones(4), w, stride=(2, 2))
+    forward, backward = recorder.calls.values()
+    assert (forward.flops, backward.flops) == (2 * (2 * 3 * 3 * 8) * 36, 2 * 2 * (2 * 3 * 3 * 8) * 36)
+    assert forward.shape == backward.shape == "6x6x4, 8x4x3x3 / 2"
 
 
 def test_sweeps_by_hand():
