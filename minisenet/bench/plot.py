@@ -11,6 +11,7 @@ from minisenet.bench.measure import measure
 
 BATCH_SIZES, WIDTHS = (32, 64, 128, 256, 512), (16, 32, 64)
 REPEAT = 3
+STEPS = [m * 10.0**e for e in range(-2, 9) for m in (1, 2, 5)]       # of the scale: 1, 2, 5, 10, …
 COLOURS = {"minisenet": "#d95f02", "minisenet_plain": "#fdae6b", "numpy": "0.45", "pytorch_compile": "#1b9e77",
            "pytorch_eager_channels_last": "#1f77b4", "pytorch_eager_nchw": "#9ecae1"}
 
@@ -104,7 +105,7 @@ def draw(path, curves, title):
 
     from minisenet.train.curves import _figure, _save
     figure, (axes,) = _figure(1, len(curves), (4 * len(curves), 4.2))
-    whole = FuncFormatter(lambda value, _: f"{value:,.0f}")
+    whole = FuncFormatter(lambda value, _: f"{value:,g}")
     for axis, (panel, lines) in zip(axes, curves.items()):
         for name, rates in lines.items():
             if rates:
@@ -116,9 +117,10 @@ def draw(path, curves, title):
         axis.xaxis.set_major_formatter(whole)
         axis.xaxis.set_minor_locator(NullLocator())
         axis.set_yscale("log")
-        low, high = axis.get_ylim()
-        steps = [m * 10**e for e in range(7) for m in (1, 2, 5)]
-        axis.yaxis.set_major_locator(FixedLocator([step for step in steps if low <= step <= high]))
+        rates = [rate for rates in lines.values() for rate in rates.values()]
+        low, high = min(rates, default=1), max(rates, default=1)
+        axis.set_ylim(max((step for step in STEPS if step < low), default=low / 2), min(s for s in STEPS if s > high))
+        axis.yaxis.set_major_locator(FixedLocator(STEPS))
         axis.yaxis.set_major_formatter(whole)
         axis.yaxis.set_minor_locator(NullLocator())
         axis.set_xlabel(panel, fontsize=9)

@@ -26,15 +26,21 @@ class Process:
     """
 
     def __init__(self, maker, settings):
-        self.words = tempfile.TemporaryFile()               # what it prints, for its last line if it dies
-        # A group of its own (where there are such things), so that what it starts, compilers say, can be ended with it.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "minisenet.bench.worker"], env=environment(settings.threads), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.words, start_new_session=True)
+        self.process, self.words = None, tempfile.TemporaryFile()       # what it prints, for its last line if it dies
         try:
+            self._start(settings.threads)
             self._send(maker=maker, settings=asdict(settings))
         except ContenderError:
             pass                                            # it died already: the first question will say so
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, threads):
+        # A group of its own (where there are such things), so that what it starts, compilers say, can be ended with it.
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "minisenet.bench.worker"], env=environment(threads), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.words, start_new_session=True)
 
     def ask(self, **command):
         """The answer to one command, a dict.
@@ -72,13 +78,16 @@ class Process:
 
     def close(self):
         """End it, and whatever it has started. Nothing of it is left when this returns."""
+        self.words.close()
+        if self.process is None:
+            return
         with contextlib.suppress(OSError):
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, signal.SIGKILL)
             else:
                 self.process.kill()
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.words):
+        for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):              # what is left in a buffer has nobody to read it
                 stream.close()
 

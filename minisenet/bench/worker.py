@@ -11,8 +11,10 @@ An exception is answered with {"error": …} and ends the process. What the cont
 import importlib
 import json
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 
 from minisenet.bench.contenders import Settings
@@ -22,17 +24,31 @@ WARM_UP = 3
 
 
 def main():
-    """Serve until standard input ends, which it also does when the parent process dies."""
+    """Serve until standard input ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)            # a Ctrl-C is the parent's to handle
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)                                           # so that nothing else gets between the answers
     try:
-        for answer in serve(map(json.loads, sys.stdin)):
+        for answer in serve(commands()):
             print(json.dumps(answer), file=answers, flush=True)
-    except BrokenPipeError:
-        pass
     except Exception as error:
         print(json.dumps({"error": describe(error)}), file=answers, flush=True)
+    os._exit(1)             # an orderly end would wait for the thread that waits for the next command
+
+
+def commands():
+    """Yield the commands. Standard input also ends when the parent process dies, however it dies; then this process ends at
+    once, in the middle of a step too, because a thread of its own is reading."""
+    lines = queue.SimpleQueue()
+
+    def read():
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield json.loads(lines.get())
 
 
 def serve(commands):

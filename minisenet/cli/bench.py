@@ -3,13 +3,15 @@ import argparse
 import sys
 
 from minisenet import _dispatch, models
+from minisenet.bench import ops, plot, report
+from minisenet.bench.contenders import CONTENDERS, Settings
+from minisenet.bench.measure import measure
 from minisenet.cli import _options
 
 MODEL, BATCH_SIZE, REPEAT = "se_resnet20", 128, 9
 
 
 def add(commands):
-    from minisenet.bench.contenders import CONTENDERS
     parser = commands.add_parser("bench", help="compare speed and memory with PyTorch",
                                  description="Train and infer in turns with PyTorch and with the NumPy bodies, each in a "
                                              "process of its own, and print ratios.")
@@ -32,7 +34,6 @@ def add(commands):
 
 def _names(text):
     """An argparse type: contenders, divided by commas."""
-    from minisenet.bench.contenders import CONTENDERS
     names = text.split(",")
     for name in names:
         if name not in CONTENDERS:
@@ -41,9 +42,6 @@ def _names(text):
 
 
 def run(args):
-    from minisenet.bench import ops, plot, report
-    from minisenet.bench.contenders import Settings
-    from minisenet.bench.measure import measure
     settings = Settings(args.model, _options.model_options(args), args.batch_size, args.threads)
     _dispatch.get_backend()                             # what is wrong with the environment, the model, the file or the
     models.create(settings.model, **settings.options)   # machine should be known now, and not after minutes
@@ -53,6 +51,8 @@ def run(args):
         plot.check(args.plot, settings)
     with Progress() as progress:
         times = measure(settings, args.contenders, repeat=args.repeat, progress=progress.show)
+        if not times.seconds["train"]:
+            raise RuntimeError("; ".join(f"{name} is left out: {reason}" for name, reason in times.left_out.items()))
         result = report.result(settings, args.repeat, times)
         profile = ops.profile(settings, progress.show) if args.ops else {}
     if args.json:

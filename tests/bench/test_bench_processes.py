@@ -73,6 +73,7 @@ def test_a_contender_ends_with_its_parent(started):
     """Its standard input ends when the parent is gone, however the parent went."""
     with Process("minisenet.bench.ours:bodies", TINY) as process:
         process.ask(do="prepare", work="inference")
+        process._send(do="time", steps=10**9)                   # hours of work
         process.process.stdin.close()
         assert started[0].wait(timeout=60) == 0
 
