@@ -7,6 +7,7 @@ from minisenet.bench import machine
 from minisenet.bench.figures import compared, median, ratio, ratios, throughput, within_turns
 
 HELD = ("MINISENET_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")       # to older instructions than the processor has
+QUIET = 1.5         # a slowest turn below this many times the fastest is what a machine does by itself
 MEANING = {
     "train_vs_pytorch_eager": "training, times as fast as PyTorch eager (its better layout)",
     "train_vs_pytorch_compile": "training, times as fast as torch.compile",
@@ -80,7 +81,22 @@ def format_table(r, times):
         lines += ["", *(f"left out: {name}: {reason}" for name, reason in r["left_out"].items())]
     if any(peak is None for peak in r["peak_memory_mb"].values()):
         lines.append("peak memory: this system does not tell")
+    lines += _unquiet(times)
     return "\n".join(lines)
+
+
+def _unquiet(times):
+    """A line that doubts the figures, where a contender's own time changed too much from turn to turn."""
+    ranges = {}
+    for work in times.seconds.values():
+        for name, seconds in work.items():
+            there = [s for s in seconds if s is not None]
+            ranges[name] = max(ranges.get(name, 1), max(there) / min(there))
+    worst = max(ranges, key=ranges.get, default=None)
+    if worst is None or ranges[worst] < QUIET:
+        return []
+    return [f"note: {worst}'s slowest turn took {ranges[worst]:.1f} times as long as its fastest:",
+            "      these cores had other work; run this again when the machine is quiet"]
 
 
 def _cells(seconds, name, batch_size):

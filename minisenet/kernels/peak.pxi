@@ -1,10 +1,10 @@
 # What this machine can do at most, for `minisenet bench --ops` to hold the other kernels against. Both loops are as bare as
 # they can be, in float32, in this build's vectors and on the same threads as everything else.
 #
-# Arithmetic: a fused multiply-add takes four or five cycles, and a core starts two in each. So up to ten must be on their way
-# at any moment, each in a chain of its own; twelve chains leave some slack, and fit, with the two operands that they share,
-# into the 16 registers of the older instruction sets. Nothing is loaded or stored. (The baseline build has no FMA: a product
-# and a sum, which take six to eight cycles together.)
+# Arithmetic: a fused multiply-add takes four or five cycles, and a core starts two in each. So up to ten must be on their
+# way at any moment, each in a chain of its own; twelve chains leave some slack, and fit, with the two operands that they
+# share, into the 16 registers of the older instruction sets. Nothing is loaded or stored. (The baseline build has no FMA: a
+# product and a sum, which take six to eight cycles together.)
 #
 # Memory: the triad of McCalpin's STREAM, out = x + factor y, over arrays that no cache holds: two streams in and one out,
 # about what a sweep does. The stores are ordinary ones, as the kernels' are.

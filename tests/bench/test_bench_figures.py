@@ -79,6 +79,15 @@ def test_the_table_names_everything():
     assert line.split()[:4] == ["2.00", "(1.50", "to", "5.00)"]
 
 
+def test_a_machine_that_was_not_quiet_is_noticed():
+    def table(seconds):
+        made_up = times(seconds=dict(train=dict(numpy=seconds), inference={}))
+        return report.format_table(report.result(Settings(), 3, made_up), made_up)
+
+    assert "numpy's slowest turn took 3.0 times as long as its fastest" in table([1.0, None, 3.0])
+    assert "slowest" not in table([1.0, 1.1, 1.2])
+
+
 def test_held_to_an_older_instruction_set(monkeypatch):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     result = report.result(Settings(), 3, times())
