@@ -18,7 +18,7 @@ MAKER = "minisenet.bench.ops:Profile"
 def check():
     """Raise RuntimeError where there are no kernels to be measured."""
     if _dispatch.kernels is None:
-        raise RuntimeError(f"--ops measures the compiled kernels: {why_not('minisenet', Settings())}")
+        raise RuntimeError(f"--ops has nothing to measure: {why_not('minisenet', Settings())}")
 
 
 def profile(settings, progress=lambda text: None):

@@ -1,6 +1,7 @@
 """The result of a run as one dict for JSON, and as tables for people."""
 import inspect
 import os
+import textwrap
 
 from minisenet import _dispatch, models
 from minisenet.bench import machine
@@ -78,7 +79,9 @@ def format_table(r, times):
         spread = f"({min(turns):.2f} to {max(turns):.2f})" if turns else ""
         lines.append(f"{_figure(r['ratios'][name], '5.2f'):>5}  {spread:16}  {text}")
     if r["left_out"]:
-        lines += ["", *(f"left out: {name}: {reason}" for name, reason in r["left_out"].items())]
+        lines.append("")
+        for name, reason in r["left_out"].items():
+            lines += textwrap.wrap(f"left out: {name}: {reason}", 100, subsequent_indent=" " * 10)
     if any(peak is None for peak in r["peak_memory_mb"].values()):
         lines.append("peak memory: this system does not tell")
     lines += _unquiet(times)
