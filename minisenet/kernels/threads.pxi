@@ -59,7 +59,6 @@ ALL_PATHS = (
     "conv weight gradient: tile of one", "conv weight gradient: several images in a share", "conv weight gradient: several bands",
     "winograd: forward", "winograd: input gradient", "winograd: weight gradient", "winograd: one vector of channels",
     "winograd: a gradient in blocks",
-    "linear: images of rows", "linear: one image",
 )
 PATHS = Counter()
 

@@ -105,10 +105,10 @@ cdef inline vec where_positive(vec keep, vec v) noexcept nogil:
         return where_f64(keep, v)
 
 
-cdef aligned(shape, dtype):
-    """np.zeros(shape, dtype) that starts on a cache line, so that no vector load straddles two."""
+cdef aligned(shape, dtype, bint zeros=True):
+    """np.zeros(shape, dtype), or np.empty, that starts on a cache line, so that no vector load straddles two."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    raw = np.zeros(size + CACHE_LINE, np.uint8)
+    raw = (np.zeros if zeros else np.empty)(size + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
     return raw[start:start + size].view(dtype).reshape(shape)
 

@@ -510,10 +510,11 @@ def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm,
     cdef Py_ssize_t size = group * padded_size(height, width, deep), v = POINTS * plane_of(height, width, deep, deep)
     cdef Py_ssize_t share, n, t, end
     cdef real[:, ::1] scratch = aligned((threads, size + v + POINTS * plane_of(height, width, deep, wide)),
-                                        np.float32 if real is float else np.float64)
+                                        np.float32 if real is float else np.float64, zeros=False)
     cdef real* padded
     for share in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         padded = &scratch[threadid(), 0]
+        memset(padded, 0, scratch.shape[1] * sizeof(real))  # here, in the thread's own cache; the border stays zero
         n = x.shape[0] * share // shares
         end = x.shape[0] * (share + 1) // shares
         while n < end:
@@ -627,13 +628,16 @@ def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1
     cdef Py_ssize_t size_v = POINTS * max(plane_of(height, width, deep, deep), plane_of(height, width, wide, wide))
     cdef Py_ssize_t size_m = POINTS * max(plane_of(height, width, deep, wide), plane_of(height, width, wide, deep))
     cdef real[:, ::1] scratch = aligned((threads, size_x + size_y + size_v + size_m),
-                                        np.float32 if real is float else np.float64)
+                                        np.float32 if real is float else np.float64, zeros=False)
     cdef real* padded
     cdef real* du
     for piece in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         share, o = piece // blocks, piece % blocks * block
         padded = &scratch[threadid(), 0]
+        memset(padded, 0, scratch.shape[1] * sizeof(real))
         du = &partial[(share * wide + o) * POINTS * deep if with_dw else 0]
+        if with_dw:
+            memset(du, 0, POINTS * deep * min(block, wide - o) * sizeof(real))
         n = g.shape[0] * share // shares
         end = g.shape[0] * (share + 1) // shares
         while n < end:
@@ -706,7 +710,7 @@ cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more
     took("winograd: a gradient in blocks", blocks > 1)
     shares = max(1, min(n, SHARES // blocks))
     p, q, r, y, y_mean = upstream or (g[0, 0, :1], g[0, 0, :1], g[0, 0, 0], g, g[0, 0, 0])
-    partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype)
+    partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype, zeros=False)
     dx = np.empty((n, height, width, c_in), dtype) if with_dx else g
     x = dx if x is None else x                      # a plain input gradient never reads it
     sums, products = np.empty((2, n if norm and with_dx else 1, c_in), dtype)
