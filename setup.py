@@ -14,6 +14,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
+REQUIRED = os.environ.get("MINISENET_REQUIRE_KERNELS") == "1"       # as in CI: then a build that fails is an error
 GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 OPENMP = ["-fopenmp"]
 OPENMP_PROBE = "#include <omp.h>\nint most(void) { return omp_get_max_threads(); }\n"     # takes the header and the library
@@ -54,7 +55,7 @@ class build_kernels(build_ext):
                 print(f"minisenet: {extension.name} is left out: the compiler has no {march[0]}", file=sys.stderr)
                 self.extensions.remove(extension)
                 continue
-            extension.optional = True                       # cythonize() does not pass it on
+            extension.optional = not REQUIRED               # cythonize() does not pass it on
             extension.extra_compile_args = flags + openmp + march
             extension.extra_link_args = openmp
         self.parallel = self.parallel or len(self.extensions)
@@ -66,7 +67,7 @@ class build_kernels(build_ext):
         try:
             super().build_extension(extension)
         except Exception as error:
-            if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1":
+            if REQUIRED:
                 raise
             print(f"minisenet: {extension.name} is left out: {error}", file=sys.stderr)
 
