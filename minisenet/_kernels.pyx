@@ -33,3 +33,4 @@ include "kernels/pooling.pxi"
 include "kernels/cross_entropy.pxi"
 include "kernels/optim.pxi"            # the SGD step
 include "kernels/augment.pxi"          # crop, flip, normalise, cut out
+include "kernels/peak.pxi"             # what the machine can do at most, to be compared with

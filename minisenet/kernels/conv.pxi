@@ -5,12 +5,11 @@
 #
 #     out[i, j, c] = start[c] + sum over taps t and channels k of source[i * row_step + row_t, k, j + column_t] * w[t, k, c]
 #
-# - Layout: the image is first packed into a zero-padded scratch [row][phase][channel][column], so that the columns of a tile
-#   lie side by side, whatever the stride: with stride t, column q t + r of the image is column q of phase r. The weights are
-#   packed [block of output channels][tap][channel][lane], in the order in which they are read.
-# - Register tile: TILE columns x 2 vectors of output channels (or 2 TILE x 1 where one vector holds all the channels).
+# - Layout: the image is first copied into a zero-padded scratch [row][column][channel], so that no tile has to ask where the
+#   image ends. The weights are packed [block of output channels][tap][channel][lane], in the order in which they are read.
+# - Register tile: TILE columns x 2 vectors of output channels (or NARROW_TILE x 1 where one vector holds all the channels).
 #   The accumulators stay in registers over the whole reduction; for each (tap, channel) two vectors of weights are loaded,
-#   and each of the columns is broadcast against both.
+#   and each of the columns is broadcast against both. There are no more columns than there are registers for their addresses.
 # - Loop order: image, lattice, block of output channels, row, tile of columns; inside the tile, taps, then channels.
 #
 # The input gradient is the same sum with the roles of the channels exchanged. dy[p, q] met x[p t + i d - a, q t + j d - a], so
@@ -20,10 +19,11 @@
 
 cdef enum:
     PRODUCTS_PER_NUMBER = 8      # a convolution does about this many products in the time in which a sweep passes one number
+    NARROW_TILE = 8              # an addition takes four cycles, and two can begin in each: eight are on their way
 
 
 cdef inline void correlate_tile(const real* source, const real* weights, const real* start, real* out,
-                                const Py_ssize_t* offsets, Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t line,
+                                const Py_ssize_t* offsets, Py_ssize_t taps, Py_ssize_t channels, Py_ssize_t source_step,
                                 Py_ssize_t step, Py_ssize_t columns_left, Py_ssize_t channels_left,
                                 int vectors, int columns, vec* _) noexcept nogil:
     """One tile of the output, `columns` positions x `vectors` vectors: both are constants where this is inlined."""
@@ -43,8 +43,7 @@ cdef inline void correlate_tile(const real* source, const real* weights, const r
                     w[v] = (<const vec*>weights)[v]
                 for q in range(columns):
                     for v in range(vectors):
-                        acc[q * vectors + v] = acc[q * vectors + v] + w[v] * a[q]
-                a = a + line
+                        acc[q * vectors + v] = acc[q * vectors + v] + w[v] * a[q * source_step + k]
                 weights = weights + vectors * lanes(_)
         if columns_left >= columns and channels_left >= vectors * lanes(_):
             for q in range(columns):
@@ -57,13 +56,13 @@ cdef inline void correlate_tile(const real* source, const real* weights, const r
 
 cdef inline void correlate_lattice(const real* source, const real* weights, const real* start, real* out,
                                    const Py_ssize_t* offsets, Py_ssize_t taps, Py_ssize_t all_taps,
-                                   Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t source_row, Py_ssize_t line,
+                                   Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t source_row, Py_ssize_t source_step,
                                    Py_ssize_t out_row, Py_ssize_t out_step, Py_ssize_t channels, Py_ssize_t out_channels,
                                    vec* _) noexcept nogil:
     """All tiles of one lattice of one image and group."""
     cdef int vectors = TILE_VECTORS if out_channels > lanes(_) else 1
     cdef Py_ssize_t width = vectors * lanes(_)
-    cdef Py_ssize_t tile = TILE * TILE_VECTORS // vectors
+    cdef Py_ssize_t tile = TILE if vectors == 2 else NARROW_TILE
     cdef Py_ssize_t block, i, j, t
     cdef const real* w
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
@@ -73,67 +72,62 @@ cdef inline void correlate_lattice(const real* source, const real* weights, cons
                 for t in range((columns + tile - 1) // tile):
                     j = t * tile
                     if vectors == 2:
-                        correlate_tile(source + i * source_row + j, w, start + block * width,
-                                       out + i * out_row + j * out_step + block * width, offsets, taps, channels, line,
+                        correlate_tile(source + i * source_row + j * source_step, w, start + block * width,
+                                       out + i * out_row + j * out_step + block * width, offsets, taps, channels, source_step,
                                        out_step, columns - j, out_channels - block * width, 2, TILE, _)
                     else:
-                        correlate_tile(source + i * source_row + j, w, start + block * width,
-                                       out + i * out_row + j * out_step + block * width, offsets, taps, channels, line,
-                                       out_step, columns - j, out_channels - block * width, 1, 2 * TILE, _)
+                        correlate_tile(source + i * source_row + j * source_step, w, start + block * width,
+                                       out + i * out_row + j * out_step + block * width, offsets, taps, channels, source_step,
+                                       out_step, columns - j, out_channels - block * width, 1, NARROW_TILE, _)
 
 
-cdef inline void pack_image(const real* image, real* packed, Py_ssize_t height, Py_ssize_t width, Py_ssize_t all_channels,
-                            Py_ssize_t channels, Py_ssize_t rows, Py_ssize_t phases, Py_ssize_t columns,
-                            Py_ssize_t top, Py_ssize_t left) noexcept nogil:
-    """[row][column][channel] to [row][phase][channel][column], with the image's corner at (top, left). Only the image is
-    written: the border stays as it was, zero."""
-    cdef Py_ssize_t r, h, j, k, column
-    cdef const real* pixel
-    cdef real* target
-    for r in range(rows):
-        h = r - top
-        if 0 <= h < height:
+cdef inline void pad_image(const real* image, real* padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t all_channels,
+                           Py_ssize_t channels, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t top, Py_ssize_t left) noexcept nogil:
+    """Copy `channels` channels of an image, with its corner at (top, left) of the scratch. Only the image is written: the
+    border stays as it was, zero."""
+    cdef Py_ssize_t h, j, image_row = width * all_channels
+    width = min(width, columns - left)
+    for h in range(min(height, rows - top)):
+        if channels == all_channels:
+            memcpy(padded + ((h + top) * columns + left) * channels, image, width * channels * sizeof(real))
+        else:
             for j in range(width):
-                column = (j + left) // phases
-                if column < columns:
-                    pixel = image + (h * width + j) * all_channels
-                    target = packed + ((r * phases + (j + left) % phases) * channels) * columns + column
-                    for k in range(channels):
-                        target[k * columns] = pixel[k]
+                memcpy(padded + ((h + top) * columns + left + j) * channels, image + j * all_channels, channels * sizeof(real))
+        image = image + image_row
 
 
 def correlate_images(const real[:, :, :, ::1] x, const real[:, ::1] weights, const real[:, ::1] start,
                      real[:, :, :, ::1] out, const Py_ssize_t[::1] offsets, const Py_ssize_t[:, ::1] lattices,
                      tuple geometry, Py_ssize_t groups, Py_ssize_t first, Py_ssize_t last, int threads):
     """`correlate` for the pieces from first to last; a piece is one group of one image."""
-    cdef Py_ssize_t rows, phases, columns, top, left, row_step, step_h, step_w
-    rows, phases, columns, top, left, row_step, step_h, step_w = geometry
+    cdef Py_ssize_t rows, columns, top, left, row_step, column_step, step_h, step_w
+    rows, columns, top, left, row_step, column_step, step_h, step_w = geometry
     cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3] // groups
     cdef Py_ssize_t out_width = out.shape[2], all_out = out.shape[3], out_channels = out.shape[3] // groups
-    cdef Py_ssize_t p, n, g, l, block, source_row = phases * channels * columns
+    cdef Py_ssize_t p, n, g, l, block, source_row = columns * channels
     dtype = np.float32 if real is float else np.float64
     cdef Py_ssize_t lane = LANES_F32 if real is float else LANES_F64
-    cdef real[:, ::1] scratch = aligned((threads, rows * source_row + 2 * TILE), dtype)
+    cdef real[:, ::1] scratch = aligned((threads, rows * source_row), dtype)
     cdef real* packed
     cdef real* corner
     block = TILE_VECTORS * lane if out_channels > lane else lane         # channels of one block of packed weights
     for p in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         n, g = p // groups, p % groups
         packed = &scratch[threadid(), 0]
-        pack_image(&x[n, 0, 0, g * channels], packed, height, width, x.shape[3], channels, rows, phases, columns, top, left)
+        pad_image(&x[n, 0, 0, g * channels], packed, height, width, x.shape[3], channels, rows, columns, top, left)
         for l in range(lattices.shape[0]):
             corner = &out[n, lattices[l, 2], lattices[l, 3], g * out_channels]
             if real is float:
                 correlate_lattice(
                     packed, &weights[g, lattices[l, 0] * channels * block], &start[g, 0], corner, &offsets[lattices[l, 0]],
                     lattices[l, 1] - lattices[l, 0], offsets.shape[0], lattices[l, 4], lattices[l, 5],
-                    row_step * source_row, columns, step_h * out_width * all_out, step_w * all_out, channels, out_channels,
+                    row_step * source_row, column_step * channels, step_h * out_width * all_out, step_w * all_out, channels, out_channels,
                     <vec_f32*>NULL)
             else:
                 correlate_lattice(
                     packed, &weights[g, lattices[l, 0] * channels * block], &start[g, 0], corner, &offsets[lattices[l, 0]],
                     lattices[l, 1] - lattices[l, 0], offsets.shape[0], lattices[l, 4], lattices[l, 5],
-                    row_step * source_row, columns, step_h * out_width * all_out, step_w * all_out, channels, out_channels,
+                    row_step * source_row, column_step * channels, step_h * out_width * all_out, step_w * all_out, channels, out_channels,
                     <vec_f64*>NULL)
 
 
@@ -164,23 +158,22 @@ cdef correlate(x, w, start, out, plan, Py_ssize_t groups):
     return out
 
 
-cdef source_plan(rows, columns, lattices, row_step, phases, top, left, steps, Py_ssize_t channels):
-    """The tables that `correlate_images` reads: where each tap lies in the packed image, and the lattices.
+cdef source_plan(rows, columns, lattices, row_step, column_step, top, left, steps, Py_ssize_t channels):
+    """The tables that `correlate_images` reads: where each tap lies in the padded image, and the lattices.
 
-    rows and columns are each tap's displacement from an output position's corner; a column's is in the unpacked image.
+    rows and columns are each tap's displacement from an output position's corner.
     """
-    wide = max([l[5] for l in lattices])
-    tiled = -(-wide // (TILE * TILE_VECTORS)) * TILE * TILE_VECTORS                    # a tile may hang over the right edge
-    line = tiled + max([c // phases for c in columns], default=0)
+    tiled = -(-max([l[5] for l in lattices]) // NARROW_TILE) * NARROW_TILE             # a tile may hang over the right edge
+    width = (tiled - 1) * column_step + max(columns, default=0) + 1
     height = max([(l[4] - 1) * row_step for l in lattices]) + max(rows, default=0) + 1
-    offsets = [(r * phases + c % phases) * channels * line + c // phases for r, c in zip(rows, columns)]
+    offsets = [(r * width + c) * channels for r, c in zip(rows, columns)]
     return (np.array(offsets, np.intp), np.array(lattices, np.intp).reshape(-1, 6),
-            (height, phases, line, top, left, row_step, *steps))
+            (height, width, top, left, row_step, column_step, *steps))
 
 
 @functools.lru_cache(maxsize=256)
 def forward_plan(kernel, out_size, stride, padding, dilation, channels):
-    """One lattice, the whole output, and all the taps. Only the columns have phases: a row is found by multiplying."""
+    """One lattice, the whole output, and all the taps."""
     taps = list(itertools.product(range(kernel[0]), range(kernel[1])))
     lattices = [(0, len(taps), 0, 0, *out_size)]
     return source_plan([i * dilation[0] for i, _ in taps], [j * dilation[1] for _, j in taps], lattices,

@@ -4,5 +4,5 @@
     operations  each operation of the gradient checker as one expression of PyTorch's
     train       `python -m minisenet.twin.train` trains a twin as `minisenet train` trains the network
 
-Nothing here is imported by the rest of minisenet, apart from the gradient checker, when it is asked to compare.
+Nothing here is imported by the rest of minisenet, apart from the gradient checker and the benchmark, when they compare.
 """

@@ -1,0 +1,48 @@
+"""Who is compared, on what work, and who has to stay away."""
+import importlib.util
+from dataclasses import dataclass, field
+
+from minisenet import _dispatch
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all contenders do: the network, the batch, the threads."""
+
+    model: str = "se_resnet20"
+    options: dict = field(default_factory=dict)     # of `minisenet.models.create`
+    batch_size: int = 128
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`maker` is "module:name" of what its process calls with the settings; the rest says whether it can take part."""
+
+    maker: str
+    kernels: bool = False
+    torch: bool = False
+    se: bool = False
+
+
+CONTENDERS = {
+    "minisenet": Contender("minisenet.bench.ours:fastest", kernels=True),
+    "minisenet_plain": Contender("minisenet.bench.ours:plain", kernels=True, se=True),
+    "pytorch_eager_channels_last": Contender("minisenet.bench.pytorch:channels_last", torch=True),
+    "pytorch_eager_nchw": Contender("minisenet.bench.pytorch:nchw", torch=True),
+    "pytorch_compile": Contender("minisenet.bench.pytorch:compiled", torch=True),
+    "numpy": Contender("minisenet.bench.ours:bodies"),
+}
+EAGER = ("pytorch_eager_channels_last", "pytorch_eager_nchw")       # the better of the two counts as PyTorch eager
+
+
+def why_not(name, settings):
+    """Why a contender cannot take part on this machine, or None. Nothing is imported to find out."""
+    contender = CONTENDERS[name]
+    if contender.torch and importlib.util.find_spec("torch") is None:
+        return 'PyTorch is not installed: pip install "minisenet[torch]"'
+    if contender.kernels and _dispatch.kernels is None:
+        return f"the compiled kernels are not installed ({_dispatch.why_no_kernels})"
+    if contender.se and not settings.model.startswith("se_"):
+        return f"{settings.model} is a plain network itself"
+    return None

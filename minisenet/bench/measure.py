@@ -1,0 +1,111 @@
+"""The turns: every contender does some steps, one contender after the other, again and again.
+
+While one works, the others wait for their next command. In this way a machine that slows down slows them all down, and a
+ratio within a turn hardly notices.
+"""
+import contextlib
+from dataclasses import dataclass, field
+
+from minisenet.bench.contenders import CONTENDERS, why_not
+from minisenet.bench.processes import ContenderError, Process
+
+WORKS = ("train", "inference")
+TURN = 0.6          # seconds that a turn of one contender should take
+SLOW = 3.0          # a contender with a step longer than this takes part in every third turn only
+SKIPPED = 3
+
+
+@dataclass
+class Times:
+    """What was measured.
+
+    Attributes
+    ----------
+    seconds : dict
+        work -> contender -> seconds per step, one figure for each turn, None for a turn that it sat out.
+    peak_mb : dict
+        contender -> peak of a process that has done nothing but train; None where the system does not tell.
+    left_out : dict
+        contender -> why it, or a part of its work, is missing.
+    """
+
+    seconds: dict = field(default_factory=dict)
+    peak_mb: dict = field(default_factory=dict)
+    left_out: dict = field(default_factory=dict)
+
+
+def measure(settings, names, *, repeat=9, works=WORKS, progress=lambda text: None):
+    """Let the contenders take turns.
+
+    Parameters
+    ----------
+    settings : Settings
+    names : sequence of str
+        Of CONTENDERS. Those that cannot take part are left out, and the result says why.
+    repeat : int
+        The number of turns.
+    works : sequence of {"train", "inference"}
+        Training comes first, and the peak memory is read before anything else is done.
+    progress : callable
+        Called with a short text before each turn.
+
+    Returns
+    -------
+    Times
+    """
+    times = Times({work: {} for work in works})
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for name in names:
+            reason = why_not(name, settings)
+            if reason:
+                times.left_out[name] = reason
+            else:
+                processes[name] = stack.enter_context(Process(CONTENDERS[name].maker, settings))
+        for work in works:
+            _turns(work, processes, times, repeat, progress)
+            if work == "train":
+                _each(work, processes, times, lambda name, process: _note_peak(times, name, process))
+    return times
+
+
+def _note_peak(times, name, process):
+    times.peak_mb[name] = process.ask(do="memory")["mb"]
+
+
+def _turns(work, processes, times, repeat, progress):
+    """All turns of one work."""
+    plans, seconds = {}, times.seconds[work]
+
+    def prepare(name, process):
+        progress(f"{work}: {name} warms up")
+        plans[name] = plan(process.ask(do="prepare", work=work)["seconds"])
+        seconds[name] = []
+
+    _each(work, processes, times, prepare)
+    for turn in range(repeat):
+        progress(f"{work}: turn {turn + 1} of {repeat}")
+
+        def take(name, process, turn=turn):
+            steps, every = plans[name]
+            sits_out = turn % every
+            seconds[name].append(None if sits_out else process.ask(do="time", steps=steps)["seconds"])
+
+        _each(work, processes, times, take)
+
+
+def plan(seconds):
+    """(steps in a turn, in every how many-th turn) for a contender whose step takes so many seconds."""
+    return max(1, round(TURN / max(seconds, 1e-6))), SKIPPED if seconds > SLOW else 1
+
+
+def _each(work, processes, times, action):
+    """Do `action` with each contender. One that fails is left out from here on, and its turns of this work do not count."""
+    for name, process in list(processes.items()):
+        try:
+            action(name, process)
+        except ContenderError as error:
+            times.left_out[name] = f"{work}: {error}"
+            times.seconds[work].pop(name, None)
+            process.close()
+            del processes[name]

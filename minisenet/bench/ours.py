@@ -1,0 +1,62 @@
+"""minisenet's contenders: the fastest backend there is, the plain twin of the network on it, and the NumPy bodies."""
+import numpy as np
+
+import minisenet.functional as F
+from minisenet import _dispatch, models
+from minisenet.layers import inference_mode
+from minisenet.optim import SGD
+
+LR = 0.01
+
+
+def batch(settings):
+    """Images (N, 32, 32, 3) in float32 and labels (N,): as real ones in all that costs time."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((settings.batch_size, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, settings.batch_size)
+
+
+class Ours:
+    """A network of ours, with its training step and its inference as functions without arguments."""
+
+    def __init__(self, settings, name, backend):
+        _dispatch.set_backend(backend)
+        _dispatch.set_num_threads(settings.threads)
+        self.model = models.create(name, **settings.options)
+        self.images, self.labels = batch(settings)
+        self.optimiser = SGD(self.model.parameters())
+
+    def at_work(self):
+        """The context in which it runs: arrays take the memory of earlier ones, as in `minisenet.fit`."""
+        return _dispatch.reuse_memory()
+
+    def train(self):
+        """The step: forward, loss, backward, SGD with Nesterov's momentum 0.9 and weight decay 5e-4."""
+        self.model.train()
+
+        def step():
+            _, p = F.softmax_cross_entropy(self.model.forward(self.images), self.labels)
+            self.model.backward(F.softmax_cross_entropy_backward(p, self.labels))
+            self.optimiser.step(LR)
+        return step
+
+    def inference(self):
+        """The step: one forward with running statistics, which saves nothing."""
+        self.model.eval()
+
+        def step():
+            with inference_mode():
+                self.model.forward(self.images)
+        return step
+
+
+def fastest(settings):
+    return Ours(settings, settings.model, "auto")
+
+
+def plain(settings):
+    """The same network without its SE blocks."""
+    return Ours(settings, settings.model.removeprefix("se_"), "auto")
+
+
+def bodies(settings):
+    return Ours(settings, settings.model, "numpy")

@@ -1,0 +1,114 @@
+"""Every kernel call of a step, timed where it stands.
+
+The recorder takes the place of the kernels in `_dispatch`, and passes each call on. So a kernel is timed with the caches in
+the state in which the network leaves them, new kernels appear by themselves, and the sum over the calls can be compared with
+the step. (A kernel that is called in a loop by itself finds its arrays in the cache, and looks faster than it is.)
+"""
+import contextlib
+import inspect
+import math
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minisenet import _dispatch
+
+
+@dataclass
+class Call:
+    """The calls of one kernel with arguments of one shape. `flops` is None for a sweep, which is bound by memory."""
+
+    kernel: str
+    shape: str
+    flops: int | None
+    bytes: int
+    seconds: list = field(default_factory=list)
+
+
+class Recorder:
+    """Stands in for the kernels' module.
+
+    Attributes
+    ----------
+    calls : dict
+        A key of the kernel and its arguments' shapes -> Call.
+    """
+
+    def __init__(self, kernels):
+        self._kernels, self.calls = kernels, {}
+
+    def __getattr__(self, name):
+        kernel = getattr(self._kernels, name)
+        if not callable(kernel):
+            return kernel
+
+        def timed(*args, **options):
+            began = time.perf_counter()
+            result = kernel(*args, **options)
+            seconds = time.perf_counter() - began
+            if not _arrays((args, result)):
+                return result                       # a setting, and no work
+            key = name, _key(args), _key(options)
+            if key not in self.calls:
+                self.calls[key] = Call(name, *_cost(kernel, args, options, result))
+            self.calls[key].seconds.append(seconds)
+            return result
+        return timed
+
+
+@contextlib.contextmanager
+def recording():
+    """`with recording() as recorder:` every kernel call of the block is in `recorder.calls`."""
+    kernels = _dispatch.kernels
+    _dispatch.kernels = recorder = Recorder(kernels)
+    try:
+        yield recorder
+    finally:
+        _dispatch.kernels = kernels
+
+
+def _key(value):
+    """What tells calls apart: shapes and integers, but no contents, and no learning rate."""
+    if isinstance(value, dict):
+        return tuple((name, _key(each)) for name, each in sorted(value.items()))
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_key, value))
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str
+    return None if isinstance(value, float) else value
+
+
+def _arrays(value):
+    """All arrays in a nest of tuples."""
+    if isinstance(value, np.ndarray):
+        return [value]
+    return [array for each in value for array in _arrays(each)] if isinstance(value, (tuple, list)) else []
+
+
+def _cost(kernel, args, options, result):
+    """(shape, flops or None, bytes) of one call."""
+    named = inspect.signature(kernel).bind(*args, **options).arguments
+    given, made = _arrays(tuple(named.values())), _arrays(result)
+    largest = max(given + made, key=lambda array: array.size, default=np.empty(0))
+    weights = named.get("w_shape") or getattr(named.get("w"), "shape", ())
+    shape = "x".join(map(str, largest.shape[1:] or largest.shape))
+    if weights:
+        shape += f", {'x'.join(map(str, weights))}"
+    stride = named.get("stride", (1, 1))
+    if stride != (1, 1):
+        shape += f" / {stride[0] if stride[0] == stride[1] else 'x'.join(map(str, stride))}"
+    flops = 2 * _multiply_adds(named, made, weights) if weights else None
+    unique = {array.__array_interface__["data"][0]: array.nbytes for array in given + made}
+    return shape, flops, sum(unique.values())
+
+
+def _multiply_adds(named, made, weights):
+    """Of a convolution or a fully connected layer, by the direct algorithm, whatever the kernel does.
+
+    An output element takes a multiply-add for each weight of its channel, and either gradient takes as many as the forward.
+    A forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
+    """
+    products = [array for array in made if array.ndim == len(weights)]
+    output = named.get("dy", products[0])
+    return len(products) * output.size * math.prod(weights[1:])
