@@ -1,6 +1,7 @@
 """Build the kernels: one source, one extension module for each instruction set. Everything else is in pyproject.toml.
 
-Where there is no working C compiler the extensions are left out, and minisenet runs on its NumPy bodies.
+Where there is no working C compiler the extensions are left out, and minisenet runs on its NumPy bodies. CC and CFLAGS are
+heeded, and MINISENET_BUILD=v3,baseline builds only these instruction sets, MINISENET_OPENMP=0 without OpenMP.
 """
 import os
 import platform
@@ -13,11 +14,29 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
+REQUIRED = os.environ.get("MINISENET_REQUIRE_KERNELS") == "1"       # as in CI: then a build that fails is an error
 GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 OPENMP = ["-fopenmp"]
+OPENMP_PROBE = "#include <omp.h>\nint most(void) { return omp_get_max_threads(); }\n"     # takes the header and the library
 DIRECTIVES = dict(language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False,
                   embedsignature=True, freethreading_compatible=True)
-MARCH = {"_kernels": [], "_kernels_v3": ["-march=x86-64-v3"], "_kernels_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"]}
+# For each instruction set its module, its flags, and macros that a compiler defines which has understood them: one that only
+# warns of a flag would build something else than the name says.
+BUILDS = {
+    "baseline": ("_kernels", [], []),
+    "v3": ("_kernels_v3", ["-march=x86-64-v3"], ["__AVX2__", "__FMA__"]),
+    "v4": ("_kernels_v4", ["-march=x86-64-v4", "-mprefer-vector-width=512"], ["__AVX512F__", "__AVX512VL__"]),
+}
+
+
+def wanted():
+    """The instruction sets to build: all of this architecture's, or of them those in MINISENET_BUILD."""
+    known = list(BUILDS) if platform.machine().lower() in ("x86_64", "amd64") else ["baseline"]
+    names = os.environ.get("MINISENET_BUILD", "").replace(",", " ").split()
+    for name in names:
+        if name not in known:
+            raise SystemExit(f"minisenet: error: MINISENET_BUILD has {name!r}; it takes some of {','.join(known)}")
+    return [name for name in known if name in names or not names]
 
 
 class build_kernels(build_ext):
@@ -26,13 +45,17 @@ class build_kernels(build_ext):
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
         flags = ["/O2", "/openmp"] if msvc else GNU_FLAGS
-        openmp = [] if msvc or not self._compiles(OPENMP) else OPENMP
+        openmp = [] if msvc or not self._compiles(OPENMP, OPENMP_PROBE) else OPENMP
+        if os.environ.get("MINISENET_OPENMP") == "0":
+            flags, openmp = [flag for flag in flags if flag != "/openmp"], []
+        builds = {f"minisenet.{module}": build for module, *build in BUILDS.values()}
         for extension in list(self.extensions):
-            march = MARCH[extension.name.rpartition(".")[2]]
-            if march and (msvc or not self._compiles(march)):
+            march, macros = builds[extension.name]
+            if march and (msvc or not self._compiles(march, "".join(f"#ifndef {m}\n#error\n#endif\n" for m in macros))):
+                print(f"minisenet: {extension.name} is left out: the compiler has no {march[0]}", file=sys.stderr)
                 self.extensions.remove(extension)
                 continue
-            extension.optional = True                       # cythonize() does not pass it on
+            extension.optional = not REQUIRED               # cythonize() does not pass it on
             extension.extra_compile_args = flags + openmp + march
             extension.extra_link_args = openmp
         self.parallel = self.parallel or len(self.extensions)
@@ -44,14 +67,15 @@ class build_kernels(build_ext):
         try:
             super().build_extension(extension)
         except Exception as error:
-            if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1":
+            if REQUIRED:
                 raise
             print(f"minisenet: {extension.name} is left out: {error}", file=sys.stderr)
 
-    def _compiles(self, flags):
+    def _compiles(self, flags, code):
+        """Whether a program with this code compiles under these flags, and links."""
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
-            source.write_text("int main(void) { return 0; }\n")
+            source.write_text(code + "int main(void) { return 0; }\n")
             try:
                 objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
                 self.compiler.link_executable(objects, str(Path(folder, "probe")), extra_postargs=flags)
@@ -77,7 +101,7 @@ class build_kernels(build_ext):
 def kernels(numpy):
     """The extensions. Of NumPy's C interface they use what every NumPy from 2.0 on has (kernels/memory.pxi)."""
     macros = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_TARGET_VERSION", "NPY_NO_DEPRECATED_API")]
-    names = list(MARCH) if platform.machine().lower() in ("x86_64", "amd64") else ["_kernels"]
+    names = [BUILDS[name][0] for name in wanted()]
     depends = [str(p.relative_to(HERE)) for p in (HERE / "minisenet" / "kernels").glob("*.pxi")] + ["minisenet/_kernels.pyx"]
     return [Extension(f"minisenet.{n}", [f"minisenet/{n}.pyx"], depends=depends, include_dirs=[numpy.get_include()],
                       define_macros=macros) for n in names]
@@ -92,4 +116,5 @@ def cythonized():
     return cythonize(kernels(numpy), build_dir="build", force=True, compiler_directives=DIRECTIVES)
 
 
-setup(ext_modules=cythonized(), cmdclass={"build_ext": build_kernels})
+if __name__ == "__main__":
+    setup(ext_modules=cythonized(), cmdclass={"build_ext": build_kernels})

@@ -21,8 +21,9 @@ def info():
     Returns
     -------
     dict
-        minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file, cython, openmp, or why there
-        are none), memory (see `minisenet._dispatch.memory_statistics`), threads, cores, and extras: name of the extra -> package -> version or None.
+        minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file, cython, openmp, lanes: how many
+        float32 a vector holds, or why there are no kernels), memory (see `minisenet._dispatch.memory_statistics`), threads,
+        cores, and extras: name of the extra -> package -> version or None.
     """
     kernels = _dispatch.kernels
     live = kernels is not None
@@ -32,7 +33,8 @@ def info():
         platform=platform.platform(), numpy=np.__version__, backend=_dispatch.get_backend(), isa=_dispatch.isa,
         supported=list(_dispatch._supported()),
         kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
-                     openmp=_openmp(kernels) if live else None, why_not=None if live else _dispatch.why_no_kernels),
+                     openmp=_openmp(kernels) if live else None, lanes=getattr(kernels, "LANES_F32", None),
+                     why_not=None if live else _dispatch.why_no_kernels),
         memory=_dispatch.memory_statistics(), threads=_dispatch.get_num_threads(), cores=os.cpu_count(),
         extras={extra: {package: _version(package) for package in packages} for extra, packages in EXTRAS.items()})
 
@@ -67,6 +69,7 @@ def format_info(i):
         openmp = {None: "unknown", False: "no", 0: "no"}.get(k["openmp"], "yes")
         lines += [f"kernels      {Path(k['file']).name}" + (f", by Cython {k['cython']}" if k["cython"] else ""),
                   f"instructions {i['isa']}  (this processor: {', '.join(i['supported'])}; MINISENET_ISA chooses)",
+                  "vectors      " + {None: "unknown", 1: "none"}.get(k["lanes"], f"of {k['lanes']} float32"),
                   f"OpenMP       {openmp}"]
     else:
         lines += [f"kernels      not installed: {k['why_not']}",

@@ -110,5 +110,5 @@ def _multiply_adds(named, made, weights):
     A forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
     """
     products = [array for array in made if array.ndim == len(weights)]
-    output = named.get("dy", products[0])
+    output = named.get("dy", named.get("g", products[0]))       # g: what a fused backward forms its dy from
     return len(products) * output.size * math.prod(weights[1:])

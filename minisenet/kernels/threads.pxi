@@ -57,8 +57,10 @@ ALL_PATHS = (
     "conv weight gradient: one vector of channels", "conv weight gradient: two vectors of channels",
     "conv weight gradient: full tile", "conv weight gradient: tile of four", "conv weight gradient: tile of three",
     "conv weight gradient: tile of one", "conv weight gradient: several images in a share", "conv weight gradient: several bands",
-    "winograd: forward", "winograd: input gradient", "winograd: weight gradient", "winograd: one vector of channels",
-    "winograd: a gradient in blocks",
+    "winograd: forward", "winograd: input gradient", "winograd: weight gradient", "winograd: a gradient in blocks",
+) + (
+    # Where CHANNEL_STEP is a whole number of pairs of vectors, none is ever left over.
+    ("winograd: one vector of channels",) if CHANNEL_STEP // VECTOR_LANES_F32 % 2 else ()
 )
 PATHS = Counter()
 

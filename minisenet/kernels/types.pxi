@@ -2,7 +2,7 @@
 #
 # `real` is float32 or float64. `vec` is as many of them as the widest register of this build holds: a GCC vector type, on
 # which +, * and a scalar operand work lane by lane. To Cython it is a float of unknown size; the C compiler sees the vector.
-# Without such a compiler (MSVC) a vector has one lane, and every kernel is still correct.
+# Without such a compiler (MSVC), or with -DMINISENET_SCALAR, a vector has one lane, and every kernel is still correct.
 #
 # A function that needs both types is written once, for the fused `real` and the fused `vec`. Cython then makes all four
 # combinations; `if same_type` keeps the two that mean something.
@@ -17,7 +17,7 @@ cdef extern from *:
     #else
       #define VECTOR_BYTES 16
     #endif
-    #if defined(__GNUC__)
+    #if defined(__GNUC__) && !defined(MINISENET_SCALAR)
       /* aligned(): NumPy promises no more than the alignment of one element */
       typedef float  vec_f32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
       typedef double vec_f64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));

@@ -27,7 +27,8 @@
 cdef extern from *:
     """
     #if defined(__GNUC__)
-      #define PREFETCH(p, write) __builtin_prefetch(p, write, 2)
+      /* clang takes only literals here */
+      #define PREFETCH(p, write) ((write) ? __builtin_prefetch(p, 1, 2) : __builtin_prefetch(p, 0, 2))
     #else
       #define PREFETCH(p, write) ((void)0)
     #endif

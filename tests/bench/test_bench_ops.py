@@ -116,7 +116,7 @@ def test_the_profile_adds_up():
         assert set(row) == {"kernel", "shape", "calls", "ms", "gflops", "gb_per_s", "share_of_peak"}
         assert (row["gflops"] is None) != (row["gb_per_s"] is None) and row["calls"] >= 1 and row["share_of_peak"] > 0
     text = ops.format_profile(profile)
-    assert "conv2d_backward_weight" in text and max(map(len, text.splitlines())) <= 110
+    assert "conv2d_normalised_backward" in text and max(map(len, text.splitlines())) <= 110
     assert all(row["kernel"] in text for row in profile["ops"])
 
 

@@ -1,5 +1,6 @@
 """The kernels equal the NumPy bodies: in float64, in float32 within the rounding that the sums allow, on any threads."""
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -114,6 +115,17 @@ def test_the_same_bits_on_any_number_of_threads(row, dtype, eager_threads):
             minisenet.set_num_threads(threads)
             results.append(call(row, case, upstream, "fused"))
         assert all(same_bits(results[0], other) for other in results[1:]), f"{np.dtype(dtype)}: {case}"
+
+
+@needs_kernels
+@pytest.mark.skipif(getattr(_dispatch.kernels, "OPENMP", False), reason="OpenMP's threads run this build's loops")
+def test_without_openmp_the_pieces_run_on_pythons_threads(eager_threads):
+    before = set(threading.enumerate())
+    minisenet.set_num_threads(3)
+    with minisenet.use_backend("fused"):
+        F.relu(np.ones(300_000))
+    started = set(threading.enumerate()) - before
+    assert 1 <= len(started) <= 3 and all(thread.name.startswith("minisenet") for thread in started)
 
 
 @needs_kernels
