@@ -207,7 +207,7 @@ cdef Piece* from_top(size_t size, Region* region) noexcept nogil:
 
 cdef Region* new_region(size_t size) noexcept nogil:
     """A region for a piece of `size` bytes and many more to come, or if need be for it alone, or NULL."""
-    cdef size_t generous = max(size, <size_t>REGION, 2 * heap.most_used_bytes) + UNIT
+    cdef size_t generous = max(size, <size_t>REGION, 2 * heap.most_used_bytes) + 2 * UNIT   # its header, and up to a page
     cdef Region* region = <Region*>calloc(1, generous)      # of so much the system makes zeros when it is touched, not now
     if region == NULL:
         generous = size + 2 * UNIT
