@@ -162,19 +162,20 @@ def kernelised(check, *, backends=("cython", "fused"), typed=0):
 
 @contextlib.contextmanager
 def reuse_memory():
-    """`with reuse_memory():` gives large arrays the memory of earlier ones, of the same size, that are gone.
+    """`with reuse_memory():` gives large arrays the memory of earlier ones that are gone.
 
     Every function of the package returns fresh arrays, and the first write to fresh memory is slow: the operating system
-    maps it page by page. A loop that makes the same arrays again and again, as training does, gets after its first rounds
-    none from the system. `fit` does this by itself; a loop of your own wants it around all of its steps:
+    maps it page by page. A loop that makes the same arrays again and again, as training does, touches after its first
+    rounds no more of it. `fit` does this by itself; a loop of your own wants it around all of its steps:
 
         with minisenet.reuse_memory():
             for x, labels in batches(...):
                 ...
 
     It holds for all of NumPy, in this thread alone (in this `contextvars` context, to be exact) and in the loader's. Arrays
-    may outlive the block. Their values do not depend on it. At most twice the bytes that were in use at once are kept for
-    later, all of them until the block ends. Without kernels it does nothing.
+    may outlive the block. Their values do not depend on it. Idle memory is cut and joined to fit the next array, whatever
+    its size, so that little more is taken than was in use at once; it is kept until the block ends. Without kernels it does
+    nothing.
     """
     before = kernels.begin_reuse() if kernels else None
     try:
@@ -190,8 +191,8 @@ def memory_statistics():
     Returns
     -------
     dict or None
-        reused, fresh : how many arrays got an earlier one's memory, and how many got the system's.
-        idle_blocks, idle_bytes : what waits to be used again.
+        reused, fresh : how many arrays got memory of earlier ones alone, and how many got some that was never touched.
+        idle_blocks, idle_bytes : what waits to be used again; neighbours count as one block.
         used_bytes, most_used_bytes : what living arrays hold, now and at most since the outermost block began.
     """
     return kernels.memory_statistics() if kernels else None

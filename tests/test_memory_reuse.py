@@ -1,7 +1,9 @@
-"""`reuse_memory`: after its first steps training takes no large array from the system, and no array has another's bytes."""
+"""`reuse_memory`: after its first steps training touches no new memory, it needs hardly more than it uses, and no array has
+another's bytes."""
 import concurrent.futures
 import contextlib
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -18,6 +20,8 @@ from minisenet.models.resnet import CifarResNet
 from minisenet.optim import SGD
 
 LARGE = 1 << 16         # bytes: what is smaller is left to malloc
+MB = 1 << 20
+HEADER = 64
 
 
 def counts(*names):
@@ -42,7 +46,12 @@ def of(size, value=0):
     return array
 
 
-# ---- blocks --------------------------------------------------------------------------------------------------------------
+def taken():
+    """Bytes of the system's: what arrays hold, and what lies idle between them."""
+    return sum(counts("used_bytes", "idle_bytes"))
+
+
+# ---- arrays --------------------------------------------------------------------------------------------------------------
 
 @needs_kernels
 def test_the_next_array_of_a_size_gets_the_memory_of_the_last():
@@ -74,8 +83,8 @@ def test_a_block_is_at_most_an_eighth_larger_than_its_array(size):
         assert size <= held <= size * 9 / 8
         del array
         assert counts("used_bytes") == before
-        again = of(held)                                # the largest array that fits gets the same block
-        assert counts("used_bytes") == before + held and counts("idle_blocks") == 0 and len(again) == held
+        again = of(held - HEADER)                       # the largest array that fits gets the same memory
+        assert counts("used_bytes", "idle_blocks") == (before + held, 0) and len(again) == held - HEADER
 
 
 @needs_kernels
@@ -121,12 +130,13 @@ def test_arrays_outlive_the_block_and_are_freed_to_the_system():
     used = counts("used_bytes")
     with minisenet.reuse_memory():
         arrays = [of(3 * LARGE, i) for i in range(5)]
-        del arrays[2:4]
-        assert counts("idle_blocks") == 2
-    assert counts("idle_blocks", "idle_bytes", "used_bytes") == (0, 0, used + 9 * LARGE)
-    assert [set(array) for array in arrays] == [{0}, {1}, {4}]
+        each = (counts("used_bytes") - used) // 5
+        del arrays[1:4:2]
+        assert counts("idle_blocks", "idle_bytes") == (2, 2 * each)
+    assert counts("idle_blocks", "idle_bytes", "used_bytes") == (0, 0, used + 3 * each)
+    assert [set(array) for array in arrays] == [{0}, {2}, {4}]
     arrays[0].resize(4 * LARGE, refcheck=False)         # its memory is still this handler's
-    assert set(arrays[0]) == {0} and counts("used_bytes") == used + 10 * LARGE
+    assert set(arrays[0]) == {0} and counts("used_bytes") == used + 3 * each + LARGE
     fresh = counts("fresh")
     unaware = of(3 * LARGE)
     assert counts("fresh") == fresh                     # made after the block: NumPy's own memory
@@ -148,28 +158,115 @@ def test_blocks_nest_and_an_error_ends_one():
 
 
 @needs_kernels
-def test_what_lies_idle_is_bounded_and_the_oldest_goes_first():
-    """Sizes that never come back, one array at a time: without a bound all of them would stay."""
+def test_idle_neighbours_are_joined_and_cut_again():
     with minisenet.reuse_memory():
-        sizes = [(32 + 4 * i) * LARGE for i in range(9)]                    # from 2 to 4 MB, each of a size of its own
-        for size in sizes:
-            del [of(size)][0]
-            idle, most = counts("idle_bytes", "most_used_bytes")
-            assert most >= size and idle <= 2 * most
-        assert 0 < counts("idle_blocks") < len(sizes)
-        before = counts("reused", "fresh")
-        del [of(sizes[-1])][0]
-        assert counts("reused", "fresh") == (before[0] + 1, before[1])
-        del [of(sizes[0])][0]
-        assert counts("reused", "fresh") == (before[0] + 1, before[1] + 1)
+        arrays, before = [of(MB, i) for i in range(8)], counts("fresh")
+        for i in (1, 5, 3, 6, 2, 4):                    # joined with nobody, or a neighbour before, behind, on both sides
+            arrays[i] = None
+        assert counts("idle_blocks") == 1
+        arrays[1:7] = [of(3 * MB, 10), of(LARGE, 11), of(2 * MB, 12)]
+        assert counts("fresh", "idle_blocks") == (before, 1)
+        assert [(array.min(), array.max()) for array in arrays] == [(0, 0), (10, 10), (11, 11), (12, 12), (7, 7)]
 
 
 @needs_kernels
-def test_no_more_than_so_many_blocks_lie_idle():
+def test_an_array_takes_the_smallest_piece_that_will_do():
     with minisenet.reuse_memory():
-        arrays = [np.empty(LARGE, np.uint8) for _ in range(1100)]
-        del arrays
-        assert counts("idle_blocks", "idle_bytes") == (1024, 1024 * LARGE)
+        arrays = [of(size) for size in (4 * MB, LARGE, 2 * MB, LARGE, 3 * MB, LARGE)]
+        places = {size: address(arrays[i]) for i, size in ((0, 4), (2, 2), (4, 3))}
+        arrays[0] = arrays[2] = arrays[4] = None
+        assert [address(array) for array in [of(2 * MB), of(2 * MB + 1), of(3 * MB + 1)]] == [places[i] for i in (2, 3, 4)]
+
+
+@needs_kernels
+def test_the_last_piece_grows_by_what_is_missing():
+    with minisenet.reuse_memory():
+        before = taken()
+        del [of(MB, 255)][0]
+        zeros = np.zeros(5 * MB, np.uint8)              # a fifth of it in memory that was used before
+        assert not zeros.any()
+        assert taken() - before < 5.1 * MB
+
+
+@needs_kernels
+def test_one_large_array_after_many_small_ones_takes_no_more_memory():
+    with minisenet.reuse_memory():
+        for _ in range(3):
+            small = [of(MB, i) for i in range(8)]
+            assert all(set(array[::4096]) == {i} for i, array in enumerate(small))
+            small.clear()
+            large = of(8 * MB)
+            assert taken() < 1.1 * counts("most_used_bytes") < 10 * MB
+            del large
+
+
+@needs_kernels
+@pytest.mark.parametrize("seed", range(3))
+def test_random_sizes_in_random_order(seed):
+    """No array has another's bytes, no two overlap, and what is lost between them stays small."""
+    rng, arrays = np.random.default_rng(seed), {}
+    with minisenet.reuse_memory():
+        for i in range(2000):
+            if len(arrays) > 40 or (arrays and rng.random() < 0.45):
+                gone = int(rng.choice(list(arrays)))
+                assert arrays[gone].min() == arrays[gone].max() == gone % 256
+                del arrays[gone]
+            else:
+                arrays[i] = of(int(LARGE * 2 ** rng.uniform(0, 4)), i % 256)
+        places = sorted((address(array), len(array)) for array in arrays.values())
+        assert all(begin + size <= following for (begin, size), (following, _) in itertools.pairwise(places))
+        assert taken() < 1.3 * counts("most_used_bytes")
+        arrays.clear()
+        assert counts("idle_blocks") == 1
+
+
+@needs_kernels
+def test_a_region_that_was_too_small_goes_back():
+    with minisenet.reuse_memory():
+        del [of(MB)][0]
+        assert counts("idle_bytes") > MB
+        large = np.empty(100 * MB, np.uint8)            # no room for it beside the first
+        assert counts("idle_blocks", "idle_bytes") == (0, 0) and len(large) == 100 * MB
+
+
+def child(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return [int(word) for word in done.stdout.split()]
+
+
+@needs_kernels
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_one_array_that_stays_keeps_no_other_memory():
+    """By the system's own count: before, within and after the block, from which one array of eleven survives."""
+    before, within, after = child(
+        "import numpy, minisenet\n"
+        "def resident(): print(int(open('/proc/self/statm').read().split()[1]) * 4096 >> 20)\n"
+        "resident()\n"
+        "with minisenet.reuse_memory():\n"
+        "    arrays = [numpy.ones(10 << 20, numpy.uint8) for _ in range(11)]\n"
+        "    resident()\n"
+        "    gone = arrays[6:]\n"
+        "    del gone, arrays[6:], arrays[1:3]\n"      # idle when the block ends; the others are freed after it
+        "kept = arrays[0]\n"
+        "del arrays\n"
+        "assert (kept == 1).all()\n"
+        "resident()\n".replace("4096", str(os.sysconf("SC_PAGESIZE"))))
+    assert within - before >= 105 and after - before <= 20
+
+
+@needs_kernels
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and a limit on addresses")
+def test_where_addresses_are_few_a_region_holds_one_array():
+    fresh, = child(
+        "import numpy, resource, minisenet\n"
+        "with minisenet.reuse_memory():\n"
+        "    size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (size + (150 << 20),) * 2)\n"
+        "    arrays = [numpy.ones(40 << 20, numpy.uint8) for _ in range(3)]\n"       # 64, then not 80 or more but 40
+        "    assert all(array.min() == array.max() == 1 for array in arrays)\n"
+        "    print(minisenet._dispatch.memory_statistics()['fresh'])\n")
+    assert fresh >= 3
 
 
 @needs_kernels
@@ -264,14 +361,14 @@ def shapes(train=256, test=64):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("backend", ["numpy", "cython", "fused"])
 def test_no_fresh_array_in_the_steady_state(backend, threads):
-    """The first steps fill the list; after them not one large array comes from the system."""
+    """The first steps take what is needed, and hardly more; after them not one large array touches new memory."""
     minisenet.set_num_threads(threads)
     minisenet.set_backend(backend)
     x = np.random.default_rng(0).standard_normal((32, 32, 32, 3)).astype(np.float32)
     labels, model, fresh = np.arange(32) % 10, small_model(), []
     optimiser = SGD(model.parameters(), momentum=0.9, weight_decay=5e-4)
     with minisenet.reuse_memory():
-        reused = counts("reused")
+        before, reused = taken(), counts("reused")
         for _ in range(8):
             _, p = F.softmax_cross_entropy(model.forward(x), labels)
             model.backward(F.softmax_cross_entropy_backward(p, labels))
@@ -279,6 +376,8 @@ def test_no_fresh_array_in_the_steady_state(backend, threads):
             fresh.append(counts("fresh"))
         assert fresh[3:] == [fresh[3]] * 5
         assert counts("reused") - reused > 5 * 20
+        within = 1.25 if backend == "numpy" else 1.1    # NumPy's bodies make arrays as large as nine maps
+        assert taken() - before < within * (counts("most_used_bytes") - before)
 
 
 @needs_kernels
@@ -312,7 +411,11 @@ def test_fit_has_the_same_bits_without_it(backend, monkeypatch):
 
 
 def test_peak_memory_does_not_grow_after_the_first_epoch():
-    """In a process of its own, by the system's own count. One map of this network is 4 MB, and a step makes dozens."""
+    """In a process of its own, by the system's own count. One map of this network is 4 MB, and a step makes dozens.
+
+    When the loader's thread takes and frees its batches is chance, so the places of arrays differ, and one more map may be
+    touched in a later epoch, in huge pages. To keep one map of each step would be 32 MB here.
+    """
     pytest.importorskip("resource")
     code = ("import resource, sys, minisenet\n"
             "from minisenet import data\n"
@@ -327,4 +430,4 @@ def test_peak_memory_does_not_grow_after_the_first_epoch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     peak = [int(word) for word in done.stdout.split()]
-    assert len(peak) == 4 and peak[-1] - peak[1] < 4 << 20, peak
+    assert len(peak) == 4 and peak[-1] - peak[1] < 8 << 20, peak
