@@ -68,21 +68,29 @@ def peak(threads):
     """Operations in a second of nothing but multiply-adds, on so many threads."""
     with ThreadPoolExecutor(threads) as pool:
         start = time.perf_counter()
-        done = sum(pool.map(steps.loops().multiply_add, [2_000_000] * threads))
+        done = sum(pool.map(steps.loops().multiply_add, [5_000_000] * threads))
         return done / (time.perf_counter() - start)
 
 
+def stream():
+    """Bytes read and written in a second by a copy, on one thread."""
+    source, target = np.ones((2, 1 << 24), np.float32)
+    return 2 * source.nbytes / seconds(np.copyto, target, source)
+
+
 def measure(images, rounds):
-    """(seconds for an image of each step, {threads: peak in operations a second}), medians."""
-    calls, times, peaks = arguments(images), [[] for _ in TABLE], {1: [], 2: []}
+    """(seconds for an image of each step, {threads: peak in operations a second}, bytes a second), medians."""
+    calls, times, peaks, bandwidths = arguments(images), [[] for _ in TABLE], {1: [], 2: []}, []
     with minisenet.reuse_memory():                              # as in training
-        for turn in range(rounds + 1):
+        for _ in range(rounds + 1):                             # the first round warms up and is not counted
             for threads, found in peaks.items():
                 found.append(peak(threads))
+            bandwidths.append(stream())
             for (_, _, function, threads), args, found in zip(TABLE, calls, times):
                 minisenet.set_num_threads(threads)
                 found.append(seconds(function, *args) / len(args[0]))
-    return [median(found[1:]) for found in times], {threads: median(found[1:]) for threads, found in peaks.items()}
+    return ([median(found[1:]) for found in times], {threads: median(found[1:]) for threads, found in peaks.items()},
+            median(bandwidths[1:]))
 
 
 def processor():
@@ -91,6 +99,11 @@ def processor():
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def digits(value):
+    """Two significant digits or all those before the point, never as 1e+03."""
+    return f"{float(f'{value:.2g}'):,.10g}"
 
 
 def in_units(value):
@@ -108,10 +121,8 @@ def table(times, peaks):
              "| --- | --- | --- | --- | --- | --- | --- |"]
     for (number, what, _, threads), taken in zip(TABLE, times):
         rate = operations / taken
-        lines.append(f"| {number} | {what} | {threads} | {in_units(taken)} | {rate / 1e9:.3g} | {rate / peaks[threads]:.2%} "
-                     f"| {times[0] / taken:,.3g} |" if number == "1" else
-                     f"| {number} | {what} | {threads} | {in_units(taken)} | {rate / 1e9:.3g} | {rate / peaks[threads]:.0%} "
-                     f"| {float(f'{times[0] / taken:.2g}'):,.0f} |")
+        lines.append(f"| {number} | {what} | {threads} | {in_units(taken)} | {digits(rate / 1e9)} "
+                     f"| {digits(100 * rate / peaks[threads])} % | {digits(times[0] / taken)} |")
     return lines
 
 
@@ -131,12 +142,13 @@ def main(argv=None):
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
-    times, peaks = measure(args.images, args.rounds)
+    times, peaks, bandwidth = measure(args.images, args.rounds)
     print(*table(times, peaks), sep="\n")
-    print(f"\nMeasured side by side in one run, medians of {args.rounds} rounds, {args.images} images of {SIDE} x {SIDE} x "
-          f"{CHANNELS} in\nfloat32 (step 1: one), on {time.strftime('%Y-%m-%d')}: {processor()}, instruction set "
-          f"{minisenet._dispatch.isa}.\nThe peak, a bare loop of multiply-adds, was {peaks[1] / 1e9:.0f} GFLOP/s on one thread and "
-          f"{peaks[2] / 1e9:.0f} on two.")
+    print(f"\nMeasured side by side in one run, medians of {args.rounds} rounds, {args.images} images of {SIDE} x {SIDE} x {CHANNELS} "
+          f"in float32 (step 1: one),\non {time.strftime('%Y-%m-%d')}: {processor()}, instruction set {minisenet._dispatch.isa}. "
+          f"The peak, a bare loop of multiply-adds, was\n{peaks[1] / 1e9:.0f} GFLOP/s on one thread and {peaks[2] / 1e9:.0f} on two. "
+          f"A copy of a large array read and wrote {bandwidth / 1e9:.0f} GB/s on one\nthread, so {peaks[1] / bandwidth:.0f} "
+          "operations take the time of one byte.")
     return 0
 
 
