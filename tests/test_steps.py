@@ -1,4 +1,4 @@
-"""The steps of docs/kernels.md compute the same convolution, and the runner prints the table that the page holds. No timing."""
+"""The steps of docs/kernels.md compute the same convolution, and the page has the table that the runner prints."""
 import importlib.util
 import os
 import re

@@ -144,11 +144,14 @@ def main(argv=None):
         return 1
     times, peaks, bandwidth = measure(args.images, args.rounds)
     print(*table(times, peaks), sep="\n")
-    print(f"\nMeasured side by side in one run, medians of {args.rounds} rounds, {args.images} images of {SIDE} x {SIDE} x {CHANNELS} "
-          f"in float32 (step 1: one),\non {time.strftime('%Y-%m-%d')}: {processor()}, instruction set {minisenet._dispatch.isa}. "
-          f"The peak, a bare loop of multiply-adds, was\n{peaks[1] / 1e9:.0f} GFLOP/s on one thread and {peaks[2] / 1e9:.0f} on two. "
-          f"A copy of a large array read and wrote {bandwidth / 1e9:.0f} GB/s on one\nthread, so {peaks[1] / bandwidth:.0f} "
-          "operations take the time of one byte.")
+    print()
+    print(f"Measured side by side in one run, medians of {args.rounds} rounds, {args.images} images of "
+          f"{SIDE} x {SIDE} x {CHANNELS} in float32 (step 1: one),")
+    print(f"on {time.strftime('%Y-%m-%d')}: {processor()}, instruction set {minisenet._dispatch.isa}.")
+    print(f"The peak, a bare loop of multiply-adds, was {peaks[1] / 1e9:.0f} GFLOP/s on one thread and "
+          f"{peaks[2] / 1e9:.0f} on two.")
+    print(f"A copy of a large array read and wrote {bandwidth / 1e9:.0f} GB/s on one thread, so "
+          f"{peaks[1] / bandwidth:.0f} operations take the time of one byte.")
     return 0
 
 

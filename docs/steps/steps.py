@@ -35,7 +35,7 @@ def build_loops(folder):
         from setuptools import Distribution, Extension
         from setuptools.command.build_ext import build_ext
     except ImportError as error:
-        raise RuntimeError(f"the compiled steps need Cython and setuptools ({error}); `pip install cython setuptools`") from None
+        raise RuntimeError(f"the compiled steps cannot be built ({error}): pip install cython setuptools") from None
     flags = ["/O2"] if os.name == "nt" else FLAGS + MARCH[_dispatch.isa or "baseline"]
     source = shutil.copy(HERE / "loops.pyx", folder)
     extension = Extension("loops", [str(source)], extra_compile_args=flags)
