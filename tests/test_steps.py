@@ -77,6 +77,7 @@ def test_compiled_loops(case, compiled, step):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_kernels_go_the_way_that_the_page_says(case, step, path, threads):
     x, w, right, rounding = case
+    minisenet.set_backend("fused")
     minisenet.set_num_threads(threads)
     _dispatch.kernels.PATHS.clear()
     agrees(step(x, w), right, 3 * rounding)                         # Winograd's own bound is in tests/proof/winograd.py
@@ -87,6 +88,7 @@ def test_kernels_go_the_way_that_the_page_says(case, step, path, threads):
 @needs_kernels
 def test_forming_while_reading_changes_nothing(case):
     a, w, *_ = case
+    minisenet.set_backend("fused")
     rng = np.random.default_rng(1)
     gamma, beta = rng.uniform(0.5, 1.5, (2, 16)).astype(np.float32)
     _, mean, var = F.batch_norm(a, gamma, beta)
@@ -100,6 +102,7 @@ def test_forming_while_reading_changes_nothing(case):
 @needs_kernels
 def test_the_page_holds_the_runners_table(compiled, capsys):
     """The same columns and steps, in the same order; the figures are the page's own."""
+    minisenet.set_backend("fused")
     assert run.main(["--images", "2", "--rounds", "1"]) == 0
     printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     page = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8").splitlines()
