@@ -58,7 +58,7 @@ def test_every_quotation_is_found():
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert text.count("<!-- from:") == len(QUOTED.findall(text)), page.name
-    derivations = ("convolution.md", "batch-norm.md", "cross-entropy.md", "se-block.md")
+    derivations = ("convolution.md", "batch-norm.md", "cross-entropy.md", "se-block.md", "kernels.md", "fused-passes.md")
     assert all(QUOTED.search((ROOT / "docs" / name).read_text(encoding="utf-8")) for name in derivations)
 
 
