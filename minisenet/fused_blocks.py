@@ -3,7 +3,7 @@
 `blocks.py` is the same block as a composition of layers, and a test holds the two together. Here a map that a convolution
 returns stays raw, and the batch norm after it is a few numbers (`Raw`): the next convolution applies it while it reads, the
 squeeze follows from it, and the sweep that ends the block applies it together with the gates. So a basic block saves three
-full maps, a1, a2 and y (and the projection's), where the composition saves eight.
+full maps, a1, a2 and y (and the projection's), where the composition makes eight and saves five.
 """
 from dataclasses import dataclass
 

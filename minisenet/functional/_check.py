@@ -16,25 +16,27 @@ def arrays(**named):
             clean.append(None)
             continue
         value = np.asarray(value)
-        if value.dtype not in _USUAL and not np.issubdtype(value.dtype, np.inexact):
+        usual = value.dtype in _USUAL
+        if not usual and not np.issubdtype(value.dtype, np.inexact):
             raise TypeError(f"{name} has dtype {value.dtype}; it takes floating point: {name}.astype(np.float32)")
+        native = value.dtype if usual else value.dtype.newbyteorder("=")
         if dtype is None:
-            first, dtype = name, value.dtype.newbyteorder("=")
-        elif value.dtype.newbyteorder("=") != dtype:
+            first, dtype = name, native
+        elif native != dtype:
             raise TypeError(f"{name} is {value.dtype} but {first} is {dtype}: dtypes are never mixed, convert one of them")
         if value.ndim != ndim:
             raise ValueError(f"{name} has shape {value.shape}; it takes {ndim} dimension{'s' * (ndim != 1)}{_HINTS.get(ndim, '')}")
-        if shape and any(want is not None and want != got for want, got in zip(shape[0], value.shape)):
+        if shape and value.shape != shape[0] and any(want is not None and want != got for want, got in zip(shape[0], value.shape)):
             wanted = ", ".join("any" if want is None else str(want) for want in shape[0])
             raise ValueError(f"{name} has shape {value.shape}; it takes ({wanted}{',' * (ndim == 1)})")
         if value.size == 0:
             raise ValueError(f"{name} has shape {value.shape}: it is empty")
-        clean_already = value.dtype in _USUAL and value.flags.c_contiguous and value.flags.aligned
+        clean_already = usual and value.flags.c_contiguous and value.flags.aligned
         clean.append(value if clean_already else np.require(value, dtype, ["C", "ALIGNED"]))
     return clean
 
 
-_USUAL = (np.dtype(np.float32), np.dtype(np.float64))       # in native byte order; what follows is slow for small arrays
+_USUAL = (np.dtype(np.float32), np.dtype(np.float64))       # in native byte order: no need for NumPy's slower questions
 
 
 _HINTS = {4: ", (N, H, W, C)", 2: ", (N, C)"}
@@ -42,6 +44,8 @@ _HINTS = {4: ", (N, H, W, C)", 2: ", (N, C)"}
 
 def pair(name, value, least):
     """An int or a (height, width) as a pair of ints, each at least `least`."""
+    if type(value) is int and value >= least:
+        return value, value
     both = value if isinstance(value, (tuple, list, np.ndarray)) else (value, value)
     try:
         if len(both) != 2 or any(isinstance(v, (bool, np.bool_)) for v in both):
