@@ -64,9 +64,9 @@ def conv_bn(conv, bn, x):
 
 def conv_bn_backward(conv, bn, raw, x, g, sums, products, *, se=(), more=None, input_gradient=True):
     """Go back through `conv_bn`: the gradients of its parameters, and (dx, sums, products) of what it read."""
-    s, dz = se or (None, None)
+    gated = dict(s=se[0], dz=se[1], means=raw.means - raw.mean) if se else {}
     p, q, r, bn.weight.grad, bn.bias.grad = fused.affine_gradient(
-        raw.k, raw.rstd, sums, products, raw.positions, s=s, dz=dz, means=raw.means - raw.mean, training=raw.training)
+        raw.k, raw.rstd, sums, products, raw.positions, training=raw.training, **gated)
     source = (x.a, conv.weight.value, *x.norm) if isinstance(x, Raw) else (x, conv.weight.value, None, None, None)
     dx, conv.weight.grad, sums, products = fused.conv2d_normalised_backward(
         g, raw.a, p, q, r, raw.mean, *source, more, input_gradient=input_gradient, **conv.options)

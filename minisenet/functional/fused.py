@@ -75,6 +75,20 @@ def _check_join_backward(dy, y, a, mean, x=None, mean_x=None):
                                x=(x, 4, np.shape(a)), mean_x=(mean_x, 1, c))), {}
 
 
+def _check_moments(means, squares, positions):
+    return (*_check.arrays(means=(means, 2), squares=(squares, 2, np.shape(means))), _check.integer("positions", positions, 1)), {}
+
+
+def _check_affine(k, rstd, sums, products, positions, *, s=None, dz=None, means=None, training=True):
+    _all_or_none(s=s, dz=dz, means=means)
+    each = np.shape(sums)
+    k, rstd, sums, products, s, dz, means = _check.arrays(
+        k=(k, 1, each[1:]), rstd=(rstd, 1, each[1:]), sums=(sums, 2), products=(products, 2, each), s=(s, 2, each),
+        dz=(dz, 2, each), means=(means, 2, each))
+    return (k, rstd, sums, products, _check.integer("positions", positions, 1)), dict(s=s, dz=dz, means=means,
+                                                                                    training=bool(training))
+
+
 # ---- convolutions that form what they read -----------------------------------------------------------------------------
 
 @kernelised(_check_conv2d, backends=("fused",))
@@ -236,6 +250,7 @@ def scale_add_relu_backward(dy, y, a, mean, x=None, mean_x=None):
 
 # ---- and the arithmetic between the sweeps: a few numbers for each image and channel -----------------------------------
 
+@kernelised(_check_moments, backends=("fused",))
 def merge_moments(means, squares, positions):
     """The batch's mean and biased variance from those of its images, without cancellation (Chan, Golub and LeVeque 1979).
 
@@ -250,12 +265,18 @@ def merge_moments(means, squares, positions):
     -------
     mean, var : ndarray (C,)
         In float64 at least.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that differ.
     """
     means = means.astype(np.result_type(means, np.float64))
     mean = means.mean(axis=0)
     return mean, squares.astype(means.dtype).mean(axis=0) / positions + ((means - mean) ** 2).mean(axis=0)
 
 
+@kernelised(_check_affine, backends=("fused",))
 def affine_gradient(k, rstd, sums, products, positions, *, s=None, dz=None, means=None, training=True):
     """Batch norm's backward as an affine map: da = p g + q - r (a - mean), with the gates' and the squeeze's parts in it.
 
@@ -281,6 +302,11 @@ def affine_gradient(k, rstd, sums, products, positions, *, s=None, dz=None, mean
     -------
     p, q, r : ndarray (N, C), (N, C), (C,)
     dgamma, dbeta : ndarray (C,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that do not fit together.
 
     Notes
     -----

@@ -142,6 +142,60 @@ def add_images(real[:, :, :, ::1] dx, const real[:, :, :, ::1] more, Py_ssize_t 
             add_image(&dx[n, 0, 0, 0], &more[n, 0, 0, 0], size, <vec_f64*>NULL)
 
 
+# The arithmetic between the sweeps is a few numbers for each image and channel. These loops only spare NumPy's calls, of which
+# there would be twenty to each convolution; the sums are taken in float64.
+
+def merge_moments_loop(const real[:, ::1] means, const real[:, ::1] squares, double positions, double[::1] mean,
+                       double[::1] var):
+    """mean and var, from zeros."""
+    cdef Py_ssize_t n, c
+    cdef double images = means.shape[0], d
+    for n in range(means.shape[0]):
+        for c in range(means.shape[1]):
+            mean[c] += means[n, c] / images
+    for n in range(means.shape[0]):
+        for c in range(means.shape[1]):
+            d = means[n, c] - mean[c]
+            var[c] += (squares[n, c] / positions + d * d) / images
+
+
+def merge_moments(means, squares, positions):
+    """As `minisenet.functional.fused.merge_moments`."""
+    mean, var = np.zeros((2, means.shape[1]))
+    merge_moments_loop(means, squares, positions, mean, var)
+    return mean, var
+
+
+def affine_gradient_loop(const real[::1] k, const real[::1] rstd, const real[:, ::1] sums, const real[:, ::1] products,
+                         const real[:, ::1] s, const real[:, ::1] dz, const real[:, ::1] means, double positions, bint gated,
+                         bint training, real[:, ::1] p, real[:, ::1] q, real[::1] r, real[::1] dgamma, real[::1] dbeta,
+                         double[:, ::1] total):
+    """The coefficients and the gradients; `total` is zeros (2, C)."""
+    cdef Py_ssize_t n, c
+    cdef double m = sums.shape[0] * positions
+    for n in range(sums.shape[0]):
+        for c in range(sums.shape[1]):
+            total[0, c] += s[n, c] * sums[n, c] + dz[n, c] if gated else sums[n, c]
+            total[1, c] += s[n, c] * products[n, c] + dz[n, c] * means[n, c] if gated else products[n, c]
+    for c in range(sums.shape[1]):
+        dbeta[c] = <real>total[0, c]
+        dgamma[c] = <real>(total[1, c] * rstd[c])
+        r[c] = <real>(k[c] * rstd[c] * total[1, c] * rstd[c] / m) if training else 0
+    for n in range(sums.shape[0]):
+        for c in range(sums.shape[1]):
+            p[n, c] = k[c] * s[n, c] if gated else k[c]
+            q[n, c] = <real>((k[c] * dz[n, c] / positions if gated else 0) - (k[c] * total[0, c] / m if training else 0))
+
+
+def affine_gradient(k, rstd, sums, products, positions, *, s, dz, means, training):
+    """As `minisenet.functional.fused.affine_gradient`."""
+    (p, q), (r, dgamma, dbeta) = np.empty((2, *sums.shape), k.dtype), np.empty((3, len(k)), k.dtype)
+    given = (sums,) * 3 if s is None else (s, dz, means)
+    affine_gradient_loop(k, rstd, sums, products, *given, positions, s is not None, training, p, q, r, dgamma, dbeta,
+                         np.zeros((2, len(k))))
+    return p, q, r, dgamma, dbeta
+
+
 # Where Winograd's convolution suits, it forms what it reads by itself. Elsewhere (a stride, a 1x1 kernel, three channels) a
 # sweep forms the map before, and another takes the sums after.
 
