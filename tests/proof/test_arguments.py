@@ -131,7 +131,8 @@ def arrives(row, backend, before, moved, poisoned):
     """NaN just where the body has it; of sums of products, NaN wherever the result moves when the element moves.
 
     The convolutions have only the second: where a NaN meets padding, a loop that goes there gets NaN * 0 = NaN, and one that
-    does not gets 0; and Winograd's spreads it over a tile. And only sums of products have it: a ReLU's dy is passed on or not, but never multiplied.
+    does not gets 0; and at a border Winograd's weight gradient has it in all nine taps. And only sums of products have it: a
+    ReLU's dy is passed on or not, but never multiplied.
     """
     before, moved, want = (call(row, *arguments, "numpy") for arguments in (before, moved, poisoned))
     got = call(row, *poisoned, backend)
