@@ -24,6 +24,7 @@ include "kernels/threads.pxi"          # pieces of work, and who runs them
 include "kernels/reduce.pxi"           # sums over the positions of an image
 include "kernels/conv.pxi"             # eq. (1), forward and both gradients
 include "kernels/winograd.pxi"         # the same for 3x3 kernels, with 2.25 times fewer products
+include "kernels/winograd_batch.pxi"   # and for whole batches, formed while they are read
 include "kernels/linear.pxi"           # W1 and W2 of eq. (3)
 include "kernels/batch_norm.pxi"
 include "kernels/activation.pxi"       # delta in eq. (3)

@@ -72,6 +72,11 @@ cdef inline Py_ssize_t vectors_of(Py_ssize_t count, vec* _) noexcept nogil:
     return (count + lanes(_) - 1) // lanes(_)
 
 
+cdef inline Py_ssize_t vector_count(Py_ssize_t count, Py_ssize_t lane) noexcept nogil:
+    """The same, for a known number of lanes."""
+    return (count + lane - 1) // lane
+
+
 cdef inline vec zero(vec* _) noexcept nogil:
     """A vector of zeros. (memset of an array of vectors would keep the array out of the registers.)"""
     cdef vec v

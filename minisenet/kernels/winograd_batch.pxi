@@ -1,0 +1,292 @@
+# Winograd's convolution of whole batches: the kernels that Python calls.
+#
+# A piece is a share of the images, which one thread takes in turn. What a convolution reads need not be a plain map: it is
+# formed while it is copied to the padded scratch, and so is never stored (functional/fused.py says what for).
+#
+#     PLAIN         x
+#     NORMALISED    relu(k (x - mean) + beta)             the batch norm and the ReLU before this convolution
+#     GRADIENT      p g + q - r (x - mean)                the gradient of the batch norm after it, with p and q for each image
+
+cdef enum:
+    PLAIN, NORMALISED, GRADIENT
+
+
+cdef inline void form(int how, const real* x, const real* g, const real* mean, const real* k, const real* beta,
+                      const real* p, const real* q, real* padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+                      vec* _) noexcept nogil:
+    """An image into the padded scratch; `how` is a constant where this is inlined. For GRADIENT, r comes as k."""
+    cdef Py_ssize_t i, j, b, c, deep = filled(channels), row = padded_row(width, deep), n
+    cdef Py_ssize_t vectors = vectors_of(channels, _)
+    cdef real* target
+    cdef vec v
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for i in range(height):
+            target = padded + (i + 1) * row + deep
+            n = i * width * channels
+            for j in range(width):
+                for b in range(vectors):
+                    c = b * lanes(_)
+                    v = load(x + n + c, channels - c, _)
+                    if how == NORMALISED:
+                        v = (v - (<const vec*>(mean + c))[0]) * (<const vec*>(k + c))[0] + (<const vec*>(beta + c))[0]
+                        v = where_positive(v, v)
+                    elif how == GRADIENT:
+                        v = (load(p + c, channels - c, _) * load(g + n + c, channels - c, _) + load(q + c, channels - c, _)
+                             - (<const vec*>(k + c))[0] * (v - (<const vec*>(mean + c))[0]))
+                    (<vec*>(target + c))[0] = v
+                target = target + deep
+                n = n + channels
+
+
+cdef inline void form_image(int how, const real* x, const real* g, const real* mean, const real* k, const real* beta,
+                            const real* p, const real* q, real* padded, Py_ssize_t height, Py_ssize_t width,
+                            Py_ssize_t channels, vec* _) noexcept nogil:
+    """`form`, with `how` made a constant."""
+    if how == PLAIN:
+        form(PLAIN, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+    elif how == NORMALISED:
+        form(NORMALISED, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+    else:
+        form(GRADIENT, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+
+
+cdef inline void forward_group(int how, const real* x, const real* mean, const real* k, const real* beta, const real* u,
+                               real* padded, real* v, real* m, real* y, real* y_mean, real* y_square, bint with_moments,
+                               Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+                               Py_ssize_t out_channels, vec* _) noexcept nogil:
+    cdef Py_ssize_t n, size = height * width * channels, out_size = height * width * out_channels
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for n in range(images):
+            form_image(how, x + n * size, x, mean, k, beta, x, x, padded + n * padded_size(height, width, filled(channels)),
+                       height, width, channels, _)
+        winograd_correlate(padded, u, v, m, y, images, height, width, filled(channels), out_channels,
+                           <const char*>(x + images * size), images * size * sizeof(real), _)
+        if with_moments:
+            for n in range(images):
+                moments(y + n * out_size, y_mean + n * out_channels, y_square + n * out_channels, height * width,
+                        out_channels, _)
+
+
+def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm, const real[::1] u, real[:, :, :, ::1] y,
+                            real[:, ::1] means, real[:, ::1] squares, int how, bint with_moments, Py_ssize_t shares,
+                            Py_ssize_t first, Py_ssize_t last, int threads):
+    """y = conv2d(x), with x formed while it is read, and where asked for each image's moments of y."""
+    cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3], out_channels = y.shape[3]
+    cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), group = group_of(height, width, deep)
+    cdef Py_ssize_t size = group * padded_size(height, width, deep), v = POINTS * plane_of(height, width, deep, deep)
+    cdef Py_ssize_t share, n, t, end
+    cdef real[:, ::1] scratch = aligned((threads, size + v + POINTS * plane_of(height, width, deep, wide)),
+                                        np.float32 if real is float else np.float64, zeros=False)
+    cdef real* padded
+    for share in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        padded = &scratch[threadid(), 0]
+        memset(padded, 0, scratch.shape[1] * sizeof(real))  # here, in the thread's own cache; the border stays zero
+        n = x.shape[0] * share // shares
+        end = x.shape[0] * (share + 1) // shares
+        while n < end:
+            t = n if with_moments else 0
+            if real is float:
+                forward_group(how, &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0], &u[0], padded, padded + size,
+                              padded + size + v, &y[n, 0, 0, 0], &means[t, 0], &squares[t, 0], with_moments,
+                              min(group, end - n), height, width, channels, out_channels, <vec_f32*>NULL)
+            else:
+                forward_group(how, &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0], &u[0], padded, padded + size,
+                              padded + size + v, &y[n, 0, 0, 0], &means[t, 0], &squares[t, 0], with_moments,
+                              min(group, end - n), height, width, channels, out_channels, <vec_f64*>NULL)
+            n = n + group
+
+
+cdef inline void mask_position(real* dx, const real* formed, const real* x, vec mean, vec* total, vec* product,
+                               Py_ssize_t count) noexcept nogil:
+    """One position's vector of `mask_and_sum`."""
+    cdef vec d
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        d = where_positive((<const vec*>formed)[0], load(dx, count, total))
+        store(dx, d, count)
+        total[0] = total[0] + d
+        product[0] = product[0] + d * (load(x, count, total) - mean)
+
+
+cdef inline void mask_and_sum(real* dx, const real* padded, const real* x, const real* mean, real* sums, real* products,
+                              Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, vec* _) noexcept nogil:
+    """dx = 0 where the padded image is not positive; sums = sum of dx, products = sum of dx (x - mean)."""
+    cdef vec total[CHAINS]
+    cdef vec product[CHAINS]
+    cdef vec m
+    cdef Py_ssize_t i, j, c, b, n, deep = filled(channels), row = padded_row(width, deep)
+    cdef const real* formed
+    cdef int q
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for b in range(vectors_of(channels, _)):
+            c = b * lanes(_)
+            clear_chains(total)
+            clear_chains(product)
+            m = load(mean + c, channels - c, _)
+            for i in range(height):
+                formed = padded + (i + 1) * row + deep + c
+                n = i * width * channels + c
+                for j in range(width // CHAINS):
+                    for q in range(CHAINS):
+                        mask_position(dx + n, formed, x + n, m, &total[q], &product[q], channels - c)
+                        n, formed = n + channels, formed + deep
+                for j in range(width % CHAINS):
+                    mask_position(dx + n, formed, x + n, m, total, product, channels - c)
+                    n, formed = n + channels, formed + deep
+            store(sums + c, sum_chains(total), channels - c)
+            store(products + c, sum_chains(product), channels - c)
+
+
+cdef inline void add_image(real* dx, const real* more, Py_ssize_t size, vec* _) noexcept nogil:
+    """dx += more."""
+    cdef Py_ssize_t i
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for i in range(vectors_of(size, _)):
+            store(dx + i * lanes(_), load(dx + i * lanes(_), size - i * lanes(_), _)
+                  + load(more + i * lanes(_), size - i * lanes(_), _), size - i * lanes(_))
+
+
+cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_dw, bint with_more, const real* g,
+                                const real* y, const real* y_mean, const real* r, const real* p, const real* q, const real* x,
+                                const real* mean, const real* k, const real* beta, const real* u, const real* more,
+                                real* padded, real* upstream, real* v, real* m, real* dx, real* sums, real* products,
+                                real* du, Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+                                Py_ssize_t out_channels, Py_ssize_t block, Py_ssize_t block_channels, vec* _) noexcept nogil:
+    cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), size = height * width * channels, n
+    cdef Py_ssize_t out_size = height * width * out_channels, padded_x = padded_size(height, width, deep)
+    cdef Py_ssize_t bytes = images * sizeof(real)
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for n in range(images):
+            form_image(how_dy, (y if how_dy == GRADIENT else g) + n * out_size, g + n * out_size, y_mean, r, r,
+                       p + n * out_channels, q + n * out_channels, upstream + n * padded_size(height, width, wide),
+                       height, width, out_channels, _)
+            if with_dw or how_x == NORMALISED:
+                form_image(how_x, x + n * size, x, mean, k, beta, x, x, padded + n * padded_x, height, width, channels, _)
+        if with_dx:
+            winograd_correlate(upstream, u, v, m, dx, images, height, width, wide, channels,
+                               <const char*>(g + images * out_size), bytes * out_size, _)
+            for n in range(images):
+                if how_x == NORMALISED:
+                    mask_and_sum(dx + n * size, padded + n * padded_x, x + n * size, mean, sums + n * channels,
+                                 products + n * channels, height, width, channels, _)
+                if with_more:
+                    add_image(dx + n * size, more + n * size, size, _)
+        if with_dw:
+            if how_dy == GRADIENT:
+                fetch(<const char*>(y + images * out_size), bytes * out_size, 0)
+            winograd_accumulate(padded, upstream + block, v, m, du, images, height, width, deep, wide, block_channels,
+                                <const char*>(x + images * size), bytes * size, _)
+
+
+def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1] y, const real[:, ::1] slope,
+                             const real[:, ::1] p, const real[:, ::1] q, const real[:, :, :, ::1] x,
+                             const real[:, ::1] norm, const real[::1] u, const real[:, :, :, ::1] more,
+                             real[:, :, :, ::1] dx, real[:, ::1] sums, real[:, ::1] products, real[::1] partial,
+                             tuple how, Py_ssize_t shares, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, int threads):
+    """Both gradients of a convolution, or one, for the pieces from first to last: a share of the images and a block of the
+    output channels. An array that `how` says is not needed is any other."""
+    cdef int how_dy, how_x
+    cdef bint with_dx, with_dw, with_more
+    how_dy, how_x, with_dx, with_dw, with_more = how
+    cdef Py_ssize_t height = g.shape[1], width = g.shape[2], out_channels = g.shape[3], channels = x.shape[3]
+    cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), blocks = (wide + block - 1) // block
+    cdef Py_ssize_t group = max(group_of(height, width, deep), group_of(height, width, wide)), piece, share, n, t, s, o, end
+    cdef Py_ssize_t size_x = group * padded_size(height, width, deep), size_y = group * padded_size(height, width, wide)
+    cdef Py_ssize_t size_v = POINTS * max(plane_of(height, width, deep, deep), plane_of(height, width, wide, wide))
+    cdef Py_ssize_t size_m = POINTS * max(plane_of(height, width, deep, wide), plane_of(height, width, wide, deep))
+    cdef real[:, ::1] scratch = aligned((threads, size_x + size_y + size_v + size_m),
+                                        np.float32 if real is float else np.float64, zeros=False)
+    cdef real* padded
+    cdef real* du
+    for piece in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
+        share, o = piece // blocks, piece % blocks * block
+        padded = &scratch[threadid(), 0]
+        memset(padded, 0, scratch.shape[1] * sizeof(real))
+        du = &partial[(share * wide + o) * POINTS * deep if with_dw else 0]
+        if with_dw:
+            memset(du, 0, POINTS * deep * min(block, wide - o) * sizeof(real))
+        n = g.shape[0] * share // shares
+        end = g.shape[0] * (share + 1) // shares
+        while n < end:
+            t = n if how_dy == GRADIENT else 0
+            s = n if how_x == NORMALISED and with_dx else 0
+            if real is float:
+                backward_group(how_dy, how_x, with_dx, with_dw, with_more, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
+                               &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
+                               &u[0], &more[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
+                               padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
+                               min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
+                               <vec_f32*>NULL)
+            else:
+                backward_group(how_dy, how_x, with_dx, with_dw, with_more, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
+                               &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
+                               &u[0], &more[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
+                               padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
+                               min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
+                               <vec_f64*>NULL)
+            n = n + group
+
+
+cdef bint winograd_suits(w_shape, x_shape, stride, padding, dilation, groups):
+    """Whether a convolution goes this way: where the channels fill the register tiles, and the tiles of an image too."""
+    c_out, c_in, kh, kw = w_shape
+    return ((kh, kw) == (3, 3) and stride == padding == dilation == (1, 1) and groups == 1
+            and min(c_in, c_out) >= CHANNEL_STEP and x_shape[1] * x_shape[2] >= 4 * CHANNEL_STEP)
+
+
+cdef together(arrays, Py_ssize_t channels):
+    """Arrays (C,) as the rows of one aligned array, filled up with zeros."""
+    out = aligned((len(arrays), filled(channels)), arrays[0].dtype)
+    for row, array in zip(out, arrays):
+        row[:channels] = array
+    return out
+
+
+cdef winograd_forward(x, w, norm, with_moments):
+    """conv2d of x, or of relu(k (x - mean) + beta) for norm = (mean, k, beta); (y, means, squares), None if not asked for."""
+    took("winograd: forward")
+    n, height, width, c_in = x.shape
+    c_out = len(w)
+    y = np.empty((n, height, width, c_out), x.dtype)
+    means, squares = np.empty((2, n if with_moments else 1, c_out), x.dtype)
+    shares = min(n, SHARES)
+    run(winograd_forward_images, shares,
+        (x, together(norm or (x[0, 0, 0],) * 3, c_in), winograd_kernels(w, False), y, means, squares,
+         NORMALISED if norm else PLAIN, with_moments, shares), y.size * 9 * c_in // PRODUCTS_PER_NUMBER)
+    return (y, means, squares) if with_moments else (y, None, None)
+
+
+cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more=None):
+    """Both gradients, or one: (dx, dw, sums, products), None for what is not asked for.
+
+    upstream = (p, q, r, y, mean) for an upstream gradient p g + q - r (y - mean), norm = (mean, k, beta) for x formed as in
+    the forward; then dx is the gradient of what the ReLU saw, with its sums of dx and of dx (x - mean) for each image.
+    """
+    n, height, width, c_out = g.shape
+    c_in, dtype = w.shape[1] if x is None else x.shape[3], g.dtype
+    deep, wide = filled(c_in), filled(c_out)
+    step = max(1, GRADIENT_BYTES // (POINTS * deep * dtype.itemsize * 2 * CHANNEL_STEP)) * 2 * CHANNEL_STEP
+    if with_dx and with_dw and step < wide:         # the weight gradient goes block by block, the input gradient need not
+        dx, _, sums, products = winograd_backward(g, x, w, True, False, upstream, norm, more)
+        return dx, winograd_backward(g, x, w, False, True, upstream, norm)[1], sums, products
+    took("winograd: input gradient", with_dx)
+    took("winograd: weight gradient", with_dw)
+    took("winograd: one vector of channels", wide // vector_lanes(dtype) % 2 == 1)
+    block = min(step, wide) if with_dw else wide
+    blocks = -(-wide // block)
+    took("winograd: a gradient in blocks", blocks > 1)
+    shares = max(1, min(n, SHARES // blocks))
+    p, q, r, y, y_mean = upstream or (g[0, 0, :1], g[0, 0, :1], g[0, 0, 0], g, g[0, 0, 0])
+    partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype, zeros=False)
+    dx = np.empty((n, height, width, c_in), dtype) if with_dx else g
+    x = dx if x is None else x                      # a plain input gradient never reads it
+    sums, products = np.empty((2, n if norm and with_dx else 1, c_in), dtype)
+    how = (GRADIENT if upstream else PLAIN, NORMALISED if norm else PLAIN, with_dx, with_dw, more is not None)
+    run(winograd_backward_images, shares * blocks,
+        (g, y, together((y_mean, r), c_out), p, q, x, together(norm or (x[0, 0, 0],) * 3, c_in),
+         winograd_kernels(w, True) if with_dx else partial, g if more is None else more, dx, sums, products, partial, how,
+         shares, block), n * height * width * c_out * 9 * c_in // PRODUCTS_PER_NUMBER)
+    dw = None
+    if with_dw:
+        dw = np.empty((c_out, c_in, 3, 3), dtype)
+        run(sum_gradient, c_in, (partial, dw, shares, block), partial.size)
+    return (dx if with_dx else None, dw, *((sums, products) if norm and with_dx else (None, None)))
