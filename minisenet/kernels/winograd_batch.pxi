@@ -54,6 +54,7 @@ cdef inline void forward_group(int how, const real* x, const real* mean, const r
                                real* padded, real* v, real* m, real* y, real* y_mean, real* y_square, bint with_moments,
                                Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
                                Py_ssize_t out_channels, vec* _) noexcept nogil:
+    """A few images: form them, convolve them, and look at each result while it is at hand."""
     cdef Py_ssize_t n, size = height * width * channels, out_size = height * width * out_channels
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for n in range(images):
@@ -151,6 +152,7 @@ cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_d
                                 real* padded, real* upstream, real* v, real* m, real* dx, real* sums, real* products,
                                 real* du, Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
                                 Py_ssize_t out_channels, Py_ssize_t block, Py_ssize_t block_channels, vec* _) noexcept nogil:
+    """A few images: form dy and x once, and use them for both gradients."""
     cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), size = height * width * channels, n
     cdef Py_ssize_t out_size = height * width * out_channels, padded_x = padded_size(height, width, deep)
     cdef Py_ssize_t bytes = images * sizeof(real)
