@@ -3,8 +3,9 @@
 #
 # Arithmetic: a fused multiply-add takes four or five cycles, and a core starts two in each. So up to ten must be on their
 # way at any moment, each in a chain of its own; twelve chains leave some slack, and fit, with the two operands that they
-# share, into the 16 registers of the older instruction sets. Nothing is loaded or stored. (The baseline build has no FMA: a
-# product and a sum, which take six to eight cycles together.)
+# share, into the 16 registers of the older instruction sets. Nothing is loaded or stored. Each chain begins with a number of
+# its own: of twelve that are equal the compiler makes one. (The baseline build has no FMA: a product and a sum, which take six
+# to eight cycles together.)
 #
 # Memory: the triad of McCalpin's STREAM, out = x + factor y, over arrays that no cache holds: two streams in and one out,
 # about what a sweep does. The stores are ordinary ones, as the kernels' are.
@@ -15,12 +16,13 @@ cdef enum:
 
 
 cdef inline float multiply_add_chains(float factor, float term, Py_ssize_t rounds) noexcept nogil:
-    """acc = acc * factor + term in PEAK_CHAINS registers, `rounds` times; the sum of all lanes in the end."""
+    """acc = acc * factor + term in PEAK_CHAINS registers, which begin at 0, 1, 2 …, `rounds` times; the sum of all lanes."""
     cdef vec_f32 acc[PEAK_CHAINS]
     cdef float lane[PEAK_CHAINS * VECTOR_LANES_F32]
     cdef float total = 0
     cdef Py_ssize_t r, i
-    memset(acc, 0, sizeof(acc))
+    for i in range(PEAK_CHAINS):
+        acc[i] = zero(acc) + <float>i
     for r in range(rounds):
         for i in range(PEAK_CHAINS):
             acc[i] = acc[i] * factor + term
@@ -39,7 +41,7 @@ def multiply_add_pieces(float[::1] totals, float factor, float term, Py_ssize_t 
 
 
 def multiply_adds(Py_ssize_t pieces, Py_ssize_t rounds):
-    """Do nothing but multiply-adds; how many, and the sum of the results, which is the same in each piece."""
+    """Do nothing but multiply-adds; how many, and each piece's sum of the results."""
     totals = np.empty(pieces, np.float32)
     run(multiply_add_pieces, pieces, (totals, 0.5, 1.0, rounds), pieces * rounds * PEAK_CHAINS * VECTOR_LANES_F32)
     return pieces * rounds * PEAK_CHAINS * VECTOR_LANES_F32, totals
