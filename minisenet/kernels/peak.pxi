@@ -3,9 +3,9 @@
 #
 # Arithmetic: a fused multiply-add takes four or five cycles, and a core starts two in each. So up to ten must be on their
 # way at any moment, each in a chain of its own; twelve chains leave some slack, and fit, with the two operands that they
-# share, into the 16 registers of the older instruction sets. Nothing is loaded or stored. Each chain begins with a number of
-# its own: of twelve that are equal the compiler makes one. (The baseline build has no FMA: a product and a sum, which take six
-# to eight cycles together.)
+# share, into the 16 registers of the older instruction sets. Nothing is loaded or stored. Each chain of each piece begins with
+# a number of its own: of twelve chains that are equal, or of eight pieces, the compiler makes one. (The baseline build has no
+# FMA: a product and a sum, which take six to eight cycles together.)
 #
 # Memory: the triad of McCalpin's STREAM, out = x + factor y, over arrays that no cache holds: two streams in and one out,
 # about what a sweep does. The stores are ordinary ones, as the kernels' are.
@@ -15,14 +15,14 @@ cdef enum:
     TRIAD_PIECE = 262144
 
 
-cdef inline float multiply_add_chains(float factor, float term, Py_ssize_t rounds) noexcept nogil:
-    """acc = acc * factor + term in PEAK_CHAINS registers, which begin at 0, 1, 2 …, `rounds` times; the sum of all lanes."""
+cdef inline float multiply_add_chains(float start, float factor, float term, Py_ssize_t rounds) noexcept nogil:
+    """acc = acc * factor + term, `rounds` times, in registers that begin at start, start + 1, …; the sum of all lanes."""
     cdef vec_f32 acc[PEAK_CHAINS]
     cdef float lane[PEAK_CHAINS * VECTOR_LANES_F32]
     cdef float total = 0
     cdef Py_ssize_t r, i
     for i in range(PEAK_CHAINS):
-        acc[i] = zero(acc) + <float>i
+        acc[i] = zero(acc) + (start + i)
     for r in range(rounds):
         for i in range(PEAK_CHAINS):
             acc[i] = acc[i] * factor + term
@@ -37,7 +37,7 @@ def multiply_add_pieces(float[::1] totals, float factor, float term, Py_ssize_t 
     """A piece is one run of the chains."""
     cdef Py_ssize_t p
     for p in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
-        totals[p] = multiply_add_chains(factor, term, rounds)
+        totals[p] = multiply_add_chains(<float>p, factor, term, rounds)
 
 
 def multiply_adds(Py_ssize_t pieces, Py_ssize_t rounds):

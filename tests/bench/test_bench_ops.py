@@ -133,10 +133,10 @@ def test_the_bare_loops(threads):
     done, totals = kernels.multiply_adds(6, 1000)
     # acc = acc / 2 + 1 ends at 2 in every lane: done / (pieces rounds) lanes
     assert totals.shape == (6,) and np.all(totals == 2 * done // (6 * 1000))
-    # After three rounds chain i still tells where it began, at i: twelve chains, and not one that counts as twelve.
-    done, totals = kernels.multiply_adds(2, 3)
-    lanes = done // (2 * 3) // 12
-    assert np.all(totals == lanes * sum(i / 8 + 2 * 7 / 8 for i in range(12)))
+    # After three rounds chain i of piece p still tells where it began, at p + i: none that counts as twelve, or as all pieces.
+    done, totals = kernels.multiply_adds(3, 3)
+    lanes = done // (3 * 3) // 12
+    assert totals.tolist() == [lanes * sum((p + i) / 8 + 2 * 7 / 8 for i in range(12)) for p in range(3)]
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, 600_001)).astype(np.float32)
     out = np.zeros_like(x)
