@@ -118,20 +118,20 @@ def _size(parameters):
 def _saved_bytes(layer, seen):
     """Bytes of the arrays that a layer saved, but for those in `seen`, and for its own state, which it holds anyway."""
     state = {id(_base(getattr(owner, name))) for owner, name in layer._state().values()}
-    return sum(array.nbytes for array in _arrays(layer._saved, seen, state))
+    new = {id(base): base for base in map(_base, arrays_in(layer._saved)) if id(base) not in seen | state}
+    seen.update(new)
+    return sum(base.nbytes for base in new.values())
 
 
-def _arrays(saved, seen, state):
+def arrays_in(saved):
+    """Yield every array in what a layer saved: a nest of tuples, lists and dataclasses. One that is there twice comes twice."""
     if dataclasses.is_dataclass(saved):
         saved = list(vars(saved).values())
     if isinstance(saved, (tuple, list)):
         for part in saved:
-            yield from _arrays(part, seen, state)
+            yield from arrays_in(part)
     elif isinstance(saved, np.ndarray):
-        base = _base(saved)
-        if id(base) not in seen | state:
-            seen.add(id(base))
-            yield base
+        yield saved
 
 
 def _base(array):

@@ -4,9 +4,9 @@ import pytest
 
 import minisenet
 import minisenet.functional as F
-from arrays import arrays_in
 from backends import needs_kernels
 from minisenet.blocks import BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock
+from minisenet.summary import arrays_in
 
 SE = {f"r={r}{', bias' * bias}": (lambda rng, r=r, bias=bias: SEBlock(6, reduction=r, bias=bias, rng=rng))
       for r in (1, 2, 4) for bias in (False, True)}

@@ -38,11 +38,11 @@ def build_loops(folder):
         raise RuntimeError(f"the compiled steps cannot be built ({error}): pip install cython setuptools") from None
     flags = ["/O2"] if os.name == "nt" else FLAGS + MARCH[_dispatch.isa or "baseline"]
     source = shutil.copy(HERE / "loops.pyx", folder)
+    shutil.copy(KERNELS / "types.pxi", folder)          # beside it: Cython keeps the include path of a process's first build
     extension = Extension("loops", [str(source)], extra_compile_args=flags)
     directives = dict(language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False)
     try:
-        distribution = Distribution(dict(ext_modules=cythonize([extension], include_path=[str(KERNELS)], quiet=True,
-                                                               compiler_directives=directives)))
+        distribution = Distribution(dict(ext_modules=cythonize([extension], quiet=True, compiler_directives=directives)))
         command = build_ext(distribution)
         command.build_lib = command.build_temp = str(folder)
         command.ensure_finalized()

@@ -2,7 +2,7 @@
 #
 # The statistics: each image gives its own mean and its own sum of squares about that mean, in the array's dtype; the images'
 # are then merged in float64 by the formula of Chan, Golub and LeVeque (1979). (Plain float32 sums of squares would lose half
-# of the digits where the mean is large.) The sum over images is short, and stays visible in NumPy.
+# of the digits where the mean is large.)
 
 def moments_images(const real[:, :, :, ::1] x, real[:, ::1] means, real[:, ::1] squares,
                    Py_ssize_t first, Py_ssize_t last, int threads):
@@ -38,15 +38,33 @@ def affine_images(const real[:, :, :, ::1] x, const real[::1] k, const real[::1]
             affine(&x[n, 0, 0, 0], &k[0], &shift[0], &centre[0], &y[n, 0, 0, 0], positions, channels, <vec_f64*>NULL)
 
 
+def merge_moments_loop(const real[:, ::1] means, const real[:, ::1] squares, double positions, double[::1] mean,
+                       double[::1] var):
+    """mean and var, from zeros."""
+    cdef Py_ssize_t n, c
+    cdef double images = means.shape[0], d
+    for n in range(means.shape[0]):
+        for c in range(means.shape[1]):
+            mean[c] += means[n, c] / images
+    for n in range(means.shape[0]):
+        for c in range(means.shape[1]):
+            d = means[n, c] - mean[c]
+            var[c] += (squares[n, c] / positions + d * d) / images
+
+
+def merge_moments(means, squares, positions):
+    """As `minisenet.functional.fused.merge_moments`."""
+    mean, var = np.zeros((2, means.shape[1]))
+    merge_moments_loop(means, squares, positions, mean, var)
+    return mean, var
+
+
 def batch_norm(x, gamma, beta, *, eps):
     """As `minisenet.functional.batch_norm`."""
     n, height, width, channels = x.shape
-    means, squares = np.empty((n, channels), x.dtype), np.empty((n, channels), x.dtype)
+    means, squares = np.empty((2, n, channels), x.dtype)
     run(moments_images, n, (x, means, squares), x.size)
-    each = means.astype(np.float64)
-    mean = each.mean(axis=0)
-    spread = np.square(each - mean).sum(axis=0) * (height * width)          # of the images' means about the common mean
-    var = (squares.sum(axis=0, dtype=np.float64) + spread) / (n * height * width)
+    mean, var = merge_moments(means, squares, height * width)
     y = np.empty_like(x)
     k = (gamma / np.sqrt(var + eps)).astype(x.dtype)
     mean, var = mean.astype(x.dtype), var.astype(x.dtype)

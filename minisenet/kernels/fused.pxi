@@ -145,27 +145,6 @@ def add_images(real[:, :, :, ::1] dx, const real[:, :, :, ::1] more, Py_ssize_t 
 # The arithmetic between the sweeps is a few numbers for each image and channel. These loops only spare NumPy's calls, of which
 # there would be twenty to each convolution; the sums are taken in float64.
 
-def merge_moments_loop(const real[:, ::1] means, const real[:, ::1] squares, double positions, double[::1] mean,
-                       double[::1] var):
-    """mean and var, from zeros."""
-    cdef Py_ssize_t n, c
-    cdef double images = means.shape[0], d
-    for n in range(means.shape[0]):
-        for c in range(means.shape[1]):
-            mean[c] += means[n, c] / images
-    for n in range(means.shape[0]):
-        for c in range(means.shape[1]):
-            d = means[n, c] - mean[c]
-            var[c] += (squares[n, c] / positions + d * d) / images
-
-
-def merge_moments(means, squares, positions):
-    """As `minisenet.functional.fused.merge_moments`."""
-    mean, var = np.zeros((2, means.shape[1]))
-    merge_moments_loop(means, squares, positions, mean, var)
-    return mean, var
-
-
 def affine_gradient_loop(const real[::1] k, const real[::1] rstd, const real[:, ::1] sums, const real[:, ::1] products,
                          const real[:, ::1] s, const real[:, ::1] dz, const real[:, ::1] means, double positions, bint gated,
                          bint training, real[:, ::1] p, real[:, ::1] q, real[::1] r, real[::1] dgamma, real[::1] dbeta,
