@@ -133,7 +133,8 @@ def describe(function, module=None):
 def observe(function, args, kwargs, twice=False):
     """Call a function, and say what it returned, raised, wrote to, shares memory with, and whether it does so again."""
     kept = [np.array(arg) if isinstance(arg, np.ndarray) else arg for arg in args]
-    seen = dict(value=None, error=None, written=[], shares=[], changed=False, warnings=[])
+    seen = dict(value=None, error=None, written=[], shares=[], changed=False, seeded=False, warnings=[])
+    state = np.random.get_state()[1:3]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -145,6 +146,7 @@ def observe(function, args, kwargs, twice=False):
             value = None
         if twice and seen["error"] is None:
             seen |= _again(function, [np.array(arg) if isinstance(arg, np.ndarray) else arg for arg in kept], kwargs, value)
+    seen["seeded"] = not (np.array_equal(state[0], np.random.get_state()[1]) and state[1] == np.random.get_state()[2])
     seen["warnings"] = sorted({str(w.message) for w in caught if issubclass(w.category, RuntimeWarning)})[:3]
     arrays = [item for item in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(item, np.ndarray)]
     for i, (arg, old) in enumerate(zip(args, kept)):
@@ -158,8 +160,12 @@ def observe(function, args, kwargs, twice=False):
 
 
 def _again(function, args, kwargs, value):
-    """Whether a second call gives the same, and leaves the first result as it was."""
+    """Whether the result depends on what was called before: other values, and then the same ones again."""
     first = _copies(value)
+    try:
+        function(*(arg + 0.5 if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" else _copies(arg) for arg in args), **kwargs)
+    except Exception:
+        pass                                              # those values may not go together
     try:
         again = _copies(function(*args, **kwargs))
     except Exception as error:

@@ -4,7 +4,7 @@ An explanation predicts numbers. It is accepted only if it predicts what the ans
 where the answer happens to be right among them. Explanations are tried from the particular to the general:
 
     1. how the call went: it raises, returns None, writes into its arguments, ...
-    2. mistakes that have a formula of their own: `mistakes.WRONG`, the planted bugs, `meeting` for convolutions
+    2. mistakes that have a formula of their own: the planted bugs, and `mistakes.WRONG`
     3. results that are sums: which term is missing, doubled, of the wrong sign or size
     4. what can happen to any result: a factor, an axis, an order, a part that was left out
     5. where it is wrong: only for N > 1, only with a stride, ...
@@ -13,7 +13,7 @@ import itertools
 
 import numpy as np
 
-from minisenet.gradcheck import bugs, meeting
+from minisenet.gradcheck import bugs
 from minisenet.gradcheck.mistakes import TERMS, WRONG
 from minisenet.gradcheck.verdict import Mistake, symbol
 
@@ -54,8 +54,8 @@ def diagnose(question, smallest, trials):
     """
     evidence = _evidence(trials)
     wrong = [name for name in question.returns if any(_is_wrong(trial, name) for trial in evidence)]
-    return (_by_conduct(smallest, trials) or _by_numbers(question, evidence, wrong) or _by_shape(question, smallest)
-            or _by_other_conduct(smallest) or _by_place(question, smallest, trials))
+    return (_by_conduct(smallest, trials) or _by_precision(evidence, wrong) or _by_numbers(question, evidence, wrong)
+            or _by_shape(question, evidence) or _by_other_conduct(smallest) or _by_place(question, smallest, trials))
 
 
 def _evidence(trials):
@@ -75,8 +75,8 @@ def _is_wrong(trial, name):
 def _by_conduct(smallest, trials):
     """What goes before any number: an exception, no results, an argument that was written to."""
     faults = {fault.kind: fault for fault in reversed(smallest.faults)}
-    written = [fault for trial in trials for fault in trial.faults if fault.kind == "written"]
-    faults |= {"written": written[0]} if written else {}               # seen in some cases only, where there is something to write
+    for kind in ("written", "state", "global"):                        # seen in some calls only
+        faults |= {fault.kind: fault for trial in trials for fault in trial.faults if fault.kind == kind}
     if "raises" in faults:
         text = faults["raises"].text
         kind = text.partition("raises ")[2].partition(":")[0]
@@ -97,6 +97,11 @@ def _by_conduct(smallest, trials):
         if name.startswith("d"):
             return Mistake("upstream gradient overwritten", f"It writes into {name}.", "In a residual block dy goes down the shortcut too, and arrives there changed.")
         return Mistake("input overwritten", f"It writes into its argument {name}.", "Whoever called still needs that array: copy it, or write into a new one.")
+    if "state" in faults:
+        return Mistake("remembers earlier calls", _sentence(faults["state"].text),
+                       "A buffer, a default argument or a global that outlives the call: make the arrays inside the function.")
+    if "global" in faults:
+        return Mistake("global state changed", _sentence(faults["global"].text), "numpy.random.default_rng(seed) makes a generator of one's own.")
     if "dtype" in faults:
         text = faults["dtype"].text
         if "float32" in text:
@@ -108,7 +113,8 @@ def _by_conduct(smallest, trials):
 
 
 def _sentence(text):
-    return text[0].upper() + text[1:] + "."
+    """With a full stop, and a capital where it does not begin with the name of a result."""
+    return (text[0].upper() if text.split()[0] in ("it", "what", "raises", "the") else text[0]) + text[1:] + "."
 
 
 def _by_other_conduct(trial):
@@ -116,39 +122,53 @@ def _by_other_conduct(trial):
     faults = {fault.kind: fault for fault in trial.faults}
     if "aliased" in faults:
         return Mistake("returns its argument", _sentence(faults["aliased"].text), "Who writes into one changes the other: return a new array.")
-    if "state" in faults:
-        return Mistake("remembers earlier calls", _sentence(faults["state"].text),
-                       "A buffer, a default argument or a global that outlives the call: make the arrays inside the function.")
     return None
 
 
 # ---- 2. to 4.: explanations that predict -----------------------------------------------------------------------------------
 
 def _by_numbers(question, evidence, wrong):
-    """The first explanation that predicts most of the wrong results."""
+    """The explanation that predicts most of the wrong results, and no right one otherwise than it is."""
     wrong = [name for name in wrong if all(_array(trial.given.get(name)) is not None for trial in evidence if name in trial.given)]
-    best, explained = None, []
-    for mistake, predict in itertools.chain(_formulas(question), _terms(question, evidence, wrong), _transforms(question, wrong)):
+    best, most = None, 0.0
+    for mistake, predict in itertools.chain(_formulas(question), _terms(question, evidence, wrong), _transforms(question, evidence, wrong)):
         found = [name for name in wrong if _predicts(predict, evidence, name)]
-        if len(found) > len(explained):
-            best, explained = mistake, found
-            if len(found) == len(wrong):
+        score = len(found) - 0.5 * sum(_contradicts(predict, evidence, name) for name in question.returns if name not in wrong) if found else 0
+        if score > most:
+            best, most = (mistake, found), score
+            if score == len(wrong):
                 break
-    return best
+    return best and Mistake(best[0].name, best[0].says.format(" and ".join(best[1])), best[0].lesson)
 
 
 def _predicts(predict, evidence, name):
+    """Whether it is what was given in every case, and in some case not what should have been."""
+    differs = False
     for trial in evidence:
-        if name not in trial.given or trial.call.expected[name] is None:
-            continue
-        with np.errstate(all="ignore"):
-            try:
-                value = predict(trial, name)
-            except (ValueError, IndexError, AttributeError, TypeError, KeyError, FloatingPointError):
+        expected = trial.call.expected[name]
+        if name in trial.given and expected is not None:
+            value = _value_of(predict, trial, name)
+            if value is None or not _close(value, trial.given[name]):
                 return False
-        if value is None or not _close(value, trial.given[name]):
-            return False
-    return True
+            differs = differs or not _close(value, expected)
+    return differs
+
+
+def _contradicts(predict, evidence, name):
+    """Whether it would have spoilt a result that is right."""
+    for trial in evidence:
+        value = _value_of(predict, trial, name) if name in trial.given and trial.call.expected[name] is not None else None
+        if value is not None and not _close(value, trial.given[name]):
+            return True
+    return False
+
+
+def _value_of(predict, trial, name):
+    with np.errstate(all="ignore"):
+        try:
+            return predict(trial, name)
+        except (ValueError, IndexError, AttributeError, TypeError, KeyError, ZeroDivisionError):
+            return None                                                # a formula that has no value for these shapes
 
 
 def _close(one, two):
@@ -169,46 +189,26 @@ def _formulas(question):
         broken = bug.backward if question.backward else bug.forward
         if bug.operation == question.row.name and broken:
             yield Mistake(bug.name, bug.mistake, bug.lesson), _planted(question, broken)
+    mistakes = []                   # the entries of one mistake, which shows in several results, together
     for entry in WRONG:
         if question.name in entry.questions.split():
-            yield (Mistake(entry.name, entry.says, entry.lesson),
-                   lambda trial, name, entry=entry: entry.formula(trial.call.v) if name == entry.output else _alike(entry, trial, name))
-    if question.row.name == "conv2d":
-        for i in range(len(list(meeting.mistakes(_Any())))):
-            yield from _met(i)
-
-
-def _alike(entry, trial, name):
-    """What the same mistake does to another result of the call."""
-    for other in WRONG:
-        if (other.name, other.says, other.output, other.questions) == (entry.name, entry.says, name, entry.questions):
-            return other.formula(trial.call.v)
-    return None
+            same = (mistakes[-1][0].name, mistakes[-1][0].says) == (entry.name, entry.says) if mistakes else False
+            if same and entry.output not in mistakes[-1][1]:
+                mistakes[-1][1][entry.output] = entry.formula
+            else:
+                mistakes.append((Mistake(entry.name, entry.says, entry.lesson), {entry.output: entry.formula}))
+    for mistake, formulas in mistakes:
+        yield mistake, lambda trial, name, formulas=formulas: formulas[name](trial.call.v) if name in formulas else None
 
 
 def _planted(question, broken):
     def predict(trial, name):
         call = trial.call
-        if question.backward:
-            gradients = broken({key: value.copy() for key, value in call.upstream.items()}, call.case.arrays, call.outputs, call.case.options)
-            return gradients.get(name[1:])
-        return broken(call.case.arrays, call.case.options).get(name)
+        if not question.backward:
+            return broken(call.case.arrays, call.case.options).get(name)
+        upstream = {key: value.copy() for key, value in call.upstream.items()}
+        return broken(upstream, call.case.arrays, call.outputs, call.case.options).get(name[1:])
     return predict
-
-
-class _Any:
-    """Stands for a call whose options do not matter."""
-
-    stride = dilation = padding = (1, 1)
-
-
-def _met(i):
-    name, says, lesson, _ = list(meeting.mistakes(_Any()))[i]
-
-    def predict(trial, output):
-        v = trial.call.v
-        return meeting.GIVES[output](v, **list(meeting.mistakes(v))[i][3]) if output in meeting.GIVES else None
-    yield Mistake(name, says, lesson), predict
 
 
 # ---- 3. sums -------------------------------------------------------------------------------------------------------------
@@ -309,68 +309,74 @@ def question_has_output_size(v):
 
 # ---- 4. what can happen to any result ----------------------------------------------------------------------------------------
 
-def _transforms(question, wrong):
+def _transforms(question, evidence, wrong):
     """Explanations that fit any operation."""
-    yield Mistake("all zeros", "{} is zero everywhere.", "Was the result ever written to?"), lambda trial, name: np.zeros(np.shape(trial.call.expected[name]))
-    yield Mistake("wrong sign", "The result is right but for its sign."), lambda trial, name: -np.asarray(trial.call.expected[name])
+    def of(change):
+        """A prediction from the right result alone."""
+        return lambda trial, name: change(np.asarray(trial.call.expected[name])) if name in wrong else None
+    yield Mistake("all zeros", "{} is zero everywhere.", "Was the result ever written to?"), of(np.zeros_like)
+    yield Mistake("wrong sign", "{} is right but for its sign."), of(np.negative)
     for factor, words in ((2.0, "twice"), (0.5, "half of"), (1 / np.log(2), "1 / ln 2 times"), (1 / np.log(10), "1 / ln 10 times")):
-        yield Mistake("constant factor", f"The result is {words} what it should be."), lambda trial, name, factor=factor: factor * np.asarray(trial.call.expected[name])
-    yield from _factors(question)
-    others = [name for name in question.returns]
-    if len(others) > 1:
-        for order in itertools.permutations(range(len(others))) if len(others) < 5 else ():
-            if list(order) != sorted(order):
-                yield (Mistake("results in the wrong order", f"It returns {', '.join(others[i] for i in order)}; the order is {', '.join(others)}.",
-                               "A backward returns one gradient for each array argument of its forward, in that order."),
-                       lambda trial, name, order=order: trial.call.expected[others[order[others.index(name)]]])
-    for argument in question.parameters:
-        yield (Mistake("argument returned", f"The result is its argument {argument}, unchanged."),
-               lambda trial, name, argument=argument: getattr(trial.call.v, argument) if isinstance(getattr(trial.call.v, argument, None), np.ndarray) else None)
-    for other in question.returns:
-        yield (Mistake("one result for another", f"The result is {other}, where something else belongs."),
-               lambda trial, name, other=other: trial.call.expected[other] if other != name else None)
-    for axes, text in (((0,), "images"), ((1,), "rows"), ((2,), "columns"), ((3,), "channels"), ((1, 2), "positions")):
-        yield (Mistake("turned round", f"The result's {text} are in the opposite order."),
-               lambda trial, name, axes=axes: np.flip(trial.call.expected[name], axes) if np.ndim(trial.call.expected[name]) > max(axes) else None)
-    yield (Mistake("transposed", "The result's values stand in the order of its transpose: a reshape where a transpose belongs.",
-                   "A reshape makes shapes fit and numbers wrong."),
-           lambda trial, name: np.asarray(trial.call.expected[name]).T.reshape(np.shape(trial.call.expected[name])))
+        yield Mistake("constant factor", f"{{}} is {words} what it should be."), of(lambda expected, factor=factor: factor * expected)
+    if _one_factor(evidence, wrong):
+        yield from _factors(question, wrong)
+    yield from _exchanged(question, wrong)
     for axis, text in enumerate(("image", "row", "column", "channel")):
+        yield Mistake("turned round", f"The {text}s of {{}} are in the opposite order."), of(lambda expected, axis=axis: np.flip(expected, axis))
         for index, which in ((0, "first"), (-1, "last")):
-            yield (Mistake(f"{which} {text} only", f"Every {text} of the result has the values of the {which} {text}."),
-                   lambda trial, name, axis=axis, index=index: _everywhere(trial.call.expected[name], axis, index))
-            yield (Mistake(f"{which} {text} left out", f"The {which} {text} of the result is zero: the loop does not reach it."),
-                   lambda trial, name, axis=axis, index=index: _left_out(trial.call.expected[name], axis, index))
-            yield (Mistake(f"only the {which} {text} written", f"All but the {which} {text} of the result is zero."),
-                   lambda trial, name, axis=axis, index=index: trial.call.expected[name] - _left_out(trial.call.expected[name], axis, index))
-        yield (Mistake(f"averaged over the {text}s", f"Every {text} of the result has the mean over all {text}s."),
-               lambda trial, name, axis=axis: _mean_everywhere(trial.call.expected[name], axis, np.mean))
-        yield (Mistake(f"summed over the {text}s", f"Every {text} of the result has the sum over all {text}s."),
-               lambda trial, name, axis=axis: _mean_everywhere(trial.call.expected[name], axis, np.sum))
-    yield (Mistake("float32 inside", "The result is as exact as float32: somewhere inside it was cut to 7 digits.",
-                   "An error of 1e-8 passes every central difference; the complex step is exact enough to see it."), _float32)
-    yield (Mistake("integers inside", "The result has lost its fractions: somewhere inside it was cut to an integer.",
-                   "A buffer of integers cuts off what is written into it."), lambda trial, name: np.trunc(trial.call.expected[name]))
-    yield (Mistake("NaN or infinity", "The result holds NaN or infinity where it should not.", "Which exponential, logarithm or division can leave the range of numbers?"), _not_finite)
+            yield (Mistake(f"{which} {text} only", f"Every {text} of {{}} has the values of the {which} one."),
+                   of(lambda expected, axis=axis, index=index: np.broadcast_to(np.take(expected, [index], axis), expected.shape)))
+            yield (Mistake(f"{which} {text} left out", f"The {which} {text} of {{}} is zero: the loop does not reach it."),
+                   of(lambda expected, axis=axis, index=index: _left_out(expected, axis, index)))
+            yield (Mistake(f"only the {which} {text} written", f"All but the {which} {text} of {{}} is zero."),
+                   of(lambda expected, axis=axis, index=index: expected - _left_out(expected, axis, index)))
+        for collect, words in ((np.mean, "mean"), (np.sum, "sum")):
+            yield (Mistake(f"{words} over the {text}s", f"Every {text} of {{}} has the {words} over all of them."),
+                   of(lambda expected, axis=axis, collect=collect: np.broadcast_to(collect(expected, axis=axis, keepdims=True), expected.shape)))
+    yield Mistake("transposed", "{} is the transpose of what it should be.", "A gradient has the shape of its array."), of(np.transpose)
+    for ndim in (2, 3, 4):
+        for order in itertools.permutations(range(ndim)):
+            if order != tuple(range(ndim)):
+                yield (Mistake("reshaped, not transposed", "The values of {} stand in another order: a reshape where a transpose belongs.",
+                               "A reshape makes shapes fit and numbers wrong."),
+                       of(lambda expected, order=order: expected.transpose(order).reshape(expected.shape)))
+    yield Mistake("integers inside", "{} has lost its fractions.", "A buffer of integers cuts off what is written into it."), of(np.trunc)
+    for digits in range(1, 9):
+        yield Mistake("rounded", f"{{}} is rounded to {digits} decimals.", "Round what is printed, never what is computed with."), of(
+            lambda expected, digits=digits: np.round(expected, digits))
+    yield (Mistake("NaN or infinity", "{} holds NaN or infinity where it should not.",
+                   "Which exponential, logarithm or division can leave the range of numbers?"), _not_finite)
 
 
-def _factors(question):
+def _one_factor(evidence, wrong):
+    """Whether some wrong result is one number times the right one, in each case: else there is no factor to look for."""
+    def single(trial, name):
+        expected, given = np.asarray(trial.call.expected[name]).ravel(), np.asarray(trial.given[name]).ravel()
+        return expected.shape == given.shape and _close(expected * (expected @ given) / max(expected @ expected, 1e-300), given)
+    return any(all(single(trial, name) for trial in evidence if name in trial.given and trial.call.expected[name] is not None) for name in wrong)
+
+
+def _exchanged(question, wrong):
+    """A result, or an argument, in the place of another result."""
+    returns = question.returns
+    for order in itertools.permutations(range(len(returns))):
+        if list(order) != sorted(order):
+            yield (Mistake("results in the wrong order", f"It returns {', '.join(returns[i] for i in order)}; the order is {', '.join(returns)}.",
+                           "A backward returns one gradient for each array argument of its forward, in that order."),
+                   lambda trial, name, order=order: trial.call.expected[returns[order[returns.index(name)]]])
+    for argument in question.parameters:
+        yield (Mistake("argument returned", f"{{}} is the argument {argument} as it came."),
+               lambda trial, name, argument=argument: getattr(trial.call.v, argument) if name in wrong else None)
+    for other in returns:
+        yield (Mistake("one result for another", f"{{}} is {other}, where something else belongs."),
+               lambda trial, name, other=other: trial.call.expected[other] if other != name and name in wrong else None)
+
+
+def _factors(question, wrong):
     """Right but for a factor that follows from the sizes."""
-    cache = {}
-
-    def law(trial, name):
-        expected, given = np.asarray(trial.call.expected[name]), np.asarray(trial.given[name])
-        big = np.abs(expected) > 1e-6 * max(np.max(np.abs(expected), initial=0), 1e-300)
-        if given.shape != expected.shape or not big.any():
-            return None
-        return float(np.median(given[big] / expected[big]))
-
-    def named(symbol):
-        def predict(trial, name):
-            return np.asarray(trial.call.expected[name]) * _symbols(trial)[symbol]
-        return predict
     for symbol in _factor_names(question):
-        yield (Mistake(f"factor {symbol}", f"The result is {symbol} times what it should be.", "Which sum is a mean, or which mean a sum?"), named(symbol))
+        yield (Mistake(f"factor {symbol}", f"{{}} is {symbol} times what it should be.", "Which sum is a mean, or which mean a sum?"),
+               lambda trial, name, symbol=symbol: np.asarray(trial.call.expected[name]) * _symbols(trial)[symbol] if name in wrong else None)
 
 
 def _factor_names(question):
@@ -388,31 +394,24 @@ def _factor_names(question):
     return names + [f"1 / ({name})" if " " in name else f"1 / {name}" for name in names] + ratios + whole + options + [f"1 / {name}" for name in options]
 
 
-def _everywhere(expected, axis, index):
-    expected = np.asarray(expected)
-    return np.broadcast_to(np.take(expected, [index], axis), expected.shape) if expected.ndim > axis else None
-
-
 def _left_out(expected, axis, index):
     expected = np.array(expected)
-    if expected.ndim <= axis:
-        return None
     expected[(slice(None),) * axis + (index,)] = 0
     return expected
 
 
-def _mean_everywhere(expected, axis, collect):
-    expected = np.asarray(expected)
-    return np.broadcast_to(collect(expected, axis=axis, keepdims=True), expected.shape) if expected.ndim > axis else None
-
-
-def _float32(trial, name):
-    """What was given, where it differs from what was expected by as much as float32 does."""
-    expected, given = np.asarray(trial.call.expected[name]), np.asarray(trial.given[name])
-    if given.shape != expected.shape:
-        return None
-    error = np.max(np.abs(given - expected), initial=0) / max(np.max(np.abs(expected), initial=0), 1e-300)
-    return given if error < 1e-4 and (error > 1e-12 or not trial.faults) else None
+def _by_precision(evidence, wrong):
+    """What is right to seven digits was cut to seven digits."""
+    def error(trial, name):
+        expected, given = np.asarray(trial.call.expected[name]), _array(trial.given.get(name))
+        if given is None or given.shape != expected.shape or given.dtype.kind != "f":
+            return np.inf
+        return np.max(np.abs(given - expected), initial=0) / max(np.max(np.abs(expected), initial=0), 1e-300)
+    errors = [error(trial, name) for trial in evidence for name in wrong if trial.call.expected[name] is not None]
+    if errors and max(errors) < 3e-6:
+        return Mistake("float32 inside", f"{' and '.join(wrong)}: right to seven digits. Somewhere inside it was cut to float32.",
+                       "An error of 1e-8 passes every central difference; the complex step is exact enough to see it.")
+    return None
 
 
 def _not_finite(trial, name):
@@ -424,25 +423,72 @@ def _not_finite(trial, name):
 
 # ---- shapes ----------------------------------------------------------------------------------------------------------------
 
-def _by_shape(question, smallest):
-    """Of a result that has the wrong shape."""
-    for fault in smallest.faults:
-        if fault.kind != "shape":
+def _by_shape(question, evidence):
+    """Of a result that has the wrong shape: what the shapes of all cases have in common."""
+    for name in question.returns:
+        found = [(np.shape(trial.given[name]), np.shape(trial.call.expected[name]), trial) for trial in evidence
+                 if name in trial.given and trial.call.expected[name] is not None and _array(trial.given[name]) is not None]
+        wrong = [(given, expected) for given, expected, _ in found if given != expected]
+        if not wrong:
             continue
-        given, expected = np.shape(smallest.given[fault.output]), np.shape(smallest.call.expected[fault.output])
-        says = _sentence(fault.text)
-        if tuple(n for n in given if n > 1) == tuple(n for n in expected if n > 1) and len(given) > len(expected):
-            return Mistake("keepdims left in", says, "Axes of size 1 that were summed over are still there; beside other shapes they broadcast, and no error tells.")
-        if len(given) > len(expected):
+        given, expected = min(wrong, key=lambda pair: sum(pair[0]))
+        says = f"{name} has shape {given}; it takes {expected}."
+        longer = [len(given) - len(expected) for given, expected in wrong]
+        if any(0 in given for given, _ in wrong):
+            return Mistake("empty result", says, "A slice [p:-p] is empty where p is 0; [p:p + size] is not.")
+        if min(longer) > 0 and all(sorted(n for n in given if n > 1) == sorted(n for n in expected if n > 1) for given, expected in wrong):
+            return Mistake("keepdims left in", says,
+                           "Axes of size 1 that were summed over are still there; beside other shapes they broadcast, and no error tells.")
+        if min(longer) > 0:
             return Mistake("not summed over all axes", says, ALL_AXES)
-        if len(given) < len(expected):
-            return Mistake("summed over too many axes", says, "Which axis is still there in the paper's index?")
-        if sorted(given) == sorted(expected):
-            return Mistake("axes in the wrong order", says, "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), fully connected ones (out, in).")
-        if question.row.name in ("conv2d", "max_pool2d", "avg_pool2d") and not question.backward:
-            return Mistake("output size", says, "floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, for each side by itself.")
+        if max(longer) < 0:
+            return Mistake("summed over too many axes", says, "Which indices are still there on the left side of the equation?")
+        if all(sorted(given) == sorted(expected) for given, expected in wrong):
+            return Mistake("axes in the wrong order", says, "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), "
+                                                            "fully connected ones (out, in).")
+        for rule, mistake in _sizes(question, name):
+            if all(rule(trial) == given for given, _, trial in found if rule(trial) is not None):
+                return Mistake(mistake.name, mistake.says or says, mistake.lesson)
+        if hasattr(found[0][2].call.v, "stride"):
+            return Mistake("output size", says, OUTPUT_SIZE)
         return Mistake("wrong shape", says, "A gradient has the shape of its array.")
     return None
+
+
+OUTPUT_SIZE = "floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, for each side by itself."
+
+
+def _sizes(question, name):
+    """The ways to get a convolution's output size wrong, each as the shape that it gives."""
+    def size(**changed):
+        def rule(trial):
+            v = trial.call.v
+            if not hasattr(v, "w"):
+                return None
+            o = dict(stride=v.stride, padding=v.padding, dilation=v.dilation, kernel=v.w.shape[2:], divide=lambda a, b: a // b, more=1) | {
+                key: value(v) if callable(value) and key != "divide" else value for key, value in changed.items()}
+            sides = [o["divide"](length + 2 * a - d * (k - 1) - 1, t) + o["more"] for length, a, d, k, t in zip(
+                v.x.shape[1:3], o["padding"], o["dilation"], o["kernel"], o["stride"])]
+            return (len(v.x), *sides, len(v.w))
+        return rule
+    if question.name == "conv2d":
+        for option in ("stride", "padding", "dilation"):
+            yield size(**{option: lambda v, option=option: getattr(v, option)[::-1]}), Mistake(
+                f"{option} on the wrong axis", f"The size of y has the vertical {option} across and the horizontal one down.", OUTPUT_SIZE)
+            yield size(**{option: lambda v, one=int(option != "padding"): (one, one)}), Mistake(
+                f"{option} ignored", f"The size of y does not know the {option}.", OUTPUT_SIZE)
+        yield size(divide=lambda a, b: -(-a // b)), Mistake("ceil for floor", "The size of y is rounded up.", OUTPUT_SIZE)
+        yield size(more=0), Mistake("one row and column short", "The size of y lacks the + 1.", OUTPUT_SIZE)
+        yield size(kernel=lambda v: (v.w.shape[2],) * 2), Mistake("height of the kernel for its width", "The size of y has KH for KW.", OUTPUT_SIZE)
+    if name == "dx" and question.row.name == "conv2d":
+        yield (lambda trial: _with_padding(trial)), Mistake("padding not cut off", "dx is the gradient of the padded image, padding and all.",
+                                                           "The padding is no variable: dx has the shape of x.")
+
+
+def _with_padding(trial):
+    n, height, width, c = trial.call.v.x_shape
+    a = trial.call.v.padding
+    return n, height + 2 * a[0], width + 2 * a[1], c
 
 
 ALL_AXES = "What was used at every image and position gathers from every image and position."

@@ -61,8 +61,10 @@ def judge(question, call, seen):
     for i in seen["shares"]:
         if not question.in_place:
             faults.append(Fault("aliased", names[i], f"what it returns shares memory with its argument {names[i]}"))
+    if seen["seeded"]:
+        faults.append(Fault("global", None, "it changes the state of numpy.random, which belongs to the caller"))
     if seen["changed"]:
-        faults.append(Fault("state", None, "the second call with the same arguments gives something else, or changes the first result"))
+        faults.append(Fault("state", None, "what it returns depends on the calls before, or a later call changes it"))
     return given, faults
 
 

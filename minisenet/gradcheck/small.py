@@ -85,7 +85,7 @@ def _conv2d_fits(s):
 
 def _window(s):
     return dict(kernel_size=(s["kernel_height"], s["kernel_width"]), padding=(s["padding_height"], s["padding_width"]),
-                stride=(s["stride_height"], s["stride_width"]), ceil_mode=bool(s["ceil"]))
+                stride=None if s["default_stride"] else (s["stride_height"], s["stride_width"]), ceil_mode=bool(s["ceil"]))
 
 
 def _pooling_fits(s):
@@ -99,7 +99,7 @@ def _max_pool2d(s, number):
 
 
 _POOLING = _sizes("n", height=(1, 5), width=(1, 5), c=(1, 3), kernel_height=(1, 3), kernel_width=(1, 3), stride_height=(1, 3),
-                  stride_width=(1, 3), padding_height=(0, 1), padding_width=(0, 1), ceil=(0, 1))
+                  stride_width=(1, 3), padding_height=(0, 1), padding_width=(0, 1), ceil=(0, 1), default_stride=(0, 1))
 
 
 # ---- the block ---------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def _softmax_cross_entropy(s, number):
 
 def _sgd_step(s, number):
     return (dict(value=number(s["size"]), grad=number(s["size"]), velocity=number(s["size"])),
-            dict(lr=0.3, momentum=(0.0, 0.9)[s["momentum"]], weight_decay=(0.0, 0.4)[s["weight_decay"]],
+            dict(lr=0.3, momentum=(0.9, 0.0)[s["momentum"]], weight_decay=(0.0, 0.4)[s["weight_decay"]],
                  nesterov=bool(s["nesterov"])))
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 WIDTH = 80
-SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r", "size": "size"}
+SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r", "size": "size",
+           "kernel_height": "KH", "kernel_width": "KW"}
 
 
 def symbol(size):

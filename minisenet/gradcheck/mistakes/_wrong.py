@@ -1,0 +1,64 @@
+"""An entry of the tables of mistakes, and the formulas that several of them share.
+
+A formula takes `v`, which holds everything that belongs to a call by the names of the signatures: the arrays, the options, the
+forward's outputs, the upstream gradient. What the answer wrote instead of the right line stands in it as a line of NumPy.
+"""
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+AXES = (0, 1, 2)                    # images, rows, columns: what a channel's statistics are taken over
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One mistake in one result.
+
+    Attributes
+    ----------
+    questions, output : str
+        The functions whose result it spoils; several with a space between them.
+    name : str
+    says, lesson : str
+        What is wrong, and what there is to learn.
+    formula : callable
+        `formula(v)`: what such an answer gives.
+    """
+
+    questions: str
+    output: str
+    name: str
+    says: str
+    lesson: str
+    formula: Callable
+
+
+def each(questions, outputs, name, says, lesson, formula):
+    """The entries of a mistake that shows in several results: `formula(v)` is a dict of them."""
+    return [Wrong(questions, output, name, says, lesson, lambda v, output=output: formula(v)[output]) for output in outputs.split()]
+
+
+def beside_maps(values):
+    """(N, C) so that it broadcasts over the positions of (N, H, W, C)."""
+    return values[:, None, None, :]
+
+
+def one_image(v, index):
+    """The same call with one image of the batch alone."""
+    n = next(len(getattr(v, name)) for name in ("dy", "ds", "dz", "x", "u") if isinstance(getattr(v, name, None), np.ndarray))
+    batch = {"x", "u", "z", "h", "s", "y", "dy", "ds", "dz"}
+    return SimpleNamespace(**{name: value[index:][:1] if name in batch and isinstance(value, np.ndarray) and len(value) == n else value
+                              for name, value in vars(v).items()})
+
+
+IMAGES = ((0, "first"), (-1, "last"))
+
+
+def one_image_only(questions, outputs, formula):
+    """A weight's gradient that was overwritten in the loop over the images, or never got beyond the first."""
+    return [Wrong(questions, output, f"{which} image only", f"{output} comes from the {which} image alone.",
+                  "A weight was used for every image, so it gathers from every image: += in the loop. A batch of one hides it.",
+                  lambda v, output=output, index=index: formula(one_image(v, index))[output])
+            for output in outputs.split() for index, which in IMAGES]
