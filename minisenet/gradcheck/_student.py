@@ -166,11 +166,12 @@ def _again(function, args, kwargs, value):
         function(*(arg + 0.5 if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" else _copies(arg) for arg in args), **kwargs)
     except Exception:
         pass                                              # those values may not go together
+    kept = _alike(first, _copies(value))
     try:
         again = _copies(function(*args, **kwargs))
     except Exception as error:
         return dict(error=explain(error) | dict(second=True))
-    return dict(changed=not _alike(first, again) or not _alike(first, _copies(value)))
+    return dict(changed=not kept or not _alike(first, again))
 
 
 def _copies(value):

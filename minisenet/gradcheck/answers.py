@@ -224,7 +224,8 @@ def _examine(subject, question, seed):
     try:
         sizes = found.search()
         if sizes is None:
-            return Verdict(question.name, cases=len(found.trials), errors=_errors(found, found.trials[-1]), notes=_notes(found))
+            return Verdict(question.name, cases=len(found.trials), errors=_errors(found, found.trials[-1]),
+                           notes=_notes(found) + _in_float32(found))
         smallest = found.wrong(found.shrink(sizes))
         trials = found.evidence()
         errors = _errors(found, smallest)
@@ -265,6 +266,16 @@ def _own(subject, name, shapes, seed):
 
 def _numbers(value):
     return isinstance(value, (np.ndarray, float, int)) and np.asarray(value).dtype.kind in "fiu"
+
+
+def _in_float32(found):
+    """Whether float32 stays float32: no mistake in a proof, which runs in float64, and one in training."""
+    call = found.trials[0].call
+    args = [arg.astype(np.float32) if isinstance(arg, np.ndarray) and arg.dtype == np.float64 else arg for arg in call.args]
+    seen = found.subject.call(args, call.kwargs, which=found.question.which)
+    value = seen["value"] if isinstance(seen["value"], (list, tuple)) else [seen["value"]]
+    changed = sorted({str(item.dtype) for item in value if isinstance(item, np.ndarray) and item.dtype.kind == "f"} - {"float32"})
+    return [f"float32 in gives {changed[0]} out: dtypes should not change (np.zeros takes a dtype)"] if changed else []
 
 
 def _notes(found):
