@@ -327,7 +327,7 @@ def wrong(monkeypatch):
         mistakes.asked.append(name)
         return Verdict(name not in mistakes, like, mistakes.get(name))
 
-    monkeypatch.setattr(gradcheck, "check_file", check_file, raising=False)
+    monkeypatch.setattr(gradcheck, "check_file", check_file)
     monkeypatch.setattr(kernel, "build", lambda path, folder: path)
     monkeypatch.setattr(kernel, "float32_fault", lambda path, name: None)
     monkeypatch.setattr("minisenet.cli.course.PROCESSES", 1)
@@ -443,6 +443,14 @@ def test_a_kernel_that_does_not_compile(solutions, wrong, monkeypatch):
     assert (one.verdict, one.mistake) == ("wrong", "does not compile") and "line 9" in one.text
 
 
+def test_a_file_that_cannot_be_read_is_one_mistake(solutions, wrong, capsys, monkeypatch):
+    monkeypatch.setattr(Verdict, "__str__", lambda verdict: f"{verdict.like}: WRONG\nline 3 is no Python")
+    wrong |= {"scale": "syntax error", "scale_backward": "syntax error"}
+    main(["course", "check", str(solutions), "08"])
+    out = capsys.readouterr().out
+    assert out.count("line 3 is no Python") == 1 and "08 scale: scale, scale_backward\n-" in out
+
+
 def test_no_line_is_longer_than_80(solutions, wrong, capsys):
     wrong |= {name: "a name of a mistake that is longer than any mistake's name should be" for name in ("conv2d", "squeeze")}
     main(["course", "check", str(solutions)])
@@ -532,9 +540,9 @@ def test_the_kernels_solution_compiles_and_computes(solutions, build):
 
 
 @pytest.mark.parametrize("before, after, message", [
-    ("z[n, c] = 0", "z[n, c] = zero", "undeclared name not builtin: zero"),
     ("for i in range", "for i im range", "Expected "),
-    ("z[n, c] + u[n, i, j, c]", "np.add(z[n, c], u[n, i, j, c])", "without the GIL"),
+    pytest.param("z[n, c] = 0", "z[n, c] = zero", "undeclared name not builtin: zero", marks=pytest.mark.slow),
+    pytest.param("z[n, c] + u[n, i, j, c]", "np.add(z[n, c], u[n, i, j, c])", "without the GIL", marks=pytest.mark.slow),
 ])
 def test_a_compile_error_is_shown_in_few_lines(before, after, message, solutions, build):
     path = solutions / "e13_kernel.pyx"
@@ -578,3 +586,116 @@ def rows_of(page, head):
     _, _, rest = (ROOT / "docs" / page).read_text(encoding="utf-8").partition(head + "\n")
     assert rest, f"{page} has no table {head}"
     return rest.partition("\n\n")[0].splitlines()[1:]
+
+
+def test_the_students_page_has_the_exercises():
+    assert rows_of("course.md", "| | exercise | functions | in the paper | points |")[:] == [
+        f"| {e.number} | [{e.title}]({e.page}) | {', '.join(f'`{name}`' for name in e.functions)} | {e.where} | {e.points} |"
+        for e in EXERCISES]
+
+
+def test_the_weeks_of_the_lecturers_plan_have_each_exercise_once_and_its_points():
+    asked = []
+    for row in rows_of("lecturers.md", "| week | read | in the lecture | hand in | points |"):
+        *_, hand_in, points = row.strip("| ").split(" | ")
+        exercises = select(re.findall(r"\b\d\d\b", hand_in))
+        assert sum(exercise.points for exercise in exercises) == int(points), row
+        asked += exercises
+    assert sorted(exercise.number for exercise in asked) == [exercise.number for exercise in EXERCISES]
+
+
+def test_the_ninety_minutes_hand_in_what_they_say():
+    text = (ROOT / "docs" / "lecturers.md").read_text(encoding="utf-8")
+    line = re.search(r"^Handed in: (.*), (\d+) points\.$", text, re.MULTILINE)
+    assert sum(exercise.points for exercise in select(re.findall(r"`([^`]+)`", line[1]))) == int(line[2])
+
+
+def test_the_lecturers_page_has_every_key_of_the_json(solutions, wrong, capsys):
+    main(["course", "check", str(solutions), "--json"])
+    result = json.loads(capsys.readouterr().out)
+    keys = {*result, *result["exercises"][0]}
+    text = "\n".join(rows_of("lecturers.md", "| key | what it is |"))
+    documented = set(re.findall(r"`(\w+)`", "\n".join(row.split(" | ")[0] for row in text.splitlines())))
+    assert documented == keys
+    assert all(f"`{key}`" in text for key in result["exercises"][0]["functions"][0])
+
+
+# ---- the real command, and the real checker ----------------------------------------------------------------------------
+
+def command(*argv, cwd):
+    """(exit status, standard output) of `minisenet course` in a process of its own."""
+    done = subprocess.run([sys.executable, "-W", "error", "-m", "minisenet", "course", *map(str, argv)], cwd=cwd, text=True,
+                          capture_output=True, timeout=300, env=os.environ | dict(PYTHONPATH=str(ROOT)))
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def edit(folder, name, before, after):
+    """A student's mistake: one place of a right file changed."""
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    assert text.count(before) == 1, (name, before)
+    path.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def test_stubs_by_the_real_command(tmp_path):
+    status, out = command("start", "answers", cwd=tmp_path)
+    assert status == 0 and out.endswith("then: minisenet course check answers\n")
+    status, out = command("check", "answers", cwd=tmp_path)
+    assert status == 1 and out.count("not started") == 13 and out.endswith("0 of 100 points, 0 of 13 exercises right\n")
+
+
+@pytest.mark.slow
+def test_a_folder_of_solutions_is_right(solutions, build):
+    build(solutions / "e13_kernel.pyx")                                 # skips where it cannot be compiled
+    status, out = command("check", solutions, "--json", cwd=solutions)
+    result = json.loads(out)
+    wrong = [one["text"] for row in result["exercises"] for one in row["functions"] if one["verdict"] != "right"]
+    assert not wrong, "\n\n".join(wrong)
+    assert status == 0 and result["passed"] and result["points"] == 100
+
+
+@pytest.mark.parametrize("name, before, after, exercise, mistake", [
+    ("e05_batch_norm_backward.py", " - xhat * (dgamma / m)", "", "05", "xhat term dropped"),
+    ("e06_squeeze.py", "dz / (height * width)", "dz", "06", "sum for mean"),
+    ("e08_scale.py", "(dy * u).sum(axis=(1, 2))", "(dy * u).mean(axis=(1, 2))", "08", "mean for sum"),
+    ("e09_se_block.py", "du_scale + squeeze_backward(dz, *u.shape[1:3])", "du_scale", "09", "squeeze path dropped"),
+])
+def test_a_term_that_was_deleted_is_named(name, before, after, exercise, mistake, solutions):
+    edit(solutions, name, before, after)
+    mark = marks_of(solutions, exercise)[exercise]
+    assert mark.verdict in ("wrong", "partly right") and mark.mistake == mistake, mark.functions
+    assert not mark.mend_first and max(len(line) for line in report.details(mark)) <= 80
+
+
+def test_the_example_on_the_students_page_is_what_the_command_prints(solutions, capsys):
+    edit(solutions, "e06_squeeze.py", "dz / (height * width)", "dz / (height * height)")
+    assert main(["course", "check", str(solutions), "06"]) == 1
+    page = (ROOT / "docs" / "course.md").read_text(encoding="utf-8")
+    assert f"```text\n{capsys.readouterr().out}```" in page
+
+
+def test_an_earlier_file_that_is_wrong_or_not_started_is_imported_for_real(solutions, stubs, capsys):
+    edit(solutions, "e06_squeeze.py", "return u.mean(axis=(1, 2))", "return u.sum(axis=(1, 2))")
+    (solutions / "e08_scale.py").write_text((stubs / "e08_scale.py").read_text(encoding="utf-8"), encoding="utf-8")
+    mark = marks_of(solutions, "09")["09"]
+    assert mark.points == 0 and [other.number for other in mark.mend_first] == ["06", "08"]
+    assert "NotImplementedError" in mark.functions[0].text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before, after, mistake", [
+    ("z[n, c] + u[n, i, j, c]", "u[n, i, j, c]", None),
+    ("z = np.empty((u.shape[0], u.shape[3]), u.dtype)\n    squeeze_loops(u, z)\n    return z",
+     "z = np.empty((u.shape[0], u.shape[3]))\n    squeeze_loops(u.astype(np.float64), z)\n    return z", "float32"),
+    ("z[n, c] = 0\n", "zz[n, c] = 0\n", "does not compile"),
+])
+def test_a_wrong_kernel(before, after, mistake, solutions, build):
+    edit(solutions, "e13_kernel.pyx", before, after)
+    try:
+        build(solutions / "e13_kernel.pyx")                             # skips where nothing can be compiled
+    except kernel.NotCompiled:
+        assert mistake == "does not compile"
+    one, = marks_of(solutions, "13")["13"].functions
+    assert one.verdict == "wrong" and (mistake is None or one.mistake == mistake), one.text
+    assert max(len(line) for line in one.text.splitlines()) <= 80

@@ -2,7 +2,9 @@
 import ast
 import multiprocessing
 import re
+import signal
 import tempfile
+import textwrap
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +85,7 @@ def mark(folder, exercises=EXERCISES, *, processes=1):
         Where the checker's Hypothesis is not installed.
     """
     folder, marked = Path(folder).resolve(), {}
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) if processes > 1 else None
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _deaf) if processes > 1 else None
     try:
         waiting = {exercise: [_begin(pool, folder, exercise, name) for name in exercise.functions] for exercise in exercises}
         for exercise, functions in waiting.items():
@@ -92,6 +94,11 @@ def mark(folder, exercises=EXERCISES, *, processes=1):
     finally:
         if pool:
             pool.shutdown(cancel_futures=True)
+
+
+def _deaf():
+    """Ctrl-C is for the process that started the pool: it says so in one line, and not once for each worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _begin(pool, folder, exercise, name):
@@ -130,7 +137,8 @@ def mark_function(folder, exercise, name):
             return FunctionMark(name, WRONG, "does not compile", str(error))
         one = _marked(name, gradcheck.check_file(f"{built}:{name}", like=name))
         fault = kernel.float32_fault(built, name) if one.verdict == RIGHT else None
-        return FunctionMark(name, WRONG, "float32", f"With float64 it is right; {fault}", one.details) if fault else one
+        return FunctionMark(name, WRONG, "float32", textwrap.fill(f"With float64 it is right; {fault}.", 80),
+                            one.details) if fault else one
 
 
 def _marked(name, verdict):
@@ -144,7 +152,10 @@ def _without_running(path, exercise, name):
     text = path.read_text(encoding="utf-8", errors="replace")
     if not re.search(rf"\b{name}\b", text):
         return FunctionMark(name, MISSING, text=f"{path.name} has no function {name}")
-    stub = _is_stub(text, name) if exercise.suffix == ".py" else re.search(r"^\s+raise NotImplementedError", text, re.MULTILINE)
+    if exercise.suffix == ".py":
+        stub = _is_stub(text, name)
+    else:
+        stub = re.search(r"^\s+raise NotImplementedError\b", text, re.MULTILINE)
     return FunctionMark(name, NOT_STARTED) if stub else None
 
 

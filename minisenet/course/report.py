@@ -1,6 +1,6 @@
 """Marks as text, no line longer than 80 characters, and as plain types for JSON."""
 from minisenet.course.exercises import Exercise
-from minisenet.course.marking import MISSING, NOT_CHECKED, NOT_STARTED, RIGHT
+from minisenet.course.marking import NOT_CHECKED, NOT_STARTED, RIGHT, WRONG
 
 HEADING = f"{'exercise':25}{'points':>9}  {'verdict':12}  mistake"
 
@@ -14,15 +14,17 @@ def row(mark):
 
 def details(mark):
     """Yield the lines that explain an exercise that is not right: for each function the smallest failing case."""
+    same = {}                                           # a file that cannot be read is one mistake, and not one a function
     for one in mark.functions:
-        if one.verdict in (RIGHT, NOT_STARTED) or not one.text:
-            continue
-        title = f"{_name(mark.exercise)}: {one.function}"
-        yield from ("", title, "-" * len(title), *one.text.splitlines())
-        if one.verdict in (MISSING, NOT_CHECKED):
-            continue
-        for other in mark.mend_first:
-            yield f"It uses {other.file}, which is not right yet: mend that first."
+        if one.verdict not in (RIGHT, NOT_STARTED):
+            same.setdefault(one.text.replace(one.function, ""), []).append(one)
+    for ones in same.values():
+        title = f"{_name(mark.exercise)}: {', '.join(one.function for one in ones)}"
+        yield from ("", title, "-" * len(title))
+        if ones[0].verdict == WRONG:
+            for other in mark.mend_first:
+                yield f"It uses {other.file}, which is not right yet: mend that first."
+        yield from ones[0].text.splitlines()
 
 
 def total(marks):
