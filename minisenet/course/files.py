@@ -128,7 +128,7 @@ Thirteen exercises, in the order of the paper (Hu, Shen, Albanie, Sun, Wu: *Sque
 
     minisenet course check .                        # everything in this folder
     minisenet course check . 06                     # one exercise, also by its name: squeeze
-    minisenet check {file}:squeeze         # one function
+    minisenet check {file}:squeeze          # one function
 
 `minisenet` has to be installed in the Python that you use, with what the course needs: in a clone of it,
 `pip install -e ".[course]"`. Where an exercise has two functions, each earns half of its points.
@@ -137,8 +137,7 @@ Thirteen exercises, in the order of the paper (Hu, Shen, Albanie, Sun, Wu: *Sque
 
 - **right**: values, gradients, shapes and types agree on every case that was drawn, and nothing was written to.
 - **wrong**: below the table stands the smallest case on which your function fails, with what it gave and what was
-  expected. Check that case with a pencil. Where your answer looks like a known mistake, the mistake is named: a name is
-  a guess from the numbers, the case is a fact.
+  expected. Check that case with a pencil. Where a known mistake gives the very numbers that you got, it is named.
 - **partly right**: one function of the exercise is right and has earned its points.
 - **not started**: the body is still `raise NotImplementedError`.
 - **mend 06 first**: your file uses one of your earlier files, and that is not right yet.
