@@ -1,0 +1,78 @@
+"""`minisenet course`: start the exercises, and mark them. Status 1 where anything that was asked for is not right."""
+import argparse
+import os
+from pathlib import Path
+
+from minisenet.cli import _options
+
+PROCESSES = 2
+
+
+def add(commands):
+    parser = commands.add_parser("course", help="exercises: write the passes yourself",
+                                 description="Thirteen exercises in the paper's order, and their marks.")
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    start = actions.add_parser("start", help="write a file for each exercise",
+                               description="Write the exercises into a folder that is new or empty.")
+    start.add_argument("folder", metavar="DIR")
+    start.add_argument("--solutions", action="store_true", help="with the package's own bodies, for lecturers")
+    start.set_defaults(action=_start)
+    check = actions.add_parser("check", help="mark them", description="Mark the exercises of a folder.")
+    check.add_argument("folder", type=_folder, metavar="DIR")
+    check.add_argument("exercises", nargs="*", type=_exercise, metavar="EXERCISE",
+                       help="a number, a name or a file: 06, squeeze, e06_squeeze.py (default: all)")
+    _options.add_json(check)
+    check.set_defaults(action=_check)
+    for action in (start, check):
+        action.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show the traceback of an error")
+    return parser
+
+
+def _folder(name):
+    """An argparse type: a folder that is there."""
+    if not Path(name).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {name}; `minisenet course start {name}` makes it")
+    return name
+
+
+def _exercise(name):
+    """An argparse type: what names an exercise."""
+    from minisenet.course import select
+    try:
+        select([name])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name
+
+
+def run(args):
+    return args.action(args)
+
+
+def _start(args):
+    from minisenet import course
+    written = course.start(args.folder, solutions=args.solutions)
+    for path in written:
+        print(path)
+    print(f"Read {written[-1]}, write the first, then: minisenet course check {args.folder}")
+    return 0
+
+
+def _check(args):
+    from minisenet import course
+    from minisenet.course import report
+    marks = []
+    if not args.json:
+        print(report.HEADING, flush=True)
+    for mark in course.mark(args.folder, course.select(args.exercises), processes=min(PROCESSES, os.cpu_count() or 1)):
+        marks.append(mark)
+        if not args.json:
+            print(report.row(mark), flush=True)
+    if args.json:
+        _options.print_json(report.to_dict(marks))
+    else:
+        for mark in marks:
+            for line in report.details(mark):
+                print(line)
+        print(f"\n{report.total(marks)}")
+    return 0 if report.passed(marks) else 1

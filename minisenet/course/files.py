@@ -1,0 +1,147 @@
+"""The files of the course kit as text: each exercise as a stub and as a solution, and the README.md beside them."""
+import re
+import textwrap
+from importlib import resources
+
+from minisenet.course import source
+from minisenet.course.exercises import EXERCISES, POINTS
+
+WIDTH = 110
+
+
+def stub(exercise):
+    """The file that a student starts from: signatures and docstrings of the package, and no bodies."""
+    if exercise.suffix == ".pyx":
+        return _kernel(exercise, _without_loops(kernel_solution()))
+    asked = [source.function(exercise.source, name) for name in exercise.functions]
+    earlier = [(builder, list(builder.functions)) for builder in _earlier(exercise)]
+    return _text(_about(exercise), _imports(earlier),
+                 [of.signature + of.docstring + "    raise NotImplementedError\n" for of in asked])
+
+
+def solution(exercise):
+    """The same file with the package's own bodies, and the helpers that they need."""
+    if exercise.suffix == ".pyx":
+        return _kernel(exercise, kernel_solution())
+    given = {(builder.source, name): builder for builder in _earlier(exercise) for name in builder.functions}
+    functions = {}
+    for name in exercise.functions:
+        functions |= _with_helpers((exercise.source, name), given)
+    used = {need for of in functions.values() for need in of.needs if need in given}
+    earlier = [(builder, [name for name in builder.functions if (builder.source, name) in used])
+               for builder in _earlier(exercise)]
+    about = _about(exercise)
+    if exercise.source.startswith("minisenet.functional"):                # whose files begin with their derivation
+        about += "\n\n" + source.introduction(exercise.source)
+    return _text(about, _imports([(builder, names) for builder, names in earlier if names],
+                                 numpy=any("np." in of.body for of in functions.values())),
+                 [of.signature + of.docstring + of.body for of in functions.values()])
+
+
+def readme():
+    """README.md of the folder: the exercises with their points, how to check, how to read a verdict."""
+    rows = "\n".join(f"| {e.number} | `{e.file}` | {e.title} | {e.where} | {e.points} | {e.page} |" for e in EXERCISES)
+    return README.format(rows=rows, points=POINTS, file=EXERCISES[5].file)
+
+
+def kernel_solution():
+    """The Cython exercise solved, without its introduction."""
+    return resources.files("minisenet.course").joinpath("kernel_solution.pyx").read_text(encoding="utf-8")
+
+
+def _without_loops(pyx):
+    """The kernel's file, its block `with nogil:` replaced."""
+    return re.sub(r"^    with nogil:\n(?:        .*\n|\n(?=        ))*",
+                  "    raise NotImplementedError           # in its place: `with nogil:`, and below it your loops\n",
+                  pyx, flags=re.MULTILINE)
+
+
+def _earlier(exercise):
+    return [other for other in EXERCISES if other.number in exercise.builds_on]
+
+
+def _with_helpers(where, given):
+    """A function and all that it needs, each after what it needs itself, but for what earlier files give."""
+    of, found = source.function(*where), {}
+    for need in of.needs:
+        if need not in given:
+            found |= _with_helpers(need, given)
+    return found | {where: of}
+
+
+def _imports(earlier, numpy=True):
+    """Import statements: NumPy, and names out of earlier exercises."""
+    lines = ["import numpy as np\n"] * numpy + ["\n"] * bool(numpy and earlier)
+    return "".join(lines + [f"from {builder.module} import {', '.join(names)}\n" for builder, names in earlier])
+
+
+def _text(about, imports, functions):
+    return "\n\n".join([f'"""{about}\n"""\n{imports}', *functions])
+
+
+def _kernel(exercise, pyx):
+    """A .pyx begins with its compiler directives, before any docstring."""
+    directives, _, code = pyx.partition("\n")
+    return f'{directives}\n"""{_about(exercise)}\n"""\n{code}'
+
+
+def _about(exercise):
+    """What stands at the top of an exercise's file."""
+    paragraphs = [f"Exercise {exercise.number}: {exercise.title} ({exercise.where}), {exercise.points} points.",
+                  textwrap.indent(textwrap.dedent(exercise.formula).strip(), "    "), exercise.task, _rules(exercise)]
+    if exercise.may_go:
+        paragraphs.append(_may_go(exercise.may_go))
+    paragraphs.append(f"Read: docs/{exercise.page}. Check: minisenet course check . {exercise.number}")
+    filled = [paragraph if paragraph.startswith(" ") else textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs]
+    hints = [textwrap.fill(f"- {hint}", WIDTH, subsequent_indent="  ") for hint in exercise.hints]
+    return "\n\n".join([*filled[:-1], "\n".join(["Hints:", *hints]), filled[-1]])
+
+
+def _rules(exercise):
+    if exercise.suffix == ".pyx":
+        return ("Only the loops are yours. The check compiles this file and calls `squeeze` with float32 and with float64 "
+                "arrays. Inside `with nogil:` there are no Python objects: numbers, indices and memoryviews only.")
+    written = f"{exercise.writes} are written to, grad is not" if exercise.writes else "inputs are never written to"
+    return f"float64 in, float64 out; {written}. Arguments need no checks: those that come are good."
+
+
+def _may_go(names):
+    named = " and ".join([", ".join(names[:-1])] * (len(names) > 1) + [names[-1]])
+    text = f"{named} may be deleted from the signature, and {'are' if len(names) > 1 else 'is'} then not asked."
+    if "dilation" in names:
+        text += " stride, padding and dilation always come as pairs (height, width)."
+    return text
+
+
+README = """\
+# Squeeze-and-excitation by hand
+
+Thirteen exercises, in the order of the paper (Hu, Shen, Albanie, Sun, Wu: *Squeeze-and-Excitation Networks*, arXiv
+1709.01507). Each file says what to write, and where to read.
+
+| | file | what | in the paper | points | page of docs/ |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+| | | | | {points} | |
+
+## Check
+
+    minisenet course check .                        # everything in this folder
+    minisenet course check . 06                     # one exercise, also by its name: squeeze
+    minisenet check {file}:squeeze          # one function
+
+`minisenet` has to be installed in the Python that you use, with what the course needs: in a clone of it,
+`pip install -e ".[course]"`. Where an exercise has two functions, each earns half of its points.
+
+## Read a verdict
+
+- **right**: values, gradients, shapes and types agree on every case that was drawn, and nothing was written to.
+- **wrong**: below the table stands the smallest case on which your function fails, with what it gave and what was
+  expected. Check that case with a pencil. Where a known mistake gives the very numbers that you got, it is named.
+- **partly right**: one function of the exercise is right and has earned its points.
+- **not started**: the body is still `raise NotImplementedError`.
+- **mend 06 first**: your file uses one of your earlier files, and that is not right yet.
+- **not checked**: the tools for it are not installed (for the last exercise Cython and a C compiler). It is not wrong.
+
+The exit status is 0 if everything that was asked for is right.
+"""

@@ -1,0 +1,34 @@
+"""The JSON of `minisenet course check` as the results file of Gradescope's autograder: a test for each function.
+
+    minisenet course check . --json | python -m minisenet.course.gradescope > /autograder/results/results.json
+"""
+import json
+import sys
+
+
+def results(report):
+    """What Gradescope reads.
+
+    Parameters
+    ----------
+    report : dict
+        As `minisenet course check --json` prints it.
+
+    Returns
+    -------
+    dict
+        With `tests`: for each function its number, name, score, max_score, status and output.
+    """
+    tests = []
+    for exercise in report["exercises"]:
+        for position, one in enumerate(exercise["functions"], start=1):
+            right = one["verdict"] == "right"
+            mend = "".join(f"\nMend exercise {number} first." for number in exercise["mend_first"] if not right)
+            tests.append(dict(number=f"{int(exercise['number'])}.{position}", name=f"{exercise['title']}: {one['function']}",
+                              score=one["points"], max_score=one["points_possible"], status="passed" if right else "failed",
+                              output=(one["text"] or one["verdict"]) + mend))
+    return dict(tests=tests)
+
+
+if __name__ == "__main__":
+    print(json.dumps(results(json.load(sys.stdin)), indent=2))

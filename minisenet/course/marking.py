@@ -1,0 +1,194 @@
+"""`minisenet course check`: each function of a folder put to the checker, and what it earns."""
+import ast
+import multiprocessing
+import re
+import signal
+import tempfile
+import textwrap
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from minisenet import gradcheck
+from minisenet.course import kernel
+from minisenet.course.exercises import EXERCISES, Exercise
+
+RIGHT, PARTLY, WRONG, NOT_STARTED, MISSING, NOT_CHECKED = (
+    "right", "partly right", "wrong", "not started", "missing", "not checked")
+
+
+@dataclass(frozen=True)
+class FunctionMark:
+    """One function.
+
+    Attributes
+    ----------
+    function : str
+    verdict : str
+        "right", "wrong", "not started", "missing" or "not checked".
+    mistake : str or None
+        The likely mistake by name.
+    text : str
+        What to show, no line longer than 80 characters.
+    details : dict or None
+        The checker's whole verdict in plain types, where it was asked.
+    """
+
+    function: str
+    verdict: str
+    mistake: str | None = None
+    text: str = ""
+    details: dict | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One exercise: its functions, and the earlier exercises to mend first, as this one uses them and they are not right."""
+
+    exercise: Exercise
+    functions: tuple
+    mend_first: tuple = ()
+
+    @property
+    def verdict(self):
+        """One word for all functions; "partly right" where they differ and one is right."""
+        verdicts = [one.verdict for one in self.functions]
+        if len(set(verdicts)) == 1:
+            return verdicts[0]
+        return PARTLY if RIGHT in verdicts else WRONG
+
+    @property
+    def points(self):
+        """Earned."""
+        return self.exercise.points_each * sum(one.verdict == RIGHT for one in self.functions)
+
+    @property
+    def mistake(self):
+        """The first that has a name, or None."""
+        return next((one.mistake for one in self.functions if one.mistake), None)
+
+
+def mark(folder, exercises=EXERCISES, *, processes=1):
+    """Mark exercises, and yield a Mark for each, in their order, as soon as it is known.
+
+    Parameters
+    ----------
+    folder : str or Path
+        With the files that `course start` wrote.
+    exercises : sequence of Exercise
+    processes : int
+        How many functions are checked at a time. With more than one, each in a process of a pool.
+
+    Raises
+    ------
+    ImportError
+        Where the checker's Hypothesis is not installed.
+    """
+    folder, marked = Path(folder).resolve(), {}
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _deaf) if processes > 1 else None
+    try:
+        waiting = {exercise: [_begin(pool, folder, exercise, name) for name in exercise.functions] for exercise in exercises}
+        for exercise, functions in waiting.items():
+            marked[exercise] = tuple(function() for function in functions)
+            yield Mark(exercise, marked[exercise], _mend_first(folder, exercise, marked))
+    finally:
+        if pool:
+            pool.shutdown(cancel_futures=True)
+
+
+def _deaf():
+    """Ctrl-C is for the process that started the pool: it says so in one line, and not once for each worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _begin(pool, folder, exercise, name):
+    """Begin to mark a function; a callable that waits for its mark."""
+    early = _without_running(folder / exercise.file, exercise, name)
+    if early:
+        return lambda: early
+    if pool:
+        return pool.submit(mark_function, folder, exercise, name).result
+    return lambda: mark_function(folder, exercise, name)
+
+
+def mark_function(folder, exercise, name):
+    """Put one function to the checker.
+
+    Parameters
+    ----------
+    folder : Path
+    exercise : Exercise
+    name : str
+        Of the function.
+
+    Returns
+    -------
+    FunctionMark
+    """
+    path = folder / exercise.file
+    if exercise.suffix == ".py":
+        return _marked(name, gradcheck.check_file(f"{path}:{name}", like=name))
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            built = kernel.build(path, Path(place))
+        except kernel.NoTools as reason:
+            return FunctionMark(name, NOT_CHECKED, text=str(reason))
+        except kernel.NotCompiled as error:
+            return FunctionMark(name, WRONG, "does not compile", str(error))
+        one = _marked(name, gradcheck.check_file(f"{built}:{name}", like=name))
+        fault = kernel.float32_fault(built, name) if one.verdict == RIGHT else None
+        return FunctionMark(name, WRONG, "float32", textwrap.fill(f"With float64 it is right; {fault}.", 80),
+                            one.details) if fault else one
+
+
+def _marked(name, verdict):
+    return FunctionMark(name, RIGHT if verdict.passed else WRONG, verdict.mistake, str(verdict), verdict.to_dict())
+
+
+def _without_running(path, exercise, name):
+    """What can be said from the text alone: a file or a function that is not there, or not started; else None."""
+    if not path.is_file():
+        return FunctionMark(name, MISSING, text=f"there is no {path.name} in {path.parent.name}")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if not re.search(rf"\b{name}\b", text):
+        return FunctionMark(name, MISSING, text=f"{path.name} has no function {name}")
+    if exercise.suffix == ".py":
+        stub = _is_stub(text, name)
+    else:
+        stub = re.search(r"^\s+raise NotImplementedError\b", text, re.MULTILINE)
+    return FunctionMark(name, NOT_STARTED) if stub else None
+
+
+def _is_stub(text, name):
+    """Whether the function still does nothing but raise NotImplementedError, besides its docstring."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False                                            # the checker says what is wrong with it
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            body = node.body[ast.get_docstring(node) is not None:]
+            return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.unparse(body[0])
+    return False
+
+
+def _mend_first(folder, exercise, marked):
+    """The earlier exercises that this one's file imports and that are not right, if it is not right itself."""
+    if all(one.verdict in (RIGHT, NOT_STARTED, MISSING, NOT_CHECKED) for one in marked[exercise]):
+        return ()
+    used = _imports(folder / exercise.file)
+    earlier = [other for other in EXERCISES if other.module in used and other is not exercise]
+    for other in earlier:
+        if other not in marked:                                 # it was not asked for, but now it matters
+            marked[other] = tuple(_begin(None, folder, other, name)() for name in other.functions)
+    return tuple(other for other in earlier if any(one.verdict != RIGHT for one in marked[other]))
+
+
+def _imports(path):
+    """The modules that a file imports, as far as it can be read."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
+    except (SyntaxError, ValueError):
+        return set()
+    return {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names} | {
+        node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
