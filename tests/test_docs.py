@@ -60,7 +60,8 @@ def test_every_quotation_is_found():
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert text.count("<!-- from:") == len(QUOTED.findall(text)), page.name
-    derivations = ("convolution.md", "batch-norm.md", "cross-entropy.md", "se-block.md", "kernels.md", "fused-passes.md")
+    derivations = ("section-3-blocks.md", "section-3-1-squeeze.md", "section-3-2-excitation.md", "section-3-3-instantiations.md",
+                   "convolution.md", "batch-norm.md", "cross-entropy.md", "se-block.md", "kernels.md", "fused-passes.md")
     assert all(QUOTED.search((ROOT / "docs" / name).read_text(encoding="utf-8")) for name in derivations)
 
 
