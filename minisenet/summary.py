@@ -47,6 +47,10 @@ def summary(model, image_size=32):
     ------
     ValueError
         For images that the network does not take.
+
+    Notes
+    -----
+    Source: section 4. The parameters of the SE blocks add up to eq. (5), 2 / r sum_s N_s C_s^2, where r divides each C_s.
     """
     height, width = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     twin = copy.deepcopy(model).train()

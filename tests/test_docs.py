@@ -6,11 +6,13 @@ stands above a code block of lines that are quoted from that file: each of them 
 indentation. The `>>>` lines of the pages run as doctests and are not repeated here.
 """
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from minisenet.gradcheck.bugs import BLIND_SPOTS, BUGS
+from minisenet.gradcheck.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -58,7 +60,8 @@ def test_every_quotation_is_found():
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         assert text.count("<!-- from:") == len(QUOTED.findall(text)), page.name
-    derivations = ("convolution.md", "batch-norm.md", "cross-entropy.md", "se-block.md", "kernels.md", "fused-passes.md")
+    derivations = ("section-3-blocks.md", "section-3-1-squeeze.md", "section-3-2-excitation.md", "section-3-3-instantiations.md",
+                   "convolution.md", "batch-norm.md", "cross-entropy.md", "se-block.md", "kernels.md", "fused-passes.md")
     assert all(QUOTED.search((ROOT / "docs" / name).read_text(encoding="utf-8")) for name in derivations)
 
 
@@ -116,3 +119,46 @@ def test_mathematics_that_a_code_host_renders(page):
     for line in text.splitlines():
         if line.startswith("|"):
             assert not any("|" in (display or inline) for display, inline in MATHEMATICS.findall(line)), f"| in a table: {line}"
+
+
+# ---- the map
+
+MAP = ROOT / "docs" / "map.md"
+FUNCTIONS = sorted((ROOT / "minisenet" / "functional").glob("*.py"))
+PAPER_ROWS = re.compile(r"^\| \d.*$", re.MULTILINE)
+
+
+def section_markers():
+    """The markers of the paper's sections, from pyproject.toml."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    names = [marker.partition(":")[0] for marker in settings["tool"]["pytest"]["ini_options"]["markers"]]
+    return [name for name in names if name.startswith("section_")]
+
+
+def missing_from_the_map(text, pages=None):
+    """What the map does not have: pages it does not link to, files of the mathematics and markers that it does not name."""
+    pages = [page.name for page in DOCS if page.name not in ("README.md", "map.md")] if pages is None else pages
+    links = {link.partition("#")[0] for link in LINK.findall(text)}
+    return ([page for page in pages if page not in links]
+            + [path.name for path in FUNCTIONS if f"`minisenet/functional/{path.name}`" not in text]
+            + [marker for marker in section_markers() if f"`{marker}`" not in text])
+
+
+def test_the_map_is_whole():
+    assert missing_from_the_map(MAP.read_text(encoding="utf-8")) == []
+
+
+def test_what_the_map_lacks_is_missed():
+    text = MAP.read_text(encoding="utf-8")
+    lost = text.replace("(section-3-1-squeeze.md", "(elsewhere.md").replace("/scale.py`", "/stale.py`").replace("`section_7`", "")
+    assert missing_from_the_map(lost) == ["section-3-1-squeeze.md", "scale.py", "section_7"]
+
+
+@pytest.mark.parametrize("row", PAPER_ROWS.findall(MAP.read_text(encoding="utf-8")))
+def test_a_row_of_the_map_names_tests_that_have_its_marker(row):
+    """Each test file of a row uses the row's marker, or is driven by a table whose rows have it."""
+    for marker, files in re.findall(r"`(section_\w+)`: ((?:`tests/[\w/.]+`(?:, )?)+)", row):
+        for name in re.findall(r"`([^`]+)`", files):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            by_table = "every_row" in text and marker in {operation.section for operation in OPERATIONS.values()}
+            assert by_table or re.search(rf"\b{marker}\b", text), f"{name} has no test of {marker}"
