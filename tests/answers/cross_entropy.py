@@ -241,6 +241,13 @@ def softmax_cross_entropy_backward__integers(p, labels, *, dloss=1.0, label_smoo
     return dlogits
 
 
+def softmax_cross_entropy_backward__divides_by_p(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """WRONG: diag(p) - p p^T times -q / p is right on paper, and NaN where a p has underflowed to 0."""
+    q = one_hot(labels, p.shape, label_smoothing, p.dtype)
+    rows = [(np.diag(row) - np.outer(row, row)) @ (-target / row) for row, target in zip(p, q)]
+    return dloss / len(p) * np.array(rows, dtype=p.dtype)
+
+
 # ---- right ---------------------------------------------------------------------------------------------------------------
 
 def softmax_cross_entropy__array_of_no_dimension(logits, labels, *, label_smoothing=0.0):
@@ -273,7 +280,7 @@ def softmax_cross_entropy_backward__where(p, labels, *, label_smoothing=0.0, dlo
 
 
 def softmax_cross_entropy_backward__jacobian(p, labels, *, dloss=1.0, label_smoothing=0.0):
-    """RIGHT: the softmax's Jacobian, diag(p) - p p^T, times -q / p, one row at a time."""
+    """RIGHT: the softmax's Jacobian divided by p, that is I - 1 p^T, times -q, one row at a time."""
     q = one_hot(labels, p.shape, label_smoothing, p.dtype)
-    rows = [(np.diag(row) - np.outer(row, row)) @ (-target / row) for row, target in zip(p, q)]
+    rows = [-(np.eye(p.shape[1], dtype=p.dtype) - row[:, None]) @ target for row, target in zip(p, q)]
     return dloss / len(p) * np.array(rows, dtype=p.dtype)

@@ -40,7 +40,7 @@ def squeeze__list_grows(u):
     """WRONG: a list grows without end."""
     kept = []
     while True:
-        kept.append(np.ones((1024, 1024)))
+        kept.append(np.zeros((4096, 4096)))
 
 
 def scale__calls_exit(u, s):
