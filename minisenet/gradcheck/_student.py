@@ -124,9 +124,10 @@ def describe(function, module=None):
         return about
     about["names"] = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     about["keywords"] = any(p.kind == p.VAR_KEYWORD for p in parameters)
-    about["required"] = [p.name for p in parameters if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    about["required"] = [p.name for p in positional if p.default is p.empty]
     if callable(backward):
-        about["backward"] = describe(backward)["names"]
+        about["backward"] = describe(backward)["required"]
     return about
 
 

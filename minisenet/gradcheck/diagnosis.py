@@ -24,6 +24,8 @@ TRIALS = 14                         # that an explanation has to explain
 def not_imported(described):
     """Of a file that cannot be imported."""
     at = f", line {described['line']}: {described['source']}" if described.get("source") else ""
+    if described["type"] == "SystemExit":
+        return Mistake("ends the process", f"It calls exit() while it is imported{at}.")
     kind = {"SyntaxError": "syntax error", "LookupError": "no such function"}.get(described["type"], "cannot be imported")
     if described["type"] == "ImportError" and "minisenet is not to be had" in described["text"]:
         kind = "imports minisenet"
@@ -34,7 +36,7 @@ def ended(error):
     """Of a call, or an import, from which nothing came back."""
     if error.kind == "hangs":
         return Mistake("does not return", f"It was stopped: {error}.", "Is there a loop that never ends, or one over every value in Python?")
-    return Mistake("ends the process", f"It cannot go on: {error}.")
+    return Mistake("ends the process", f"It cannot go on: {error}.", "exit() and crashes end everything that was asked with it.")
 
 
 def diagnose(question, smallest, trials):
@@ -442,13 +444,15 @@ def _by_shape(question, evidence):
         if min(longer) > 0:
             return Mistake("not summed over all axes", says, ALL_AXES)
         if max(longer) < 0:
-            return Mistake("summed over too many axes", says, "Which indices are still there on the left side of the equation?")
-        if all(sorted(given) == sorted(expected) for given, expected in wrong):
-            return Mistake("axes in the wrong order", says, "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), "
-                                                            "fully connected ones (out, in).")
+            return Mistake("axes missing", says, "Which indices are still there on the left side of the equation?")
         for rule, mistake in _sizes(question, name):
             if all(rule(trial) == given for given, _, trial in found if rule(trial) is not None):
                 return Mistake(mistake.name, mistake.says or says, mistake.lesson)
+        if all(given[:-1] == expected[:-1] for given, expected in wrong):
+            return Mistake("wrong number of channels", says, "w is (C_out, C_in / groups, KH, KW), and (out, in) in a fully connected layer.")
+        if all(sorted(given) == sorted(expected) for given, expected in wrong):
+            return Mistake("axes in the wrong order", says, "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), "
+                                                            "fully connected ones (out, in).")
         if hasattr(found[0][2].call.v, "stride"):
             return Mistake("output size", says, OUTPUT_SIZE)
         return Mistake("wrong shape", says, "A gradient has the shape of its array.")

@@ -75,7 +75,8 @@ def _named(expected, value):
         return {}, Fault("returns", None, "it returns None: is there a return?")
     if len(expected) == 1:
         if isinstance(value, (list, tuple)):
-            return {}, Fault("returns", None, f"it returns a {type(value).__name__} of {len(value)}; it takes {next(iter(expected))} alone")
+            name = next(iter(expected))
+            return {}, Fault("returns", name, f"it returns a {type(value).__name__} of {len(value)}, and should return the array {name} itself")
         return {next(iter(expected)): value}, None
     if not isinstance(value, (list, tuple)):
         return {}, Fault("returns", None, f"it returns {_kind(value)}; it takes {len(expected)} results: {', '.join(expected)}")
@@ -98,6 +99,8 @@ def _compare(name, given, expected, args, relative):
         return Fault("returns", name, f"{name} is None")
     if isinstance(given, (bool, int, float)):
         given = np.asarray(given)
+    if isinstance(given, np.ndarray) and given.dtype.kind not in "biufc":
+        return Fault("returns", name, f"{name} is an array of dtype {given.dtype}, not of numbers")
     if not isinstance(given, np.ndarray):
         return Fault("returns", name, f"{name} is {given if isinstance(given, str) else 'a ' + type(given).__name__}, not an array of numbers")
     expected = np.asarray(expected)

@@ -16,6 +16,7 @@ from pathlib import Path
 from minisenet.gradcheck import _student
 
 PRINTED = 10_000                    # bytes of output that are kept
+IMPORT = 10.0                       # seconds that the process may take to start and to import the file
 
 
 class Ended(Exception):
@@ -33,7 +34,7 @@ class Direct:
 
     def __init__(self, function, backward=None):
         self.functions = {"forward": function, "backward": backward}
-        self.about = _student.describe(function) | dict(backward=_student.describe(backward)["names"] if backward else None)
+        self.about = _student.describe(function) | dict(backward=_student.describe(backward)["required"] if backward else None)
 
     def call(self, args, kwargs, *, twice=False, which="forward"):
         """What `_student.observe` sees."""
@@ -72,7 +73,7 @@ class Isolated:
         first = dict(file=str(Path(file).resolve()), function=function, memory=memory, seconds=4 * seconds + 20,
                      path=[entry for entry in sys.path if entry and os.path.isdir(entry)])
         try:
-            answer = self._exchange(first, "while it was imported", seconds + 10)
+            answer = self._exchange(first, "while it was imported", IMPORT)
         except Ended:
             self.close()
             raise

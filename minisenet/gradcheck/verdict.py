@@ -65,7 +65,7 @@ class Smallest:
     def lines(self):
         """As text."""
         dimensions = [f"{symbol(name)} = {value}" for name, value in self.sizes.items() if symbol(name)]
-        yield "  " + ", ".join(dimensions)
+        yield from _wrapped(", ".join(dimensions), "  ")
         options = [f"{name}={value}" for name, value in self.arguments.items() if not isinstance(value, np.ndarray)]
         if options:
             yield from _wrapped(", ".join(options), "  ")
@@ -75,8 +75,10 @@ class Smallest:
         for name, expected, given, text in self.results:
             yield from _wrapped(text, "  ")
             if expected is not None and isinstance(given, (np.ndarray, int, float)):
-                yield from _array("expected", np.asarray(expected), "    ")
-                yield from _array("given", np.asarray(given), "    ")
+                pair = [(word, np.asarray(array)) for word, array in (("expected", expected), ("given", given))]
+                digits = 4 if _printed(pair[0][1], 4) != _printed(pair[1][1], 4) else 12         # so that they do not look alike
+                for word, array in pair:
+                    yield from _array(word, array, "    ", digits)
 
 
 @dataclass
@@ -160,9 +162,14 @@ def _wrapped(text, indent, more=None):
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent if more is None else more)
 
 
-def _array(name, value, indent):
+def _printed(value, digits, width=WIDTH):
+    value = value + 0.0 if value.dtype.kind == "f" else value          # no -0.
+    return np.array2string(value, precision=digits, suppress_small=digits == 4, threshold=60, max_line_width=width)
+
+
+def _array(name, value, indent, digits=4):
     """An array with its name and shape: on one line, or with its rows below."""
-    text = np.array2string(value + 0.0 if value.dtype.kind == "f" else value, precision=4, suppress_small=True, threshold=60, max_line_width=WIDTH - len(indent) - 4)
+    text = _printed(value, digits, WIDTH - len(indent) - 4)
     if value.ndim > 2 and value.size <= 8:
         text = " ".join(text.split())
     head = f"{indent}{name} {value.shape}"

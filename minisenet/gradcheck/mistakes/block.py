@@ -353,6 +353,8 @@ RESIDUAL = [Wrong("residual_block", "y", name, says, lesson, formula) for name, 
         ("mask from u", "The mask is where u is positive, not where y is.", (lambda v: v.u > 0, lambda v: v.u > 0)),
         ("mask turned round", "The mask passes where y is 0.", (lambda v: v.y <= 0, lambda v: v.y <= 0)),
     ) for entry in each("residual_block_backward", "du dx dw1 dw2", name, says, MASKED, _masked(*masks))] + [
+    *each("residual_block_backward", "du dw1 dw2", "mask forgotten in ds", "ds is sum(dy u), without the mask y > 0.", MASKED,
+          lambda v: _backward(v, v.dy * _mask(v), ds=lambda v, dy: (v.dy * v.u).sum(axis=(1, 2)))),
     Wrong("residual_block_backward", "dx", "shortcut gated", "dx is s dy [y > 0]: the gates act on the shortcut.",
           "The block sits in the branch.", lambda v: v.dy * _mask(v) * beside_maps(v.s)),
     Wrong("residual_block_backward", "dx", "ways added", "dx is du + dy [y > 0], as if the branch began at x.",
