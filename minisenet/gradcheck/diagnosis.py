@@ -92,7 +92,7 @@ def _by_conduct(smallest, trials):
             return Mistake("ends the process", "It calls exit().")
         return Mistake(f"raises {kind}", f"On the smallest case it {text}.")
     if "returns" in faults:
-        name = "returns None" if "return?" in faults["returns"].text else "wrong results" if faults["returns"].output else "wrong number of results"
+        name = "returns None" if "return?" in faults["returns"].text else "wrong kind of result" if faults["returns"].output else "wrong number of results"
         return Mistake(name, _sentence(faults["returns"].text), "A backward returns one gradient for each array argument of its forward, in that order.")
     if "written" in faults:
         name = faults["written"].output
@@ -100,7 +100,7 @@ def _by_conduct(smallest, trials):
             return Mistake("upstream gradient overwritten", f"It writes into {name}.", "In a residual block dy goes down the shortcut too, and arrives there changed.")
         return Mistake("input overwritten", f"It writes into its argument {name}.", "Whoever called still needs that array: copy it, or write into a new one.")
     if "state" in faults:
-        return Mistake("remembers earlier calls", _sentence(faults["state"].text),
+        return Mistake("not the same when called again", _sentence(faults["state"].text),
                        "A buffer, a default argument or a global that outlives the call: make the arrays inside the function.")
     if "global" in faults:
         return Mistake("global state changed", _sentence(faults["global"].text), "numpy.random.default_rng(seed) makes a generator of one's own.")
@@ -436,8 +436,9 @@ def _by_shape(question, evidence):
         given, expected = min(wrong, key=lambda pair: sum(pair[0]))
         says = f"{name} has shape {given}; it takes {expected}."
         longer = [len(given) - len(expected) for given, expected in wrong]
-        if any(0 in given for given, _ in wrong):
-            return Mistake("empty result", says, "A slice [p:-p] is empty where p is 0; [p:p + size] is not.")
+        for rule, mistake in _sizes(question, name):
+            if all(rule(trial) == given for given, _, trial in found if rule(trial) is not None):
+                return Mistake(mistake.name, mistake.says or says, mistake.lesson)
         if min(longer) > 0 and all(sorted(n for n in given if n > 1) == sorted(n for n in expected if n > 1) for given, expected in wrong):
             return Mistake("keepdims left in", says,
                            "Axes of size 1 that were summed over are still there; beside other shapes they broadcast, and no error tells.")
@@ -445,10 +446,7 @@ def _by_shape(question, evidence):
             return Mistake("not summed over all axes", says, ALL_AXES)
         if max(longer) < 0:
             return Mistake("axes missing", says, "Which indices are still there on the left side of the equation?")
-        for rule, mistake in _sizes(question, name):
-            if all(rule(trial) == given for given, _, trial in found if rule(trial) is not None):
-                return Mistake(mistake.name, mistake.says or says, mistake.lesson)
-        if all(given[:-1] == expected[:-1] for given, expected in wrong):
+        if hasattr(found[0][2].call.v, "w") and all(given[:-1] == expected[:-1] for given, expected in wrong):
             return Mistake("wrong number of channels", says, "w is (C_out, C_in / groups, KH, KW), and (out, in) in a fully connected layer.")
         if all(sorted(given) == sorted(expected) for given, expected in wrong):
             return Mistake("axes in the wrong order", says, "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), "
@@ -485,8 +483,15 @@ def _sizes(question, name):
         yield size(more=0), Mistake("one row and column short", "The size of y lacks the + 1.", OUTPUT_SIZE)
         yield size(kernel=lambda v: (v.w.shape[2],) * 2), Mistake("height of the kernel for its width", "The size of y has KH for KW.", OUTPUT_SIZE)
     if name == "dx" and question.row.name == "conv2d":
+        yield _cropped_away, Mistake("empty result", "", "A slice [p:-p] is empty where p is 0; [p:p + size] is not.")
         yield (lambda trial: _with_padding(trial)), Mistake("padding not cut off", "dx is the gradient of the padded image, padding and all.",
                                                            "The padding is no variable: dx has the shape of x.")
+
+
+def _cropped_away(trial):
+    """What [p:-p] leaves."""
+    n, height, width, c = trial.call.v.x_shape
+    return n, *(length if p else 0 for length, p in zip((height, width), trial.call.v.padding)), c
 
 
 def _with_padding(trial):

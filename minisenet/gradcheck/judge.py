@@ -3,8 +3,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-ABSOLUTE = 1e-12                    # of the largest value that went in: where everything cancels, rounding is all that is left
-
 
 @dataclass(frozen=True)
 class Fault:
@@ -53,7 +51,7 @@ def judge(question, call, seen):
         given, problem = _named(call.expected, value)
         faults += [problem] if problem else []
     for name, result in given.items():
-        fault = _compare(name, result, call.expected[name], call.args, question.relative)
+        fault = _compare(name, result, call.expected[name], call.args, question)
         faults += [fault] if fault else []
     for i in seen["written"]:
         if names[i] not in allowed:
@@ -91,7 +89,7 @@ def _kind(value):
     return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else str(value) if isinstance(value, str) else type(value).__name__
 
 
-def _compare(name, given, expected, args, relative):
+def _compare(name, given, expected, args, question):
     """The Fault of one result, or None."""
     if expected is None:
         return Fault("returns", name, f"{name} has to be None: the forward was given no such array")
@@ -110,15 +108,15 @@ def _compare(name, given, expected, args, relative):
         return Fault("dtype", name, f"{name} is {given.dtype}; with float64 arguments it takes {expected.dtype}")
     if not np.all(np.isfinite(given)):
         return Fault("value", name, f"{name} holds {'NaN' if np.isnan(given).any() else 'infinity'}")
-    if excess(given, expected, args, relative) > 1:
+    if excess(given, expected, args, question) > 1:
         return Fault("value", name, f"{name} is off by {np.max(np.abs(given - expected)):.2g}")
     return None
 
 
-def excess(given, expected, args, relative):
+def excess(given, expected, args, question):
     """The largest difference, in units of what is allowed."""
     inputs = max((np.max(np.abs(arg)) for arg in args if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size), default=1.0)
-    allowed = relative * np.max(np.abs(expected), initial=0) + ABSOLUTE * max(inputs, 1.0)
+    allowed = question.relative * np.max(np.abs(expected), initial=0) + question.absolute * max(inputs, 1.0)
     with np.errstate(invalid="ignore"):
         difference = np.max(np.abs(np.asarray(given) - expected), initial=0)
     return np.inf if np.isnan(difference) else float(difference / allowed)

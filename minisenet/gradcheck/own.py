@@ -15,6 +15,7 @@ from minisenet.gradcheck.checks import CENTRAL_STEP, COMPLEX_STEP
 from minisenet.gradcheck.questions import returned_names
 from minisenet.gradcheck.small import Small
 
+EXACT, MEASURED = (1e-9, 1e-12), (1e-5, 1e-8)           # tolerances, relative and absolute: of complex step, of differences
 LARGEST = 3                         # of each dimension: every element's slope is measured by itself
 
 
@@ -41,7 +42,7 @@ class OwnLayer:
         self.small = Small({name: (1, LARGEST if len(names) < 4 else 2) for name in names}, self._fill)
         self.returns = tuple(f"d{name}" for name in self.shapes)
         self.parameters = ["dy", *self.takes]
-        self.relative = 1e-9
+        self.relative, self.absolute = EXACT
 
     def _fill(self, sizes, number):
         return {name: number(*(int(d) if d.isdigit() else sizes[d] for d in dimensions)) for name, dimensions in self.shapes.items()}, {}
@@ -52,6 +53,7 @@ class OwnLayer:
 
     def ask(self, case, number, about):
         """The call of the backward, with the forward's measured slopes as what is expected of it."""
+        self.relative, self.absolute = EXACT
         outputs = self._forward(case.arrays)
         upstream = np.array(number(*np.shape(outputs[0])))
         known = case.arrays | dict(zip(self.results, outputs)) | dict(y=outputs[0], dy=upstream)
@@ -84,9 +86,9 @@ class OwnLayer:
         """
         rng = np.random.default_rng(len(upstream.ravel()))
         direction = rng.standard_normal(case.arrays[name].shape)
-        slope, self.relative = self._complex, 1e-9
+        slope = self._complex
         if not np.isclose(self._complex(case, name, direction, upstream), self._central(case, name, direction, upstream), 1e-5, 1e-6):
-            slope, self.relative = self._central, 1e-5
+            slope, (self.relative, self.absolute) = self._central, MEASURED
         slopes = np.empty(direction.shape)
         for index in np.ndindex(*slopes.shape):
             v = np.zeros(slopes.shape)

@@ -49,6 +49,7 @@ class Question:
     in_place: bool = False
     which = "forward"               # of a file's functions: its own; see `own.py`
     relative = 1e-9                 # of the largest element: another order of summation passes, a float32 inside does not
+    absolute = 1e-12                # of the largest argument: where everything cancels, rounding is all that is left
 
     @property
     def backward(self):
@@ -74,8 +75,7 @@ class Question:
         def taken(size):
             options = np.atleast_1d(OPTIONS.get(size, ()))
             return not len(options) or any(name in theirs for name in options) or not any(name in mine for name in options)
-        sizes = {size: bounds if taken(size) else (bounds[0], bounds[0]) for size, bounds in self.small.sizes.items()}
-        return sizes | {"far": (0, 0)} if "far" in sizes and self.backward else sizes
+        return {size: bounds if taken(size) else (bounds[0], bounds[0]) for size, bounds in self.small.sizes.items()}
 
     def ask(self, case, number, about):
         """A call of this question on a case: `args`, `kwargs`, `expected` by name, and the namespace `v` that they come from.
