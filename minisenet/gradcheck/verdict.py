@@ -28,11 +28,14 @@ class Mistake:
         What is wrong, in a sentence or two.
     lesson : str
         What there is to learn from it; may be empty.
+    certain : bool
+        Whether it was seen. A mistake that explains all the numbers is inferred, and only likely.
     """
 
     name: str
     says: str
     lesson: str = ""
+    certain: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class Verdict:
             yield from self.smallest.lines()
         if self.named:
             yield ""
-            yield f"likely mistake: {self.named.name}"
+            yield f"{'' if self.named.certain else 'likely '}mistake: {self.named.name}"
             for text in (self.named.says, self.named.lesson):
                 yield from _wrapped(text, "  ")
         if self.passed:

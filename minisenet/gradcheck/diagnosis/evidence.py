@@ -1,0 +1,59 @@
+"""What an explanation has to explain: the calls that were made, and the results that are wrong in some of them."""
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+TRIALS = 14                         # wrong ones that a prediction has to meet, and half as many right ones
+CLOSE = 1e-7                        # relative: a prediction and what was given
+ABOUT_THE_RESULT = ("value", "shape", "dtype", "returns")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that was tried.
+
+    Attributes
+    ----------
+    question : Question
+    smallest : Trial
+        The smallest one that is wrong.
+    trials : list of Trial
+        All of them, right ones too.
+    """
+
+    question: object
+    smallest: object
+    trials: list
+
+    @cached_property
+    def chosen(self):
+        """Trials that gave results, wrong ones and right ones; of real numbers, which no formula meets by chance."""
+        usable = [trial for trial in self.trials if trial.given]
+        reals = [trial for trial in usable if trial.kind == "reals"] or usable
+        wrong, right = ([trial for trial in reals if bool(trial.faults) == bad] for bad in (True, False))
+        return wrong[-TRIALS:] + right[-TRIALS // 2:]
+
+    @cached_property
+    def wrong(self):
+        """The names of the results that are wrong in some chosen trial."""
+        return [name for name in self.question.returns if any(
+            fault.output == name and fault.kind in ABOUT_THE_RESULT for trial in self.chosen for fault in trial.faults)]
+
+    def with_result(self, name):
+        """The chosen trials in which this result was given, and had to be."""
+        return [trial for trial in self.chosen if name in trial.given and trial.call.expected[name] is not None]
+
+
+def numbers(value):
+    """A result as an array; None where it is none."""
+    return np.asarray(value) if isinstance(value, (np.ndarray, float, int)) else None
+
+
+def close(one, two):
+    """Whether two results are the same numbers in the same shape, NaNs included."""
+    one, two = np.asarray(one), np.asarray(two)
+    if one.shape != two.shape or one.dtype.kind not in "fiub" or two.dtype.kind not in "fiub":
+        return False
+    size = max(np.max(np.abs(two[np.isfinite(two)]), initial=0), 1e-9)
+    return bool(np.allclose(one, two, rtol=CLOSE, atol=CLOSE * size, equal_nan=True))

@@ -1,0 +1,130 @@
+"""What can happen to any result, whatever it is of: the right one, changed in some way that many mistakes have in common."""
+import itertools
+
+import numpy as np
+
+from minisenet.gradcheck.diagnosis.evidence import close, numbers
+from minisenet.gradcheck.diagnosis.symbols import symbols
+from minisenet.gradcheck.verdict import Mistake
+
+AXES = ("image", "row", "column", "channel")
+CONSTANTS = {"twice": 2.0, "half of": 0.5, "1 / ln 2 times": 1 / np.log(2), "1 / ln 10 times": 1 / np.log(10)}
+ORDER = "A backward returns one gradient for each array argument of its forward, in that order."
+
+
+def guesses(evidence, wrong):
+    """Yield (Mistake, predict) for everything that may have happened to the `wrong` results."""
+    for mistake, change in itertools.chain(_signs(), _factors(evidence, wrong)):
+        yield mistake, _of_expected(change, wrong)
+    yield from _exchanged(evidence.question, wrong)
+    for mistake, change in itertools.chain(_axes(), _orders(), _cut_off()):
+        yield mistake, _of_expected(change, wrong)
+    yield (Mistake("NaN or infinity", "{} holds NaN or infinity where it should not.",
+                   "Which exponential, logarithm or division can leave the range of numbers?"), _not_finite)
+
+
+def _of_expected(change, wrong):
+    """A prediction from the right result, `change(result, trial)`, or from that alone."""
+    def predict(trial, name):
+        return change(np.asarray(trial.call.expected[name]), trial) if name in wrong else None
+    return predict
+
+
+def _signs():
+    yield Mistake("all zeros", "{} is zero everywhere.", "Was the result ever written to?"), lambda right, _: np.zeros_like(right)
+    yield Mistake("wrong sign", "{} is right but for its sign."), lambda right, _: -right
+    for words, factor in CONSTANTS.items():
+        yield (Mistake("constant factor", f"{{}} is {words} what it should be."),
+               lambda right, _, factor=factor: factor * right)
+
+
+# ---- a factor ------------------------------------------------------------------------------------------------------------
+
+def _factors(evidence, wrong):
+    """Right but for a factor that follows from the sizes: tried where some wrong result is a multiple of the right one."""
+    if any(all(_multiple(trial, name) for trial in evidence.with_result(name)) for name in wrong):
+        tables = [symbols(trial) for trial in evidence.chosen]
+        for symbol in tables[0]:
+            if all(symbol in table for table in tables):
+                yield (Mistake(f"factor {symbol}", f"{{}} is {symbol} times what it should be.",
+                               "Which sum is a mean, or which mean a sum?"),
+                       lambda right, trial, symbol=symbol: right * symbols(trial)[symbol])
+
+
+def _multiple(trial, name):
+    """Whether a result is one number times the right one."""
+    expected, given = np.ravel(trial.call.expected[name]), np.ravel(trial.given[name])
+    return expected.shape == given.shape and close(expected * (expected @ given) / max(expected @ expected, 1e-300), given)
+
+
+# ---- another array in its place -------------------------------------------------------------------------------------------
+
+def _exchanged(question, wrong):
+    """A result, or an argument, in the place of another result."""
+    returns = question.returns
+    for order in itertools.permutations(range(len(returns))):
+        if order != tuple(range(len(returns))):
+            given = ", ".join(returns[i] for i in order)
+            yield (Mistake("results in the wrong order", f"It returns {given}; the order is {', '.join(returns)}.", ORDER),
+                   lambda trial, name, order=order: trial.call.expected[returns[order[returns.index(name)]]])
+    for argument in question.parameters:
+        yield (Mistake("argument returned", f"{{}} is the argument {argument} as it came."),
+               lambda trial, name, argument=argument: getattr(trial.call.v, argument) if name in wrong else None)
+    for other in returns:
+        yield (Mistake("one result for another", f"{{}} is {other}, where something else belongs."),
+               lambda trial, name, other=other: trial.call.expected[other] if other != name and name in wrong else None)
+
+
+# ---- an axis -------------------------------------------------------------------------------------------------------------
+
+def _axes():
+    """A part that was left out, or the same for all: by image, row, column, channel."""
+    for axis, text in enumerate(AXES):
+        yield (Mistake("turned round", f"The {text}s of {{}} are in the opposite order."),
+               lambda right, _, axis=axis: np.flip(right, axis))
+        for index, which in ((0, "first"), (-1, "last")):
+            yield (Mistake(f"{which} {text} only", f"Every {text} of {{}} has the values of the {which} one."),
+                   lambda right, _, axis=axis, index=index: np.broadcast_to(np.take(right, [index], axis), right.shape))
+            yield (Mistake(f"{which} {text} left out", f"The {which} {text} of {{}} is zero: the loop does not reach it."),
+                   lambda right, _, axis=axis, index=index: _without(right, axis, index))
+            yield (Mistake(f"only the {which} {text} written", f"All but the {which} {text} of {{}} is zero."),
+                   lambda right, _, axis=axis, index=index: right - _without(right, axis, index))
+        for words, collect in (("mean", np.mean), ("sum", np.sum)):
+            yield (Mistake(f"{words} over the {text}s", f"Every {text} of {{}} has the {words} over all of them."),
+                   lambda right, _, axis=axis, collect=collect: np.broadcast_to(collect(right, axis, keepdims=True), right.shape))
+
+
+def _without(right, axis, index):
+    changed = right.copy()
+    changed[(slice(None),) * axis + (index,)] = 0
+    return changed
+
+
+def _orders():
+    """The right values in another order."""
+    yield (Mistake("transposed", "{} is the transpose of what it should be.", "A gradient has the shape of its array."),
+           lambda right, _: right.T)
+    for ndim in (2, 3, 4):
+        for order in itertools.permutations(range(ndim)):
+            if order != tuple(range(ndim)):
+                yield (Mistake("reshaped, not transposed",
+                               "The values of {} stand in another order: a reshape where a transpose belongs.",
+                               "A reshape makes shapes fit and numbers wrong."),
+                       lambda right, _, order=order: right.transpose(order).reshape(right.shape))
+
+
+# ---- digits --------------------------------------------------------------------------------------------------------------
+
+def _cut_off():
+    yield (Mistake("integers inside", "{} has lost its fractions.", "A buffer of integers cuts off what is written into it."),
+           lambda right, _: np.trunc(right))
+    for digits in range(1, 9):
+        yield (Mistake("rounded", f"{{}} is rounded to {digits} decimal{'s' if digits > 1 else ''}.",
+                       "Round what is printed, never what is computed with."),
+               lambda right, _, digits=digits: np.round(right, digits))
+
+
+def _not_finite(trial, name):
+    """What was given where it is NaN or infinite, and right everywhere else."""
+    expected, given = np.asarray(trial.call.expected[name]), numbers(trial.given[name])
+    return np.where(np.isfinite(given), expected, given) if given.shape == expected.shape else None
