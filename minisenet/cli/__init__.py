@@ -1,5 +1,5 @@
-"""The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `check`, `course`, `summary`, `bench`, `info`, each in a
-file of its own.
+"""The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `check`, `course`, `summary`, `bench`, `info`, each
+in a file of its own.
 
 Exit status: 0 done, 1 failed, 2 wrong usage. An error is one line on standard error that says what to do; --debug adds the
 traceback. A command is a module with `add(commands)`, which declares it, and `run(args)`, which returns an exit status.

@@ -6,16 +6,20 @@ from minisenet.cli import _options
 
 
 def add(commands):
-    parser = commands.add_parser("check", help="check your own forward or backward",
-                                 description="Check one function of a file: values, complex step, central differences, the smallest case on "
-                                             "which it is wrong, and what the mistake is called. The file runs in a process of its own.")
-    parser.add_argument("target", metavar="FILE.py:FUNCTION", help="the function; its name says which of minisenet's it has to equal")
-    parser.add_argument("--like", metavar="NAME", type=_name, help="the function that it has to equal, where its name does not say so")
+    description = ("Check one function of a file: values, complex step, central differences, the smallest case on which it "
+                   "is wrong, and what the mistake is called. The file runs in a process of its own.")
+    parser = commands.add_parser("check", help="check your own forward or backward", description=description)
+    parser.add_argument("target", metavar="FILE.py:FUNCTION",
+                        help="the function; its name says which of minisenet's it has to equal")
+    parser.add_argument("--like", metavar="NAME", type=_name,
+                        help="the function that it has to equal, where its name does not say so")
     parser.add_argument("--shapes", metavar="\"x=(N, C), w=(C,)\"", type=_shapes,
                         help="of the arguments of a layer of your own, whose backward is FUNCTION_backward")
     parser.add_argument("--seed", type=_options.number(int, 0), default=0, metavar="N")
-    parser.add_argument("--time-limit", type=_options.number(float, 0.1), default=10.0, metavar="SECONDS", help="default: 10")
-    parser.add_argument("--memory-limit", type=_options.number(float, 0.1), default=2.0, metavar="GIB", help="default: 2 (where the system can)")
+    parser.add_argument("--time-limit", type=_options.number(float, 0.1), default=10.0, metavar="SECONDS",
+                        help="default: 10")
+    parser.add_argument("--memory-limit", type=_options.number(float, 0.1), default=2.0, metavar="GIB",
+                        help="default: 2 (where the system can)")
     _options.add_json(parser)
     return parser
 

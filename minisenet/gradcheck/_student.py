@@ -51,10 +51,10 @@ def _read(stream, count):
 
 def _plain(value, arrays):
     """Numbers, strings, lists and dicts as they are; an array as its dtype and shape; anything else by its type's name."""
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+    if (type(value) is np.ndarray or isinstance(value, np.generic)) and value.dtype.kind in "biufc":
         array = np.asarray(value)
         if array.nbytes > MOST_BYTES:
-            return {"other": f"an array of shape {array.shape}"}
+            return {"other": f"an array of shape {array.shape}, too large to be looked at"}
         arrays.append(array)
         return {"array": array.dtype.str, "shape": array.shape}
     if value is None or isinstance(value, (bool, int, float, str)):
@@ -63,8 +63,9 @@ def _plain(value, arrays):
         return {"items": [_plain(item, arrays) for item in value], "type": type(value).__name__}
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {"dict": {key: _plain(item, arrays) for key, item in value.items()}}
-    dtype = f" of dtype {value.dtype}" if isinstance(value, np.ndarray) else ""
-    return {"other": f"{type(value).__name__}{dtype}"}
+    if type(value) is np.ndarray:
+        return {"other": f"an array of dtype {value.dtype}"}
+    return {"other": f"a {type(value).__name__}"}
 
 
 class Other(str):
@@ -164,7 +165,8 @@ def _again(function, args, kwargs, value):
     """Whether the result depends on what was called before: other values, and then the same ones again."""
     first = _copies(value)
     try:
-        function(*(arg + 0.5 if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" else _copies(arg) for arg in args), **kwargs)
+        moved = [arg + 0.5 if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" else _copies(arg) for arg in args]
+        function(*moved, **kwargs)
     except Exception:
         pass                                              # those values may not go together
     kept = _alike(first, _copies(value))
@@ -209,7 +211,8 @@ def _limit(memory, seconds):
         import resource
     except ImportError:
         return
-    for name, most in (("RLIMIT_AS", memory), ("RLIMIT_FSIZE", MOST_BYTES), ("RLIMIT_CPU", int(seconds)), ("RLIMIT_CORE", 0)):
+    limits = dict(RLIMIT_AS=memory, RLIMIT_FSIZE=MOST_BYTES, RLIMIT_CPU=int(seconds), RLIMIT_CORE=0)
+    for name, most in limits.items():
         try:
             resource.setrlimit(getattr(resource, name), (most, most))
         except (AttributeError, ValueError, OSError):

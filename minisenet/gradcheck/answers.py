@@ -3,8 +3,7 @@
     gradcheck.check(function, like="scale_backward")          in a notebook
     gradcheck.check_file("answers.py:scale_backward")         `minisenet check` does this: the file in a process of its own
 
-Hypothesis draws sizes; the function is called, and judged (`judge.py`). Where it is wrong Hypothesis shrinks the sizes, and a
-last walk makes sure that no single one of them could be smaller. What the mistake is called is for `diagnosis.py` to say.
+The search is in `examination.py`, what the mistake is called in `diagnosis`; here is what they are asked, and the verdict.
 """
 import os
 from dataclasses import replace
@@ -12,15 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from minisenet.gradcheck import checks, diagnosis, own
-from minisenet.gradcheck.judge import Fault, judge
-from minisenet.gradcheck.questions import OPTIONS, QUESTIONS, NoAnswer
+from minisenet.gradcheck.examination import Examination, hypothesis
+from minisenet.gradcheck.judge import numeric
+from minisenet.gradcheck.questions import PAIRS, QUESTIONS, NoAnswer, Question
 from minisenet.gradcheck.sandbox import Direct, Ended, Isolated
-from minisenet.gradcheck.small import KINDS, numbers
+from minisenet.gradcheck.small import numbers
 from minisenet.gradcheck.verdict import Mistake, Smallest, Verdict
-
-EXAMPLES = 80                       # sizes that are drawn in search of a wrong one
-EVIDENCE = 20                       # calls that an explanation has to explain
-SEEDS = 4                           # values that are tried on sizes before they count as right
 
 
 def check(function, like=None, *, backward=None, shapes=None, seed=0):
@@ -46,16 +42,19 @@ def check(function, like=None, *, backward=None, shapes=None, seed=0):
 
     Raises
     ------
+    TypeError
+        For what is no function.
     ValueError
         For a `like` that is not one of minisenet's, or shapes that cannot be told.
     ImportError
         Where Hypothesis is missing.
     """
-    name = like or getattr(function, "__name__", "")
-    subject = Direct(function, backward)
+    if not callable(function):
+        raise TypeError(f"function is {type(function).__name__}; it takes a function")
+    name, subject = getattr(function, "__name__", "forward"), Direct(function, backward)
     if backward is not None or shapes is not None:
-        return _own(subject, getattr(function, "__name__", "forward"), shapes, seed)
-    return _examine(subject, _question(name), seed)
+        return _examine_own(subject, name, _shapes(shapes, like), seed)
+    return _examine(subject, _question(like or name), seed)
 
 
 def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memory_limit=2 << 30):
@@ -92,11 +91,14 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
         raise ValueError(f"{target!r} names no function: it takes FILE.py:FUNCTION")
     if not os.path.isfile(file):
         raise FileNotFoundError(f"there is no file {file}")
-    _hypothesis()
-    if not like and function not in QUESTIONS:
-        function = function.removesuffix("_backward")                  # of a layer of one's own: the pair is asked
-    question = _question(like or function) if like or function in QUESTIONS else None
-    name = question.name if question else function
+    hypothesis()                                                       # before anything is started
+    is_own = shapes is not None or not (like or function in QUESTIONS)
+    if is_own:
+        function, question, shapes = function.removesuffix("_backward"), None, _shapes(shapes,
+                                                                                       like)        # the pair is asked
+    else:
+        question = _question(like or function)
+    name = function if is_own else question.name
     try:
         subject = Isolated(file, function, seconds=time_limit, memory=memory_limit)
     except ImportError as error:
@@ -104,196 +106,130 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
     except Ended as error:
         return Verdict(name, wrong=1, named=diagnosis.ended(error))
     try:
-        return _examine(subject, question, seed) if question else _own(subject, function, shapes, seed)
+        return _examine_own(subject, function, shapes, seed) if is_own else _examine(subject, question, seed)
     finally:
         subject.close()
 
 
 def _question(name):
     if name not in QUESTIONS:
-        raise ValueError(f"{name!r} is not one of minisenet's functions: say like=… (on the command line --like), one of "
+        raise ValueError(f"{name!r} is not one of minisenet's functions: say like=... (on the command line --like), one of "
                          f"{', '.join(QUESTIONS)}; for a layer of your own give its backward")
     return QUESTIONS[name]
 
 
-def _hypothesis():
-    try:
-        import hypothesis
-    except ImportError:
-        raise ImportError('a check draws its cases with Hypothesis: pip install "minisenet[course]"') from None
-    return hypothesis
+def _shapes(shapes, like):
+    if like:
+        raise ValueError(f"like={like!r} is for one of minisenet's functions, shapes and backward are for a layer of your "
+                         "own: leave out the one or the other")
+    return shapes
 
 
-# ---- one of minisenet's --------------------------------------------------------------------------------------------------
-
-class Trial:
-    """One case, the call that it became, and what came of it."""
-
-    def __init__(self, sizes, kind, seed, call, given, faults):
-        self.sizes, self.kind, self.seed, self.call, self.given, self.faults = sizes, kind, seed, call, given, faults
-
-
-class Examination:
-    """A subject and the question that was put to it, with everything tried so far."""
-
-    def __init__(self, subject, question, seed):
-        self.subject, self.question, self.seed = subject, question, seed
-        self.sizes, self.trials, self.warnings = question.asked(subject.about), [], set()
-        self.known = {}
-
-    def try_once(self, sizes, kind, seed):
-        """A Trial, or None where there is no such case."""
-        key = (*sizes.values(), kind, seed)
-        if key not in self.known:
-            self.known[key] = self._try(sizes, kind, seed)
-        return self.known[key]
-
-    def _try(self, sizes, kind, seed):
-        if not self.question.small.fits(sizes):
-            return None
-        rng = np.random.default_rng([self.seed, seed, KINDS.index(kind), *sizes.values()])
-        case = self.question.small.case(sizes, rng, kind)
-        if case is None:
-            return None
-        self.current = None
-        call = self.question.ask(case, lambda *shape: numbers(rng, shape, kind), self.subject.about)
-        self.current = Trial(dict(sizes), kind, seed, call, {}, [Fault("dies", None, "nothing came back from this call")])
-        seen = self.subject.call(call.args, call.kwargs, twice=len(self.trials) < 3, which=self.question.which)
-        self.warnings.update(seen["warnings"])
-        with np.errstate(all="ignore"):
-            trial = Trial(dict(sizes), kind, seed, call, *judge(self.question, call, seen))
-        self.trials.append(trial)
-        return trial
-
-    def wrong(self, sizes):
-        """The first Trial with these sizes that shows a fault, values for a pencil first; None where all are right."""
-        for kind in KINDS:
-            for seed in range(SEEDS if kind != "reals" else 1):
-                trial = self.try_once(sizes, kind, seed)
-                if trial and trial.faults:
-                    return trial
-        return None
-
-    def search(self):
-        """Sizes on which it is wrong, as Hypothesis finds and shrinks them; None where it finds none."""
-        hypothesis = _hypothesis()
-        bounds = {name: hypothesis.strategies.integers(*pair) for name, pair in self.sizes.items()}
-        settings = hypothesis.settings(max_examples=EXAMPLES, database=None, deadline=None, derandomize=True,
-                                       suppress_health_check=list(hypothesis.HealthCheck))
-
-        def fails(sizes):
-            trial = self.try_once(sizes, "reals", 0)
-            return bool(trial and trial.faults)
-        smallest = {name: low for name, (low, _) in self.sizes.items()}
-        for sizes in (smallest, *self._typical()):
-            if fails(sizes):
-                return sizes
-        try:
-            return hypothesis.find(hypothesis.strategies.fixed_dictionaries(bounds), fails, settings=settings)
-        except hypothesis.errors.NoSuchExample:
-            return None
-
-    def _typical(self):
-        """All dimensions different; all at their largest; and one case far beyond, for what holds for small arrays only."""
-        order = {name: low + i % (high - low + 1) for i, (name, (low, high)) in enumerate(self.sizes.items(), 1)}
-        largest = {name: high for name, (_, high) in self.sizes.items()}
-        beyond = largest | {name: 3 * largest[name] for name in ("height", "width", "c", "c_in", "c_out", "k", "size") if name in largest}
-        return [sizes for sizes in (order, largest, beyond) if self.question.small.fits(sizes)]
-
-    def shrink(self, sizes):
-        """Make one size after the other smaller, as long as it stays wrong: at the end no single one could be."""
-        smaller = True
-        while smaller:
-            smaller = False
-            for name, (low, _) in self.sizes.items():
-                for value in range(low, sizes[name]):
-                    if self.wrong(sizes | {name: value}):
-                        sizes, smaller = sizes | {name: value}, True
-                        break
-        return sizes
-
-    def evidence(self):
-        """More trials, of sizes of every kind: what an explanation has to explain."""
-        rng = np.random.default_rng(self.seed)
-        for _ in range(EVIDENCE * 8):
-            if len(self.trials) > EVIDENCE * 8 or sum(trial.kind == "reals" for trial in self.trials) > 3 * EVIDENCE:
-                break
-            self.try_once({name: int(rng.integers(low, high + 1)) for name, (low, high) in self.sizes.items()}, "reals", 0)
-        return self.trials
-
+# ---- the verdict ---------------------------------------------------------------------------------------------------------
 
 def _examine(subject, question, seed):
-    """The verdict on an answer to one of the questions."""
+    """The verdict on an answer to a question."""
     found = Examination(subject, question, seed)
     try:
         sizes = found.search()
+        if sizes is not None and _takes_one_number(found):
+            found = Examination(subject, replace(question, one_number=True), seed)
+            sizes = found.search()
+        if not found.trials:
+            raise own.ForwardFails("the forward has a kink in every case that was tried")
         if sizes is None:
-            return Verdict(question.name, cases=len(found.trials), errors=_errors(found, found.trials[-1]),
+            return Verdict(question.name, len(found.trials), errors=_errors(found, _middle(found.trials)),
                            notes=_notes(found) + _in_float32(found))
         smallest = found.wrong(found.shrink(sizes))
-        trials = found.evidence()
+        found.gather()
         errors = _errors(found, smallest)
     except Ended as error:
-        return Verdict(question.name, len(found.trials) + 1, 1, diagnosis.ended(error), found.current and Smallest.of(question, found.current),
-                       notes=_notes(found))
-    wrong = sum(bool(trial.faults) for trial in trials)
-    return Verdict(question.name, len(trials), wrong, diagnosis.diagnose(question, smallest, trials),
+        case = found.current and Smallest.of(question, found.current, shrunk=False)
+        return Verdict(question.name, len(found.trials) + 1, 1, diagnosis.ended(error), case, notes=_notes(found))
+    wrong = sum(bool(trial.faults) for trial in found.trials)
+    return Verdict(question.name, len(found.trials), wrong, diagnosis.diagnose(found.question, smallest, found.trials),
                    Smallest.of(question, smallest), errors, _notes(found))
 
 
-def _errors(found, trial):
-    """The largest errors: of the values in all trials, and of the slopes, measured on one of them."""
-    with np.errstate(all="ignore"):
-        return _largest(found, trial)
-
-
-def _largest(found, trial):
-    question, subject = found.question, found.subject
-    values = [checks.relative_error(given, trial.call.expected[name]) for trial in found.trials
-              for name, given in trial.given.items() if _numbers(given) and trial.call.expected[name] is not None]
-    errors = dict(values=max(values, default=np.inf))
-    if question.row.forward is None:
-        return errors
-    row = replace(question.row, **{"backward" if question.backward else "forward": question.adapter(subject)})
-    rng, case = np.random.default_rng(found.seed), trial.call.case
-    for name in ("complex_step", "central_difference"):
-        try:
-            errors[name] = getattr(checks, name)(row, case, rng, coordinates=6).error
-        except (NoAnswer, TypeError, ValueError):
-            errors[name] = None
-    return errors
-
-
-def _own(subject, name, shapes, seed):
+def _examine_own(subject, name, shapes, seed):
     """The verdict on a layer of one's own."""
     question = own.layer(subject, name, shapes)
     try:
         return _examine(subject, question, seed)
     except own.ForwardFails as error:
-        return Verdict(name, wrong=1, named=Mistake("the forward fails", f"{error}."))
+        return Verdict(name, wrong=1, named=Mistake("the forward fails", f"{error}.".capitalize(), certain=True))
 
 
-def _numbers(value):
-    return isinstance(value, (np.ndarray, float, int)) and np.asarray(value).dtype.kind in "fiu"
+def _takes_one_number(found):
+    """Whether it raises on a pair of equal options and not on one number for both axes: stride=1, and not (1, 1)."""
+    question, subject = found.question, found.subject
+    if not _pairs(found):
+        return False
+    one = replace(question, one_number=True)
+    rng = np.random.default_rng(found.seed)
+    case = one.small.case({name: low for name, (low, _) in one.small.sizes.items()}, rng)
+    calls = [asked.ask(case, lambda *shape: numbers(rng, shape, "reals"), subject.about) for asked in (question, one)]
+    with_pairs, with_numbers = (subject.call(call.args, call.kwargs)["error"] for call in calls)
+    return with_pairs is not None and with_pairs["type"] in ("TypeError", "ValueError") and with_numbers is None
+
+
+def _pairs(found):
+    """The options of both axes that it takes."""
+    if not isinstance(found.question, Question):
+        return []
+    return [name for name in PAIRS if name in found.question.parameters and found.question.takes(name, found.subject.about)]
+
+
+# ---- what stands beside the mistake --------------------------------------------------------------------------------------
+
+def _middle(trials):
+    """One that is neither trivial nor slow."""
+    return sorted(trials, key=lambda trial: sum(array.size for array in trial.call.case.arrays.values()))[len(trials) // 2]
+
+
+def _errors(found, trial):
+    """The largest errors: of the values in all trials, and of the slopes, measured on one of them."""
+    question, subject = found.question, found.subject
+    with np.errstate(all="ignore"):
+        values = [checks.relative_error(given, one.call.expected[name]) for one in found.trials
+                  for name, given in one.given.items() if numeric(given) and one.call.expected[name] is not None]
+        errors = dict(values=max(values, default=np.inf))
+        if question.row.forward is None:
+            return errors
+        row = replace(question.row, **{"backward" if question.backward else "forward": question.adapter(subject)})
+        rng, case = np.random.default_rng(found.seed), trial.call.case
+        for name in ("complex_step", "central_difference"):
+            try:
+                errors[name] = getattr(checks, name)(row, case, rng, coordinates=6).error
+            except (NoAnswer, TypeError, ValueError):
+                errors[name] = None
+        return errors
 
 
 def _in_float32(found):
     """Whether float32 stays float32: no mistake in a proof, which runs in float64, and one in training."""
     call = found.trials[0].call
     args = [arg.astype(np.float32) if isinstance(arg, np.ndarray) and arg.dtype == np.float64 else arg for arg in call.args]
-    seen = found.subject.call(args, call.kwargs, which=found.question.which)
-    value = seen["value"] if isinstance(seen["value"], (list, tuple)) else [seen["value"]]
-    changed = sorted({str(item.dtype) for item in value if isinstance(item, np.ndarray) and item.dtype.kind == "f"} - {"float32"})
-    return [f"float32 in gives {changed[0]} out: dtypes should not change (np.zeros takes a dtype)"] if changed else []
+    value = found.subject.call(args, call.kwargs, which=found.question.which)["value"]
+    values = value if isinstance(value, (list, tuple)) else [value]
+    changed = {str(item.dtype) for item in values if isinstance(item, np.ndarray) and item.dtype.kind == "f"} - {"float32"}
+    return [f"float32 in gives {min(changed)} out: dtypes should not change (np.zeros takes a dtype)"] if changed else []
 
 
 def _notes(found):
+    """What is no mistake and worth knowing."""
     notes = [f"numpy warns: {text}" for text in sorted(found.warnings)]
-    left_out = sorted({np.atleast_1d(OPTIONS[size])[0] for size, (low, high) in found.sizes.items()
-                       if low == high != found.question.small.sizes[size][1] and size in OPTIONS})
+    left_out = sorted(set(found.question.left_out(found.subject.about).values()))
     if left_out:
-        notes.append(f"it does not take {', '.join(left_out)}, so that was not asked")
+        notes.append(f"it does not take {_and(left_out)}, so {'these were' if len(left_out) > 1 else 'that was'} not asked")
+    if found.question.one_number:
+        notes.append(f"it takes {_and(_pairs(found))} as one number for both axes, so only such were asked")
     if found.subject.printed:
         lines = found.subject.printed.splitlines()
-        notes.append(f"it prints: {lines[0][:60]!r}" + (f", and {len(lines) - 1} more lines" if len(lines) > 1 else ""))
+        more = f", and {len(lines) - 1} more line{'s' if len(lines) > 2 else ''}" if len(lines) > 1 else ""
+        notes.append(f"it prints: {lines[0][:60]!r}{more}")
     return notes
+
+
+def _and(names):
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -139,7 +139,8 @@ def _every_position(value, height, width):
 def _residual_branch(arrives):
     """The gradients of a residual block in which the branch gets `arrives(d, out)` and the shortcut what it should."""
     def backward(d, a, out, o):
-        du, dw1, dw2, _, _ = composites.se_block_backward(arrives(d, out), a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
+        du, dw1, dw2, _, _ = composites.se_block_backward(arrives(d, out), a["u"], out["z"], out["h"], out["s"], a["w1"],
+                                                          a["w2"])
         return dict(u=du, x=F.relu_backward(d["y"], out["y"]), w1=dw1, w2=dw2)
     return backward
 
@@ -333,7 +334,8 @@ BUGS = (
         backward=_instead("scale_add_relu", x=lambda d, a, out, o, right: a.get("k_x", 1) * d["y"])),
     Bug("gates see an unmasked dy", "scale_add_relu", "dk is sum(dy (a - mean)) instead of sum(dy [y > 0] (a - mean)).",
         "Fusing three sweeps into one does not remove a step from the derivation.",
-        backward=_instead("scale_add_relu", k=lambda d, a, out, o, right: np.sum(d["y"] * (a["a"] - a["mean"]), axis=(1, 2)))),
+        backward=_instead("scale_add_relu", k=lambda d, a, out, o, right: np.sum(d["y"] * (a["a"] - a["mean"]),
+                                                                                 axis=(1, 2)))),
     Bug("dz left out of the sweep", "se_residual", "The fused du is s g, without dz / (H W).",
         "The same missing path as in the block, where it is easiest to lose.",
         backward=_instead("se_residual", a=_se_residual_da(dz=False))),

@@ -3,6 +3,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisenet.gradcheck._student import Other
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -28,7 +30,7 @@ def judge(question, call, seen):
     Parameters
     ----------
     question : Question
-    call : SimpleNamespace
+    call : Call
         As `Question.ask` made it.
     seen : dict
         As `_student.observe` saw it.
@@ -74,10 +76,12 @@ def _named(expected, value):
     if len(expected) == 1:
         if isinstance(value, (list, tuple)):
             name = next(iter(expected))
-            return {}, Fault("returns", name, f"it returns a {type(value).__name__} of {len(value)}, and should return the array {name} itself")
+            kind = f"{type(value).__name__} of {len(value)}"
+            return {}, Fault("returns", name, f"it returns a {kind}, and should return the array {name} itself")
         return {next(iter(expected)): value}, None
     if not isinstance(value, (list, tuple)):
-        return {}, Fault("returns", None, f"it returns {_kind(value)}; it takes {len(expected)} results: {', '.join(expected)}")
+        return {}, Fault("returns", None,
+                         f"it returns {_kind(value)}; it takes {len(expected)} results: {', '.join(expected)}")
     if len(value) == len(expected):
         return {name: item for name, item in zip(expected, value) if name in wanted or item is not None}, None
     if len(value) == len(wanted) and list(expected)[:len(wanted)] == list(wanted):
@@ -86,7 +90,10 @@ def _named(expected, value):
 
 
 def _kind(value):
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else str(value) if isinstance(value, str) else type(value).__name__
+    """A result in words. What has no place in a message has arrived as the name of its type: a string."""
+    if type(value) is np.ndarray:
+        return f"an array of shape {value.shape}"
+    return str(value) if isinstance(value, Other) else f"a {type(value).__name__}"
 
 
 def _compare(name, given, expected, args, question):
@@ -95,13 +102,13 @@ def _compare(name, given, expected, args, question):
         return Fault("returns", name, f"{name} has to be None: the forward was given no such array")
     if given is None:
         return Fault("returns", name, f"{name} is None")
-    if isinstance(given, (bool, int, float)):
+    if isinstance(given, (bool, int, float, np.generic)):
         given = np.asarray(given)
     if isinstance(given, np.ndarray) and given.dtype.kind not in "biufc":
         return Fault("returns", name, f"{name} is an array of dtype {given.dtype}, not of numbers")
-    if not isinstance(given, np.ndarray):
-        return Fault("returns", name, f"{name} is {given if isinstance(given, str) else 'a ' + type(given).__name__}, not an array of numbers")
     expected = np.asarray(expected)
+    if type(given) is not np.ndarray:                                  # np.matrix and masked arrays calculate otherwise
+        return Fault("returns", name, f"{name} is {_kind(given)}, where a plain array of shape {expected.shape} belongs")
     if given.shape != expected.shape:
         return Fault("shape", name, f"{name} has shape {given.shape}; it takes {expected.shape}")
     if given.dtype != expected.dtype and not (given.dtype.kind == expected.dtype.kind == "i"):
@@ -115,8 +122,14 @@ def _compare(name, given, expected, args, question):
 
 def excess(given, expected, args, question):
     """The largest difference, in units of what is allowed."""
-    inputs = max((np.max(np.abs(arg)) for arg in args if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size), default=1.0)
+    inputs = max((np.max(np.abs(arg)) for arg in args if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size),
+                 default=1.0)
     allowed = question.relative * np.max(np.abs(expected), initial=0) + question.absolute * max(inputs, 1.0)
     with np.errstate(invalid="ignore"):
         difference = np.max(np.abs(np.asarray(given) - expected), initial=0)
     return np.inf if np.isnan(difference) else float(difference / allowed)
+
+
+def numeric(value):
+    """Whether a result is an array of real numbers, or one number."""
+    return isinstance(value, (np.ndarray, float, int)) and np.asarray(value).dtype.kind in "fiu"

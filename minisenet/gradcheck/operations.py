@@ -191,7 +191,8 @@ def _residual_block(a, o):
 
 
 def _residual_block_backward(d, a, out, o):
-    du, dx, dw1, dw2 = composites.residual_block_backward(d["y"], out["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
+    du, dx, dw1, dw2 = composites.residual_block_backward(d["y"], out["y"], a["u"], out["z"], out["h"], out["s"], a["w1"],
+                                                          a["w2"])
     return dict(u=du, x=dx, w1=dw1, w2=dw2)
 
 
@@ -242,18 +243,20 @@ def _conv2d_normalised_backward(d, a, out, o):
     # The backward takes its upstream gradient as p g + q - r (y - mean_y). So that it is d["y"], g is solved for.
     dy, y, mean_y = d["y"], out["y"], out["means"].mean(axis=0)
     each = out["means"].shape
-    p, q, r = (_spread(shape, *bounds, dy.dtype) for shape, bounds in ((each, (0.5, 2)), (each, (-1, 1)), (each[1:], (-1, 1))))
+    spreads = ((each, 0.5, 2), (each, -1, 1), (each[1:], -1, 1))
+    p, q, r = (_spread(shape, least, most, dy.dtype) for shape, least, most in spreads)
     g = (dy - q[:, None, None] + r * (y - mean_y)) / p[:, None, None]
     more = _spread(a["x"].shape, -1, 1, dy.dtype)
-    dx, dw, sums, products = fused.conv2d_normalised_backward(g, y, p, q, r, mean_y, a["x"], a["w"], a.get("mean"), a.get("k"),
-                                                              a.get("beta"), None if "k" in a else more, **o)
+    dx, dw, sums, products = fused.conv2d_normalised_backward(g, y, p, q, r, mean_y, a["x"], a["w"], a.get("mean"),
+                                                              a.get("k"), a.get("beta"), None if "k" in a else more, **o)
     if "k" not in a:
         return dict(x=dx - more, w=dw)
     return dict(x=a["k"] * dx, w=dw, mean=-a["k"] * sums.sum(axis=0), k=products.sum(axis=0), beta=sums.sum(axis=0))
 
 
 def _scale_add_relu(a, o):
-    return dict(y=fused.scale_add_relu(*(a.get(name) for name in ("a", "mean", "k", "beta", "x", "mean_x", "k_x", "beta_x"))))
+    names = ("a", "mean", "k", "beta", "x", "mean_x", "k_x", "beta_x")
+    return dict(y=fused.scale_add_relu(*(a.get(name) for name in names)))
 
 
 def _scale_add_relu_backward(d, a, out, o):

@@ -1,18 +1,19 @@
 """A layer of one's own: no function of minisenet to compare with, so its backward is compared with its forward's slopes.
 
-The forward takes arrays, whose shapes its docstring gives as numpydoc has them, `x : ndarray (N, C)`, and returns one array or
-several; the first one is differentiated. Its backward takes the upstream gradient first, and then what it needs by name: the
-forward's arguments, its results (by the names under "Returns", or `y`). It returns one gradient for each array, in that order.
+The forward takes arrays, whose shapes its docstring gives as numpydoc has them, `x : ndarray (N, C)`, and returns one array
+or several; the first one is differentiated. Its backward takes the upstream gradient first, and then what it needs by name:
+the forward's arguments, its results (by the names under "Returns", or `y`). It returns one gradient for each array, in that
+order.
 """
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 
-from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.checks import CENTRAL_STEP, COMPLEX_STEP
-from minisenet.gradcheck.questions import returned_names
+from minisenet.gradcheck.operations import Operation
+from minisenet.gradcheck.questions import Call, returned_names
 from minisenet.gradcheck.small import Small
 
 EXACT, MEASURED = (1e-9, 1e-12), (1e-5, 1e-8)           # tolerances, relative and absolute: of complex step, of differences
@@ -21,6 +22,10 @@ LARGEST = 3                         # of each dimension: every element's slope i
 
 class ForwardFails(Exception):
     """The forward raises, or returns something that is no array: there is nothing to compare with."""
+
+
+class Kink(Exception):
+    """The case lies on a kink of the forward, a ReLU's zero or two equal maxima, where no slope is right."""
 
 
 @dataclass
@@ -32,10 +37,10 @@ class OwnLayer:
     shapes: dict                    # argument -> its dimensions, names or numbers
     results: tuple                  # what the forward's results are called
     takes: list                     # the parameters of the backward, without the first
-    row: object = field(default_factory=lambda: SimpleNamespace(name="own", forward=None))
+    row = Operation("own", "", "", (), None, None, None)              # of no row of the table
     which = "backward"
     backward = True
-    in_place = False
+    in_place = one_number = False
 
     def __post_init__(self):
         names = dict.fromkeys(d for dimensions in self.shapes.values() for d in dimensions if not d.isdigit())
@@ -45,26 +50,33 @@ class OwnLayer:
         self.relative, self.absolute = EXACT
 
     def _fill(self, sizes, number):
-        return {name: number(*(int(d) if d.isdigit() else sizes[d] for d in dimensions)) for name, dimensions in self.shapes.items()}, {}
+        return {name: number(*(int(d) if d.isdigit() else sizes[d] for d in dimensions)) for name,
+                dimensions in self.shapes.items()}, {}
+
+    def left_out(self, about):
+        """Nothing: a layer of one's own has no options that are known here."""
+        return {}
 
     def asked(self, about):
-        """All sizes: a layer of one's own has no options that are known here."""
+        """All sizes."""
         return dict(self.small.sizes)
 
     def ask(self, case, number, about):
-        """The call of the backward, with the forward's measured slopes as what is expected of it."""
+        """The call of the backward, with the forward's slopes as what is expected of it; None for a case on a kink."""
         self.relative, self.absolute = EXACT
         outputs = self._forward(case.arrays)
         upstream = np.array(number(*np.shape(outputs[0])))
         known = case.arrays | dict(zip(self.results, outputs)) | dict(y=outputs[0], dy=upstream)
         missing = [name for name in self.takes if name not in known]
         if missing:
-            raise ValueError(f"{self.name}_backward takes {missing[0]}, which is neither an argument nor a result of {self.name}: it has "
-                             f"{', '.join(known)}")
-        expected = {f"d{name}": self._slopes(case, name, upstream) for name in case.arrays}
-        args = [known[name].copy() for name in self.parameters]
-        return SimpleNamespace(case=Case(case.arrays, {}), args=args, kwargs={}, expected=expected, upstream=dict(y=upstream), outputs=known,
-                               v=SimpleNamespace(**known))
+            raise ValueError(f"{self.name}_backward takes {missing[0]}, which is neither an argument nor a result of "
+                             f"{self.name}: there are {', '.join(known)}")
+        try:
+            expected = {f"d{name}": self._slopes(case, name, upstream) for name in case.arrays}
+        except Kink:
+            return None
+        args = [np.array(known[name]) if isinstance(known[name], np.ndarray) else known[name] for name in self.parameters]
+        return Call(case, args, {}, expected, dict(y=upstream), known, SimpleNamespace(**known))
 
     def _forward(self, arrays):
         seen = self.subject.call([np.array(array) for array in arrays.values()], {})
@@ -74,8 +86,8 @@ class OwnLayer:
         outputs = list(value) if isinstance(value, (list, tuple)) else [value]
         if seen["error"]:
             raise ForwardFails(f"the forward raises {seen['error']['type']}: {seen['error']['text']}")
-        if not outputs or not isinstance(outputs[0], (np.ndarray, float)):
-            raise ForwardFails("the forward returns no array" + (": is there a return?" if value is None else ""))
+        if not outputs or np.asarray(outputs[0]).dtype.kind not in "fc":
+            raise ForwardFails("the forward returns no array of numbers" + (": is there a return?" if value is None else ""))
         return [np.asarray(output) if isinstance(output, (np.ndarray, float, int)) else output for output in outputs]
 
     def _slopes(self, case, name, upstream):
@@ -84,10 +96,12 @@ class OwnLayer:
         By complex step, which is exact, where it agrees with central differences along one direction: a forward that drops
         the imaginary part somewhere would give a wrong slope without a word. Otherwise by central differences.
         """
-        rng = np.random.default_rng(len(upstream.ravel()))
-        direction = rng.standard_normal(case.arrays[name].shape)
+        direction = np.random.default_rng(upstream.size).standard_normal(case.arrays[name].shape)
+        at = case, name, direction, upstream
         slope = self._complex
-        if not np.isclose(self._complex(case, name, direction, upstream), self._central(case, name, direction, upstream), 1e-5, 1e-6):
+        if not np.isclose(self._complex(*at), self._central(*at), 1e-5, 1e-6):
+            if not np.isclose(self._difference(*at, 0, CENTRAL_STEP), self._difference(*at, -CENTRAL_STEP, 0), 1e-3, 1e-5):
+                raise Kink                                             # it has a slope on each side, and none at the point
             slope, (self.relative, self.absolute) = self._central, MEASURED
         slopes = np.empty(direction.shape)
         for index in np.ndindex(*slopes.shape):
@@ -97,8 +111,11 @@ class OwnLayer:
         return slopes
 
     def _central(self, case, name, v, upstream):
-        ahead, behind = (self._forward(case.arrays | {name: case.arrays[name] + step * v})[0] for step in (CENTRAL_STEP, -CENTRAL_STEP))
-        return np.sum(upstream * (ahead - behind)) / (2 * CENTRAL_STEP)
+        return self._difference(case, name, v, upstream, -CENTRAL_STEP, CENTRAL_STEP)
+
+    def _difference(self, case, name, v, upstream, start, stop):
+        behind, ahead = (self._forward(case.arrays | {name: case.arrays[name] + step * v})[0] for step in (start, stop))
+        return np.sum(upstream * (ahead - behind)) / (stop - start)
 
     def _complex(self, case, name, v, upstream):
         arrays = {key: array.astype(complex) for key, array in case.arrays.items()}
@@ -113,15 +130,15 @@ def layer(subject, name, shapes):
     """The OwnLayer of a subject. Raises ValueError where its shapes cannot be told or it has no backward."""
     about = subject.about
     if about["backward"] is None:
-        raise ValueError(f"{name} is not one of minisenet's functions, and it has no {name}_backward beside it: say which function it has to equal "
-                         f"(like, --like), or write its backward")
+        raise ValueError(f"{name} is not one of minisenet's functions, and it has no {name}_backward beside it: say which "
+                         "function it has to equal (like, --like), or write its backward")
     dimensions = {key: _dimensions(value) for key, value in (shapes or {}).items()}
     found = {}
     for argument in about["required"] if about["names"] is not None else dimensions:
         written = re.search(rf"^\s*(?:\w+, )*{argument}(?:, \w+)* : .*?(\([^)]*\))", about["doc"], re.MULTILINE)
         if argument not in dimensions and not written:
-            raise ValueError(f"the shape of {argument} cannot be told: give it in the docstring of {name}, `{argument} : ndarray (N, C)`, or by "
-                             f"shapes (--shapes \"{argument}=(N, C)\")")
+            raise ValueError(f"the shape of {argument} cannot be told: give it in the docstring of {name}, `{argument} : "
+                             f"ndarray (N, C)`, or by shapes (--shapes \"{argument}=(N, C)\")")
         found[argument] = dimensions.get(argument) or _dimensions(written[1])
     return OwnLayer(name, subject, found, returned_names(about["doc"]), about["backward"][1:])
 

@@ -1,7 +1,7 @@
 """What can be asked: each public pass by its name, what it is called with, and what it has to return.
 
-A question is made from the fixed signatures alone. The names of a function's parameters say where its arguments come from (an
-array of the case, an output that the forward kept, "dy" for the upstream gradient of y, "x_shape", an option), and the
+A question is made from the fixed signatures alone. The names of a function's parameters say where its arguments come from
+(an array of the case, an output that the forward kept, "dy" for the upstream gradient of y, "x_shape", an option), and the
 "Returns" of its docstring says what its results are called. So a new pair of passes needs nothing here but its names.
 """
 import inspect
@@ -19,10 +19,42 @@ from minisenet.gradcheck.operations import OPERATIONS, Operation
 from minisenet.gradcheck.small import SMALL
 
 # A size of `small` that stands for an option: the parameters of which a function takes one if it takes the option.
-OPTIONS = {"stride_height": "stride", "stride_width": "stride", "padding_height": "padding", "padding_width": "padding",
-           "dilation_height": "dilation", "dilation_width": "dilation", "groups": "groups", "bias": ("b", "b1", "bias"),
-           "eps": "eps", "smoothing": "label_smoothing", "ceil": "ceil_mode", "without_padding": "count_include_pad",
-           "momentum": "momentum", "weight_decay": "weight_decay", "nesterov": "nesterov"}
+OPTIONS = {f"{name}{side}": (name,) for name in ("stride", "padding", "dilation") for side in ("", "_height", "_width")} | {
+    "groups": ("groups",), "bias": ("b", "b1", "bias"), "eps": ("eps",), "smoothing": ("label_smoothing",),
+    "ceil": ("ceil_mode",),
+    "without_padding": ("count_include_pad",), "momentum": ("momentum",), "weight_decay": ("weight_decay",),
+    "nesterov": ("nesterov",)}
+PAIRS = ("kernel_size", "stride", "padding", "dilation")                  # options of both axes, (height, width)
+
+
+class NoAnswer(Exception):
+    """A check that cannot be run on what the function gives: it raises, or drops the imaginary part."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a question on a case.
+
+    Attributes
+    ----------
+    case : Case
+    args : list
+    kwargs : dict
+    expected : dict
+        What has to come back, by name.
+    upstream, outputs : dict
+        The upstream gradients of a backward by the names of the outputs, and what the forward gave.
+    v : SimpleNamespace
+        Everything that belongs to the call, by the names of the signatures: what the formulas of `mistakes` are written in.
+    """
+
+    case: Case
+    args: list
+    kwargs: dict
+    expected: dict
+    upstream: dict
+    outputs: dict
+    v: SimpleNamespace
 
 
 @dataclass(frozen=True)
@@ -40,6 +72,8 @@ class Question:
         The names of its results, as its docstring has them.
     in_place : bool
         Whether its results are the arrays that it was given, written to.
+    one_number : bool
+        Whether it is asked with one number for both axes where an option is a pair, as some students write it.
     """
 
     name: str
@@ -47,6 +81,7 @@ class Question:
     reference: object
     returns: tuple
     in_place: bool = False
+    one_number: bool = False
     which = "forward"               # of a file's functions: its own; see `own.py`
     relative = 1e-9                 # of the largest element: another order of summation passes, a float32 inside does not
     absolute = 1e-12                # of the largest argument: where everything cancels, rounding is all that is left
@@ -59,26 +94,34 @@ class Question:
     @property
     def small(self):
         """How its small cases are made."""
-        return SMALL[self.row.name]
+        small = SMALL[self.row.name]
+        if self.one_number:
+            names = ["kernel"] * ("kernel_size" in self.parameters) + ["stride", "padding", "dilation"]
+            return small.equal([name for name in names if f"{name}_height" in small.sizes])
+        return small
 
     @property
     def parameters(self):
         """Of the reference, as `inspect` has them."""
         return inspect.signature(self.reference).parameters
 
-    def asked(self, about):
-        """The sizes that can be asked of a function with these parameters: an option that it does not take stays away."""
-        if about["keywords"] or about["names"] is None:
-            return dict(self.small.sizes)
-        mine, theirs = self.parameters, about["names"]
+    def takes(self, name, about):
+        """Whether a function with these parameters takes this one."""
+        return about["keywords"] or about["names"] is None or name in about["names"]
 
-        def taken(size):
-            options = np.atleast_1d(OPTIONS.get(size, ()))
-            return not len(options) or any(name in theirs for name in options) or not any(name in mine for name in options)
-        return {size: bounds if taken(size) else (bounds[0], bounds[0]) for size, bounds in self.small.sizes.items()}
+    def left_out(self, about):
+        """Size -> the option that it stands for, of the options that a function does not take and is not asked with."""
+        mine = {size: [name for name in OPTIONS.get(size, ()) if name in self.parameters] for size in self.small.sizes}
+        return {size: names[0] for size,
+                names in mine.items() if names and not any(self.takes(name, about) for name in names)}
+
+    def asked(self, about):
+        """The sizes that can be asked of a function with these parameters."""
+        left_out = self.left_out(about)
+        return {size: (low, low if size in left_out else high) for size, (low, high) in self.small.sizes.items()}
 
     def ask(self, case, number, about):
-        """A call of this question on a case: `args`, `kwargs`, `expected` by name, and the namespace `v` that they come from.
+        """The `Call` of this question on a case.
 
         `number(*shape)` draws the upstream gradient, so that it is of the same kind as the case's own values.
         """
@@ -94,8 +137,7 @@ class Question:
         args, kwargs = self._arguments(known, about)
         with use_backend("numpy"):
             expected = self._expected(known)
-        return SimpleNamespace(case=case, args=args, kwargs=kwargs, expected=expected, upstream=upstream, outputs=outputs,
-                               v=SimpleNamespace(**known))
+        return Call(case, args, kwargs, expected, upstream, outputs, SimpleNamespace(**known))
 
     def adapter(self, subject):
         """The subject's function in the place of the row's own pass, so that the checks of `checks.py` can run on it."""
@@ -130,11 +172,17 @@ class Question:
         for name, parameter in self.parameters.items():
             given = name in known and known[name] is not None
             if parameter.kind == parameter.KEYWORD_ONLY:
-                if given and (about["keywords"] or about["names"] is None or name in about["names"]):
-                    kwargs[name] = _own(known[name])
+                if given and self.takes(name, about):
+                    kwargs[name] = self._passed(name, known[name])
             elif given:
-                args.append(_own(known[name]))
+                args.append(self._passed(name, known[name]))
         return args, kwargs
+
+    def _passed(self, name, value):
+        """As the function gets it: a copy, because what is checked may write to its arguments, and `v` stays as it was."""
+        if self.one_number and name in PAIRS and value is not None:
+            return value[0]
+        return value.copy() if isinstance(value, np.ndarray) else value
 
     def _expected(self, known):
         args = {name: known[name] for name in self.parameters if known.get(name) is not None}
@@ -144,11 +192,6 @@ class Question:
             return {name: args[name] for name in self.returns}
         value = self.reference(**args)
         return dict(zip(self.returns, value if isinstance(value, tuple) else (value,)))
-
-
-def _own(value):
-    """A copy: what is checked may write to its arguments, and `v` stays as it was."""
-    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _derived(case, known):
@@ -190,10 +233,6 @@ def _questions():
                 reference = getattr(F, name, None) or getattr(composites, name)
                 yield Question(name, row, reference, returned_names(inspect.getdoc(reference)))
     yield Question("sgd_step", _SGD, optim.sgd_step, ("value", "velocity"), in_place=True)
-
-
-class NoAnswer(Exception):
-    """A check that cannot be run on what the function gives: it raises, or drops the imaginary part."""
 
 
 QUESTIONS = {question.name: question for question in _questions()}

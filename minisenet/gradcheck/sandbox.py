@@ -34,7 +34,8 @@ class Direct:
 
     def __init__(self, function, backward=None):
         self.functions = {"forward": function, "backward": backward}
-        self.about = _student.describe(function) | dict(backward=_student.describe(backward)["required"] if backward else None)
+        self.about = _student.describe(function)
+        self.about["backward"] = _student.describe(backward)["required"] if backward else None
 
     def call(self, args, kwargs, *, twice=False, which="forward"):
         """What `_student.observe` sees."""

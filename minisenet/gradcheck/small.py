@@ -8,7 +8,7 @@ which it shows. An option counts as a size too: a stride of 2 is larger than one
     SMALL["scale"].case(sizes, rng, "integers")   the arrays of a case with these sizes
 """
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,6 +46,15 @@ class Small:
             if self.smooth(arrays, options):
                 return Case(arrays, options)
         return None
+
+    def equal(self, options):
+        """The same with one number for both axes: the sizes `stride_height` and `stride_width` become one, `stride`."""
+        sides = {f"{name}_{side}": name for name in options for side in ("height", "width")}
+
+        def both(sizes):
+            return sizes | {side: sizes[name] for side, name in sides.items()}
+        return replace(self, sizes={sides.get(name, name): bounds for name, bounds in self.sizes.items()},
+                       fill=lambda sizes, number: self.fill(both(sizes), number), fits=lambda sizes: self.fits(both(sizes)))
 
 
 def numbers(rng, shape, kind):
@@ -98,8 +107,9 @@ def _max_pool2d(s, number):
     return dict(x=ranks - float(ranks.size // 2)), _window(s)             # of both signs, and no two alike
 
 
-_POOLING = _sizes("n", height=(1, 5), width=(1, 5), c=(1, 3), kernel_height=(1, 3), kernel_width=(1, 3), stride_height=(1, 3),
-                  stride_width=(1, 3), padding_height=(0, 1), padding_width=(0, 1), ceil=(0, 1), default_stride=(0, 1))
+_POOLING = _sizes("n", height=(1, 5), width=(1, 5), c=(1, 3), kernel_height=(1, 3), kernel_width=(1, 3),
+                  stride_height=(1, 3), stride_width=(1, 3), padding_height=(0, 1), padding_width=(0, 1), ceil=(0, 1),
+                  default_stride=(0, 1))
 
 
 # ---- the block ---------------------------------------------------------------------------------------------------------
@@ -167,16 +177,18 @@ def _sgd_step(s, number):
 
 
 SMALL = {
-    "conv2d": Small(dict(n=(1, 3), height=(1, 5), width=(1, 5), c=(1, 3), c_out=(1, 3), kernel_height=(1, 3), kernel_width=(1, 3),
-                         stride_height=(1, 3), stride_width=(1, 3), padding_height=(0, 2), padding_width=(0, 2),
-                         dilation_height=(1, 2), dilation_width=(1, 2), groups=(1, 3), bias=(0, 1)), _conv2d, _conv2d_fits),
+    "conv2d": Small(dict(n=(1, 3), height=(1, 5), width=(1, 5), c=(1, 3), c_out=(1, 3), kernel_height=(1, 3),
+                         kernel_width=(1, 3), stride_height=(1, 3), stride_width=(1, 3), padding_height=(0, 2),
+                         padding_width=(0, 2), dilation_height=(1, 2), dilation_width=(1, 2), groups=(1, 3), bias=(0, 1)),
+                    _conv2d, _conv2d_fits),
     "batch_norm": Small(_sizes("n height width c", eps=(0, 2)), _batch_norm,
                         lambda s: s["n"] * s["height"] * s["width"] > 1, _varies),
     "batch_norm_inference": Small(_sizes("n height width c", eps=(0, 2)), _batch_norm_inference),
     "relu": Small(_sizes("n height width c"), _elements, smooth=_spread),
     "sigmoid": Small(_sizes("n height width c", far=(0, 1)), _elements),
     "linear": Small(_sizes("n", c_in=(1, 4), c_out=(1, 4), bias=(0, 1)), lambda s, number: (
-        dict(x=number(s["n"], s["c_in"]), w=number(s["c_out"], s["c_in"])) | (dict(b=number(s["c_out"])) if s["bias"] else {}), {})),
+        dict(x=number(s["n"], s["c_in"]), w=number(s["c_out"], s["c_in"]))
+        | (dict(b=number(s["c_out"])) if s["bias"] else {}), {})),
     "squeeze": Small(_sizes("n height width c"), lambda s, number: (dict(u=_maps(s, number)), {})),
     "excitation": Small(_sizes("n", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
         dict(z=number(s["n"], s["c"])) | _weights(s, number), dict(reduction=s["r"])),

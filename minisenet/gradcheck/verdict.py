@@ -1,11 +1,13 @@
 """What a check of somebody's answer found: as an object, as JSON, and as a table of 80 columns."""
-import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
 
-WIDTH = 80
-SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r", "size": "size",
+from minisenet.gradcheck._text import arrays, wrapped
+from minisenet.gradcheck.judge import numeric
+
+SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r",
+           "size": "size",
            "kernel_height": "KH", "kernel_width": "KW"}
 
 
@@ -40,7 +42,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Smallest:
-    """The smallest case on which an answer is wrong: no size of it could be smaller by itself.
+    """The case on which an answer is wrong: no size of it could be smaller by itself.
 
     Attributes
     ----------
@@ -49,39 +51,39 @@ class Smallest:
         What the function was called with, by name.
     results : list of (name, expected, given, fault)
         Of the results that are wrong, or of the first fault where there is none; arrays, or None where there is nothing.
+    shrunk : bool
+        False where nothing came back from the call, so that nothing smaller could be tried.
     """
 
     sizes: dict
     arguments: dict
     results: list
+    shrunk: bool = True
 
     @classmethod
-    def of(cls, question, trial):
+    def of(cls, question, trial, shrunk=True):
         """Of a `Trial`."""
         call = trial.call
         names = [name for name in question.parameters if name in vars(call.v)]
         arguments = dict(zip(names, call.args)) | call.kwargs
         results = [(fault.output, call.expected.get(fault.output), trial.given.get(fault.output), fault.text)
                    for fault in trial.faults]
-        return cls(trial.sizes, arguments, results)
+        return cls(trial.sizes, arguments, results, shrunk)
 
     def lines(self):
         """As text."""
         dimensions = [f"{symbol(name)} = {value}" for name, value in self.sizes.items() if symbol(name)]
-        yield from _wrapped(", ".join(dimensions), "  ")
+        yield from wrapped(", ".join(dimensions), "  ")
         options = [f"{name}={value}" for name, value in self.arguments.items() if not isinstance(value, np.ndarray)]
         if options:
-            yield from _wrapped(", ".join(options), "  ")
+            yield from wrapped(", ".join(options), "  ")
         for name, value in self.arguments.items():
             if isinstance(value, np.ndarray):
-                yield from _array(name, value, "  ")
+                yield from arrays({name: value}, "  ")
         for name, expected, given, text in self.results:
-            yield from _wrapped(text, "  ")
-            if expected is not None and isinstance(given, (np.ndarray, int, float)):
-                pair = [(word, np.asarray(array)) for word, array in (("expected", expected), ("given", given))]
-                digits = 4 if _printed(pair[0][1], 4) != _printed(pair[1][1], 4) else 12         # so that they do not look alike
-                for word, array in pair:
-                    yield from _array(word, array, "    ", digits)
+            yield from wrapped(text, "  ")
+            if expected is not None and numeric(given):
+                yield from arrays(dict(expected=np.asarray(expected), given=np.asarray(given)), "    ")
 
 
 @dataclass
@@ -146,41 +148,18 @@ class Verdict:
                 yield f"  {name.replace('_', ' '):24}{_short(error):>14}{PROOFS[name]:>12.0e}  {ok}"
         if self.smallest:
             yield ""
-            often = f"wrong in {self.wrong} of {self.cases} cases" if self.wrong else "wrong"
-            yield f"{often}; the smallest:"
+            yield f"wrong in {self.wrong} of {self.cases} cases; the smallest:" if self.smallest.shrunk else "the call:"
             yield from self.smallest.lines()
         if self.named:
             yield ""
             yield f"{'' if self.named.certain else 'likely '}mistake: {self.named.name}"
             for text in (self.named.says, self.named.lesson):
-                yield from _wrapped(text, "  ")
+                yield from wrapped(text, "  ")
         if self.passed:
             yield ""
             yield f"{self.cases} cases: values, shapes, dtypes, nothing written to, the same when called again"
         for note in self.notes:
-            yield from _wrapped(f"note: {note}", "", "      ")
-
-
-def _wrapped(text, indent, more=None):
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent if more is None else more)
-
-
-def _printed(value, digits, width=WIDTH):
-    value = value + 0.0 if value.dtype.kind == "f" else value          # no -0.
-    return np.array2string(value, precision=digits, suppress_small=digits == 4, threshold=60, max_line_width=width)
-
-
-def _array(name, value, indent, digits=4):
-    """An array with its name and shape: on one line, or with its rows below."""
-    text = _printed(value, digits, WIDTH - len(indent) - 4)
-    if value.ndim > 2 and value.size <= 8:
-        text = " ".join(text.split())
-    head = f"{indent}{name} {value.shape}"
-    if "\n" not in text and len(head) + len(text) + 2 <= WIDTH:
-        yield f"{head}  {text}"
-    else:
-        yield head
-        yield from (f"{indent}  {line}" for line in text.splitlines() if line.strip())
+            yield from wrapped(f"note: {note}", "", "      ")
 
 
 def _short(error):

@@ -31,7 +31,8 @@ def ended(error):
     if error.kind == "hangs":
         return _seen("does not return", f"It was stopped: {error}.",
                      "Is there a loop that never ends, or one over every value in Python?")
-    return _seen("ends the process", f"It cannot go on: {error}.", "exit() and crashes end everything that was asked with it.")
+    return _seen("ends the process", f"It cannot go on: {error}.",
+                 "exit() and crashes end everything that was asked with it.")
 
 
 def before_numbers(evidence):
@@ -54,7 +55,7 @@ def beside_right_numbers(evidence):
     return None
 
 
-# ---- one function for each kind of `judge.Fault` ----------------------------------------------------------------------------
+# ---- one function for each kind of `judge.Fault` --------------------------------------------------------------------------
 
 def _raises(fault):
     kind = fault.text.partition("raises ")[2].partition(":")[0]

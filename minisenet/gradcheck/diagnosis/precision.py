@@ -12,8 +12,8 @@ def explain(evidence):
     errors = [_error(trial, name) for name in evidence.wrong for trial in evidence.chosen
               if trial.call.expected[name] is not None]
     if errors and max(errors) < SEVEN_DIGITS:
-        return Mistake("float32 inside", f"{' and '.join(evidence.wrong)}: right to seven digits. Somewhere inside it was cut to "
-                                         "float32.",
+        names = " and ".join(evidence.wrong)
+        return Mistake("float32 inside", f"{names}: right to seven digits. Somewhere inside it was cut to float32.",
                        "An error of 1e-8 passes every central difference; the complex step is exact enough to see it.")
     return None
 

@@ -27,10 +27,17 @@ def explain(evidence):
         found = [name for name in wrong if _predicts(predict, evidence, name)]
         score = found and len(found) - 0.5 * sum(_contradicts(predict, evidence, name) for name in right)
         if found and score > most:
-            best, most = Mistake(mistake.name, mistake.says.format(" and ".join(found)), mistake.lesson), score
+            best, most = Mistake(mistake.name, _said(mistake.says, found), mistake.lesson), score
             if score == len(wrong):
                 break
     return best
+
+
+def _said(text, names):
+    """A sentence with the results in it: "du is ...", "du and ds: each is ..."."""
+    if len(names) > 1 and text.startswith("{} "):
+        text = text.replace("{}", "{}: each", 1)
+    return text.format(" and ".join(names))
 
 
 def _predicts(predict, evidence, name):

@@ -5,7 +5,9 @@ from minisenet.gradcheck.diagnosis.evidence import numbers
 from minisenet.gradcheck.verdict import Mistake
 
 OUTPUT_SIZE = "floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, for each side by itself."
-LAYOUT = ("Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), fully connected ones (out, in).")
+LAYOUT = "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), fully connected ones (out, in)."
+KEPT = "Axes of size 1 that were summed over are still there; beside other shapes they broadcast, and no error tells."
+EVERYWHERE = "What was used at every image and position gathers from every image and position."
 
 
 def explain(evidence):
@@ -15,7 +17,7 @@ def explain(evidence):
         pairs = [(np.shape(trial.given[name]), np.shape(trial.call.expected[name])) for trial in found]
         wrong = [(given, expected) for given, expected in pairs if given != expected]
         if wrong:
-            given, expected = min(wrong, key=lambda pair: sum(pair[0]))
+            given, expected = min(wrong, key=lambda pair: (sum(pair[1]), sum(pair[0])))
             says = f"{name} has shape {given}; it takes {expected}."
             return _of_convolution(evidence.question, name, found, says) or _of_any(found[0].call.v, wrong, says)
     return None
@@ -25,16 +27,13 @@ def _of_any(v, wrong, says):
     """By what every wrong shape has in common with the right one."""
     longer = [len(given) - len(expected) for given, expected in wrong]
     if min(longer) > 0 and all(_larger_than_one(given) == _larger_than_one(expected) for given, expected in wrong):
-        return Mistake("keepdims left in", says, "Axes of size 1 that were summed over are still there; beside other shapes they "
-                                                 "broadcast, and no error tells.")
+        return Mistake("keepdims left in", says, KEPT)
     if min(longer) > 0:
-        return Mistake("not summed over all axes", says, "What was used at every image and position gathers from every image and "
-                                                         "position.")
+        return Mistake("not summed over all axes", says, EVERYWHERE)
     if max(longer) < 0:
         return Mistake("axes missing", says, "Which indices are still there on the left side of the equation?")
     if hasattr(v, "w") and all(given[:-1] == expected[:-1] for given, expected in wrong):
-        return Mistake("wrong number of channels", says, "w is (C_out, C_in / groups, KH, KW), and (out, in) in a fully connected "
-                                                         "layer.")
+        return Mistake("wrong number of channels", says, LAYOUT)
     if all(sorted(given) == sorted(expected) for given, expected in wrong):
         return Mistake("axes in the wrong order", says, LAYOUT)
     if hasattr(v, "stride"):
@@ -46,7 +45,7 @@ def _larger_than_one(shape):
     return sorted(n for n in shape if n > 1)
 
 
-# ---- the ways to get a convolution's sizes wrong, each as the shape that it gives ---------------------------------------------
+# ---- the ways to get a convolution's sizes wrong, each as the shape that it gives -----------------------------------------
 
 def _of_convolution(question, name, trials, says):
     """The Mistake whose rule gives the shapes of all trials, or None."""
@@ -61,12 +60,14 @@ def _of_y():
     for option in ("stride", "padding", "dilation"):
         ignored = (0, 0) if option == "padding" else (1, 1)
         yield (lambda v, option=option: _size(v, **{option: getattr(v, option)[::-1]}),
-               Mistake(f"{option} on the wrong axis", f"The size of y has the vertical {option} across and the horizontal one down.",
-                       OUTPUT_SIZE))
+               Mistake(f"{option} on the wrong axis",
+                       f"The size of y has the vertical {option} across and the horizontal one down.", OUTPUT_SIZE))
         yield (lambda v, option=option, ignored=ignored: _size(v, **{option: ignored}),
                Mistake(f"{option} ignored", f"The size of y does not know the {option}.", OUTPUT_SIZE))
-    yield lambda v: _size(v, divide=lambda a, b: -(-a // b)), Mistake("ceil for floor", "The size of y is rounded up.", OUTPUT_SIZE)
-    yield lambda v: _size(v, more=0), Mistake("one row and column short", "The size of y lacks the + 1.", OUTPUT_SIZE)
+    yield (lambda v: _size(v, divide=lambda a, b: -(-a // b)),
+           Mistake("ceil for floor", "The size of y is rounded up.", OUTPUT_SIZE))
+    yield (lambda v: _size(v, more=0),
+           Mistake("one row and column short", "The size of y lacks the + 1.", OUTPUT_SIZE))
     yield (lambda v: _size(v, kernel=(v.w.shape[2],) * 2),
            Mistake("height of the kernel for its width", "The size of y has KH for KW.", OUTPUT_SIZE))
 

@@ -1,7 +1,7 @@
 """Results that are sums: which term is missing, doubled, of the wrong sign or of the wrong size.
 
-`mistakes.TERMS` has the terms. What was given is solved for the factor of each term, case by case; where these factors follow
-one law, a number or a size of the call, the law is the explanation.
+`mistakes.TERMS` has the terms. What was given is solved for the factor of each term, case by case; where these factors
+follow one law, a number or a size of the call, the law is the explanation.
 """
 import numpy as np
 
@@ -26,7 +26,7 @@ def guesses(evidence, wrong):
         laws = {label: _law([(factors[label], known) for factors, known in solved]) for label in solved[0][0]}
         changed = {label: _in_words(law) for label, law in laws.items() if law and law != RIGHT}
         if changed and None not in laws.values():
-            says = "; ".join(f"the term {label} {words}" for label, words in changed.items())
+            says = "; ".join(f"the term {label}{',' * (',' in label)} {words}" for label, words in changed.items())
             label, words = next(iter(changed.items()))
             yield (Mistake(f"term: {label.partition(',')[0]} {words}", f"In {name}, {says}.", LESSON),
                    _prediction(terms, laws, name))

@@ -31,7 +31,8 @@ def _of_expected(change, wrong):
 
 
 def _signs():
-    yield Mistake("all zeros", "{} is zero everywhere.", "Was the result ever written to?"), lambda right, _: np.zeros_like(right)
+    yield (Mistake("all zeros", "{} is zero everywhere.", "Was the result ever written to?"),
+           lambda right, _: np.zeros_like(right))
     yield Mistake("wrong sign", "{} is right but for its sign."), lambda right, _: -right
     for words, factor in CONSTANTS.items():
         yield (Mistake("constant factor", f"{{}} is {words} what it should be."),
@@ -91,7 +92,8 @@ def _axes():
                    lambda right, _, axis=axis, index=index: right - _without(right, axis, index))
         for words, collect in (("mean", np.mean), ("sum", np.sum)):
             yield (Mistake(f"{words} over the {text}s", f"Every {text} of {{}} has the {words} over all of them."),
-                   lambda right, _, axis=axis, collect=collect: np.broadcast_to(collect(right, axis, keepdims=True), right.shape))
+                   lambda right, _, axis=axis, collect=collect: np.broadcast_to(collect(right, axis, keepdims=True),
+                                                                                right.shape))
 
 
 def _without(right, axis, index):
@@ -116,7 +118,8 @@ def _orders():
 # ---- digits --------------------------------------------------------------------------------------------------------------
 
 def _cut_off():
-    yield (Mistake("integers inside", "{} has lost its fractions.", "A buffer of integers cuts off what is written into it."),
+    yield (Mistake("integers inside", "{} has lost its fractions.",
+                   "A buffer of integers cuts off what is written into it."),
            lambda right, _: np.trunc(right))
     for digits in range(1, 9):
         yield (Mistake("rounded", f"{{}} is rounded to {digits} decimal{'s' if digits > 1 else ''}.",

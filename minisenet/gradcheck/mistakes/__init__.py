@@ -12,7 +12,8 @@ import numpy as np
 
 from minisenet.gradcheck.mistakes import activation, batch_norm, block, convolution, cross_entropy, pooling, sgd
 
-WRONG = convolution.WRONG + batch_norm.WRONG + block.WRONG + activation.WRONG + cross_entropy.WRONG + sgd.WRONG + pooling.WRONG
+TABLES = (convolution, batch_norm, block, activation, cross_entropy, sgd, pooling)
+WRONG = [entry for table in TABLES for entry in table.WRONG]
 
 TERMS = {
     ("conv2d", "y"): convolution.terms,

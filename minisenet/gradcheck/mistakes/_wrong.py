@@ -1,7 +1,8 @@
 """An entry of the tables of mistakes, and the formulas that several of them share.
 
-A formula takes `v`, which holds everything that belongs to a call by the names of the signatures: the arrays, the options, the
-forward's outputs, the upstream gradient. What the answer wrote instead of the right line stands in it as a line of NumPy.
+A formula takes `v`, which holds everything that belongs to a call by the names of the signatures: the arrays, the options,
+the forward's outputs, the upstream gradient. What the answer wrote instead of the right line stands in it as a line of
+NumPy.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +38,8 @@ class Wrong:
 
 def each(questions, outputs, name, says, lesson, formula):
     """The entries of a mistake that shows in several results: `formula(v)` is a dict of them."""
-    return [Wrong(questions, output, name, says, lesson, lambda v, output=output: formula(v)[output]) for output in outputs.split()]
+    return [Wrong(questions, output, name, says, lesson, lambda v, output=output: formula(v)[output])
+            for output in outputs.split()]
 
 
 def beside_maps(values):
@@ -45,11 +47,12 @@ def beside_maps(values):
     return values[:, None, None, :]
 
 
+BATCHES = ("dy", "ds", "dz", "x", "u", "z", "h", "s", "y")                # what has the images along its first axis
+
+
 def one_image(v, index):
     """The same call with one image of the batch alone."""
-    n = next(len(getattr(v, name)) for name in ("dy", "ds", "dz", "x", "u") if isinstance(getattr(v, name, None), np.ndarray))
-    batch = {"x", "u", "z", "h", "s", "y", "dy", "ds", "dz"}
-    return SimpleNamespace(**{name: value[index:][:1] if name in batch and isinstance(value, np.ndarray) and len(value) == n else value
+    return SimpleNamespace(**{name: value[index:][:1] if name in BATCHES and isinstance(value, np.ndarray) else value
                               for name, value in vars(v).items()})
 
 
@@ -59,6 +62,7 @@ IMAGES = ((0, "first"), (-1, "last"))
 def one_image_only(questions, outputs, formula):
     """A weight's gradient that was overwritten in the loop over the images, or never got beyond the first."""
     return [Wrong(questions, output, f"{which} image only", f"{output} comes from the {which} image alone.",
-                  "A weight was used for every image, so it gathers from every image: += in the loop. A batch of one hides it.",
+                  "A weight was used for every image, so it gathers from every image: += in the loop. "
+                  "A batch of one hides it.",
                   lambda v, output=output, index=index: formula(one_image(v, index))[output])
             for output in outputs.split() for index, which in IMAGES]

@@ -20,13 +20,16 @@ DIVISORS = (("H H", lambda n, h, w, c: h * h), ("W W", lambda n, h, w, c: w * w)
 SQUEEZE = [
     Wrong("squeeze", "z", "max-pooled squeeze", "z is the maximum of each map instead of its mean.",
           "Eq. (2) is a mean; the paper's Table 11 compares the two.", lambda v: v.u.max(axis=(1, 2))),
-    Wrong("squeeze", "z", "sum for mean", "z is the sum over the positions: 1 / (H W) is missing.", "Eq. (2) divides by H W.",
+    Wrong("squeeze", "z", "sum for mean", "z is the sum over the positions: 1 / (H W) is missing.",
+          "Eq. (2) divides by H W.",
           lambda v: v.u.sum(axis=(1, 2))),
     Wrong("squeeze", "z", "median for mean", "z is the median of each map.", "Eq. (2) is a mean.",
           lambda v: np.median(v.u, axis=(1, 2))),
-    Wrong("squeeze", "z", "mean of absolute values", "z is the mean of |u|.", "Eq. (2) has no absolute value: signs may cancel.",
+    Wrong("squeeze", "z", "mean of absolute values", "z is the mean of |u|.",
+          "Eq. (2) has no absolute value: signs may cancel.",
           lambda v: np.abs(v.u).mean(axis=(1, 2))),
-    Wrong("squeeze", "z", "batch averaged", "z is the mean over the batch too: every image gets the same descriptor.", PER_IMAGE,
+    Wrong("squeeze", "z", "batch averaged", "z is the mean over the batch too: every image gets the same descriptor.",
+          PER_IMAGE,
           lambda v: np.broadcast_to(v.u.mean(axis=AXES), (len(v.u), v.u.shape[3]))),
     *(Wrong("squeeze", "z", "one axis missed", "z is the mean over one side of the map only.",
             "The squeeze is over all positions.", lambda v, at=at: v.u[at].mean(axis=1))
@@ -39,7 +42,8 @@ SQUEEZE = [
           "A descriptor has one number for each channel.", lambda v: v.u.mean(axis=3).reshape(len(v.u), -1)),
     Wrong("squeeze", "z", "height for width in the loops", "Both loops run over the height.", SQUARE,
           lambda v: v.u[:, :, :v.u.shape[1]].sum(axis=(1, 2)) / (v.u.shape[1] * v.u.shape[2])),
-    Wrong("squeeze", "z", "reshaped, not transposed", "u is reshaped to (N, C, H W): the channels of (N, H, W, C) are mixed up.",
+    Wrong("squeeze", "z", "reshaped, not transposed",
+          "u is reshaped to (N, C, H W): the channels of (N, H, W, C) are mixed up.",
           "A reshape makes shapes fit and numbers wrong.", lambda v: v.u.reshape(len(v.u), v.u.shape[3], -1).mean(axis=2)),
     Wrong("squeeze_backward", "du", "first position only", "du is dz at the first position and 0 elsewhere.", EVERY_POSITION,
           lambda v: _at_first_position(v)),
@@ -48,11 +52,14 @@ SQUEEZE = [
           lambda v: beside_maps(v.dz) / (v.height * v.width)),
     Wrong("squeeze_backward", "du", "not broadcast", "du is left as (N, 1, 1, C), and not divided.", EVERY_POSITION,
           lambda v: beside_maps(v.dz)),
-    Wrong("squeeze_backward", "du", "reshaped, not transposed", "Copies of one channel lie side by side, and a reshape deals them out.",
+    Wrong("squeeze_backward", "du", "reshaped, not transposed",
+          "Copies of one channel lie side by side, and a reshape deals them out.",
           "A reshape makes shapes fit and numbers wrong.",
-          lambda v: np.repeat(v.dz / (v.height * v.width), v.height * v.width, axis=1).reshape(len(v.dz), v.height, v.width, -1)),
+          lambda v: np.repeat(v.dz, v.height * v.width, axis=1).reshape(len(v.dz), v.height, v.width, -1)
+          / (v.height * v.width)),
     Wrong("squeeze_backward", "du", "floor division", "dz // (H W) rounds down.", "// is for indices.",
-          lambda v: np.broadcast_to(beside_maps(v.dz // (v.height * v.width)), (len(v.dz), v.height, v.width, v.dz.shape[1]))),
+          lambda v: np.broadcast_to(beside_maps(v.dz // (v.height * v.width)),
+                                    (len(v.dz), v.height, v.width, v.dz.shape[1]))),
 ]
 
 
@@ -113,7 +120,8 @@ EXCITATION = [
           "Without delta the two matrices are one, of rank C / r.", _activations(delta=_same)),
     *each("excitation", "s h", "activations exchanged", "The sigmoid stands in the middle and the ReLU at the end.",
           "delta is inside, sigma outside: a gate lies between 0 and 1.", _activations(F.sigmoid, _relu)),
-    *each("excitation", "s h", "sigmoid for ReLU", "The hidden layer goes through a sigmoid.", RELU_INSIDE, _activations(F.sigmoid)),
+    *each("excitation", "s h", "sigmoid for ReLU", "The hidden layer goes through a sigmoid.", RELU_INSIDE,
+          _activations(F.sigmoid)),
     *each("excitation", "s h", "tanh for ReLU", "The hidden layer goes through tanh.", RELU_INSIDE, _activations(np.tanh)),
     *each("excitation", "s", "sigmoid missing", "s is W2 h: the sigmoid is missing.", "A gate lies between 0 and 1.",
           _activations(sigma=_same)),
@@ -125,7 +133,8 @@ EXCITATION = [
           "A gate has to be able to close.", _activations(sigma=lambda a: F.sigmoid(_relu(a)))),
     *each("excitation", "s", "softmax for sigmoid", "s is softmax(W2 h): the gates of an image add up to 1.",
           "Several channels may be wanted at once, hence sigma (section 3.2).", _activations(sigma=softmax)),
-    *each("excitation", "h", "h before the ReLU", "h is W1 z, before the ReLU.", "h is what goes into W2.", _activations(delta=_same)),
+    *each("excitation", "h", "h before the ReLU", "h is W1 z, before the ReLU.", "h is what goes into W2.",
+          _activations(delta=_same)),
     *each("excitation", "s h", "b1 forgotten", "b1 is not added.", OWN_BIAS, _biases_left_out("b1")),
     *each("excitation", "s", "b2 forgotten", "b2 is not added.", OWN_BIAS, _biases_left_out("b2")),
     *each("excitation", "s h", "biases forgotten", "b1 and b2 are not added.", OWN_BIAS, _biases_left_out("b1", "b2")),
@@ -154,10 +163,13 @@ SLOPES = (                          # what may be changed in `_through`, and so 
     ("sigmoid forgotten", "It goes through W2 with ds, not with ds s (1 - s).", BACKWARDS, dict(slope=lambda s: 1.0)),
     ("sigmoid's own value", "The sigmoid's slope is taken to be s, and is s (1 - s).", "", dict(slope=lambda s: s)),
     ("half of the slope", "The sigmoid's slope is taken to be 1 - s, and is s (1 - s).", "", dict(slope=lambda s: 1 - s)),
-    ("tanh's slope", "The sigmoid's slope is taken to be 1 - s^2, which is that of tanh.", "", dict(slope=lambda s: 1 - s * s)),
+    ("tanh's slope", "The sigmoid's slope is taken to be 1 - s^2, which is that of tanh.", "",
+     dict(slope=lambda s: 1 - s * s)),
     ("ReLU forgotten", "Dead hidden units get a gradient: dh goes into W1 without the mask h > 0.",
-     "With r = 16 and 16 channels there is one hidden unit; whether it is dead is everything.", dict(mask=lambda dh, v: 1.0)),
-    ("mask from dh", "The hidden mask is where the gradient dh is positive, not where h is.", "The mask belongs to the forward.",
+     "With r = 16 and 16 channels there is one hidden unit; whether it is dead is everything.",
+     dict(mask=lambda dh, v: 1.0)),
+    ("mask from dh", "The hidden mask is where the gradient dh is positive, not where h is.",
+     "The mask belongs to the forward.",
      dict(mask=lambda dh, v: dh > 0)),
     ("mask turned round", "The hidden mask passes dead units and stops live ones.", "", dict(mask=lambda dh, v: v.h <= 0)),
     ("h for its mask", "dh is multiplied with h instead of with the mask h > 0.", "The slope of a ReLU is 0 or 1.",
@@ -170,7 +182,8 @@ SLOPES = (                          # what may be changed in `_through`, and so 
 
 EXCITATION_BACKWARD = [
     *(entry for name, says, lesson, changed in SLOPES for entry in each(
-        "excitation_backward", "dz dw1 dw2 db1 db2", name, says, lesson, lambda v, changed=changed: _through(v, v.ds, **changed))),
+        "excitation_backward", "dz dw1 dw2 db1 db2", name, says, lesson,
+        lambda v, changed=changed: _through(v, v.ds, **changed))),
     Wrong("excitation_backward", "dz", "W1 not undone", "dz is the gradient before W1: the last step is missing.", BACKWARDS,
           lambda v: _through(v, v.ds, stops=True)["dz"]),
     *one_image_only("excitation_backward", "dw1 dw2 db1 db2", lambda v: _through(v, v.ds)),
@@ -182,8 +195,10 @@ EXCITATION_BACKWARD = [
 SIDES = ((slice(None), slice(None), 0), (slice(None), 0), (slice(None), slice(None), -1), (slice(None), -1))
 
 SCALE = [
-    Wrong("scale", "y", "gates of the first image", "y uses the gates of image 0 for the whole batch.", PER_IMAGE, lambda v: v.u * v.s[0]),
-    Wrong("scale", "y", "gates averaged", "y uses the mean gates of the batch.", PER_IMAGE, lambda v: v.u * v.s.mean(axis=0)),
+    Wrong("scale", "y", "gates of the first image", "y uses the gates of image 0 for the whole batch.", PER_IMAGE,
+          lambda v: v.u * v.s[0]),
+    Wrong("scale", "y", "gates averaged", "y uses the mean gates of the batch.", PER_IMAGE,
+          lambda v: v.u * v.s.mean(axis=0)),
     Wrong("scale", "y", "gates added", "y is u + s, not s u.", "Eq. (4) is a product.", lambda v: v.u + beside_maps(v.s)),
     Wrong("scale", "y", "residual around the gates", "y is u + s u.",
           "Eq. (4) is s u; the shortcut belongs to the residual block.", lambda v: v.u * (1 + beside_maps(v.s))),
@@ -192,34 +207,43 @@ SCALE = [
     *(Wrong("scale", "y", "gates along the wrong axes", f"s is laid beside u as {text}.",
             "s is (N, C) and u is (N, H, W, C): s[:, None, None, :]. Broadcasting takes many a wrong shape without a word.",
             lambda v, lay=lay: v.u * lay(v.s)) for text, lay in (
-        ("s[:, :, None, None], for (N, C, H, W)", lambda s: s[:, :, None, None]), ("s[:, None], whose N meets the height", lambda s: s[:, None]),
-        ("s itself, whose N meets the width", lambda s: s), ("s[None, None], whose N meets the width", lambda s: s[None, None]))),
+        ("s[:, :, None, None], for (N, C, H, W)", lambda s: s[:, :, None, None]),
+        ("s[:, None], whose N meets the height", lambda s: s[:, None]),
+        ("s itself, whose N meets the width", lambda s: s),
+        ("s[None, None], whose N meets the width", lambda s: s[None, None]))),
     Wrong("scale", "y", "reshaped, not transposed", "The gates are reshaped so that images and channels are mixed up.",
           "A reshape makes shapes fit and numbers wrong.", lambda v: v.u * beside_maps(v.s.T.reshape(v.s.shape))),
 
-    Wrong("scale_backward", "du", "gates forgotten", "du is dy itself, not s dy.", "y = s u, so s is the slope of y in u.", lambda v: v.dy),
+    Wrong("scale_backward", "du", "gates forgotten", "du is dy itself, not s dy.", "y = s u, so s is the slope of y in u.",
+          lambda v: v.dy),
     Wrong("scale_backward", "du", "u for s", "du is dy u, not dy s.",
           "Of a product each factor's gradient is the other factor times dy.", lambda v: v.dy * v.u),
     Wrong("scale_backward", "du", "dy forgotten", "du is s u: the upstream gradient is missing.",
           "A backward is linear in the upstream gradient.", lambda v: v.u * beside_maps(v.s)),
-    Wrong("scale_backward", "du", "gates averaged", "du uses the mean gates of the batch.", PER_IMAGE, lambda v: v.dy * v.s.mean(axis=0)),
-    Wrong("scale_backward", "ds", "u forgotten", "ds is sum(dy), without the factor u.", FACTOR, lambda v: v.dy.sum(axis=(1, 2))),
+    Wrong("scale_backward", "du", "gates averaged", "du uses the mean gates of the batch.", PER_IMAGE,
+          lambda v: v.dy * v.s.mean(axis=0)),
+    Wrong("scale_backward", "ds", "u forgotten", "ds is sum(dy), without the factor u.", FACTOR,
+          lambda v: v.dy.sum(axis=(1, 2))),
     Wrong("scale_backward", "ds", "y for u", "ds is sum(dy y), not sum(dy u).", FACTOR,
           lambda v: (v.dy * v.u * beside_maps(v.s)).sum(axis=(1, 2))),
-    Wrong("scale_backward", "ds", "dy forgotten", "ds is sum(u), without dy.", "A backward is linear in the upstream gradient.",
+    Wrong("scale_backward", "ds", "dy forgotten", "ds is sum(u), without dy.",
+          "A backward is linear in the upstream gradient.",
           lambda v: v.u.sum(axis=(1, 2))),
-    Wrong("scale_backward", "ds", "summed apart", "ds is sum(dy) sum(u).", "The sum of a product is not the product of the sums.",
+    Wrong("scale_backward", "ds", "summed apart", "ds is sum(dy) sum(u).",
+          "The sum of a product is not the product of the sums.",
           lambda v: v.dy.sum(axis=(1, 2)) * v.u.sum(axis=(1, 2))),
     Wrong("scale_backward", "ds", "summed over the batch", "ds adds up over the images too.", PER_IMAGE,
           lambda v: np.broadcast_to((v.dy * v.u).sum(axis=AXES), v.s.shape)),
-    Wrong("scale_backward", "ds", "sigmoid's slope too", "ds is multiplied with s (1 - s).", "The sigmoid belongs to the excitation.",
+    Wrong("scale_backward", "ds", "sigmoid's slope too", "ds is multiplied with s (1 - s).",
+          "The sigmoid belongs to the excitation.",
           lambda v: (v.dy * v.u).sum(axis=(1, 2)) * v.s * (1 - v.s)),
     Wrong("scale_backward", "ds", "not summed", "ds keeps the positions: it is dy u.",
           "One gate met every position, so their gradients add up.", lambda v: v.dy * v.u),
     Wrong("scale_backward", "ds", "axes of (N, C, H, W)", "ds adds up over axes 2 and 3, which are W and C here.", NHWC,
           lambda v: (v.dy * v.u).sum(axis=(2, 3))),
     *(Wrong("scale_backward", "ds", "one axis missed", "ds adds up over one side of the map only.",
-            "One gate met every position, so their gradients add up.", lambda v, at=at: (v.dy * v.u)[at].sum(axis=1)) for at in SIDES),
+            "One gate met every position, so their gradients add up.",
+            lambda v, at=at: (v.dy * v.u)[at].sum(axis=1)) for at in SIDES),
 ]
 
 
@@ -236,7 +260,8 @@ def _forward(squeeze=lambda v: v.u.mean(axis=(1, 2)), scale=lambda v, s: v.u * b
 FORWARD = [entry for name, says, lesson, formula in (
     ("max-pooled squeeze", "The squeeze takes the maximum of each map instead of its mean.",
      "Eq. (2) is a mean; its gradients are no witness.", _forward(lambda v: v.u.max(axis=(1, 2)))),
-    ("sum for mean", "The squeeze is a sum: 1 / (H W) is missing.", "Eq. (2) divides by H W.", _forward(lambda v: v.u.sum(axis=(1, 2)))),
+    ("sum for mean", "The squeeze is a sum: 1 / (H W) is missing.", "Eq. (2) divides by H W.",
+     _forward(lambda v: v.u.sum(axis=(1, 2)))),
     ("mean of absolute values", "The squeeze is the mean of |u|.", "Eq. (2) has no absolute value.",
      _forward(lambda v: np.abs(v.u).mean(axis=(1, 2)))),
     ("batch averaged", "The squeeze averages over the batch too.", PER_IMAGE,
@@ -249,10 +274,12 @@ FORWARD = [entry for name, says, lesson, formula in (
      "Its gradients are right, so no gradient check sees it.", _forward(scale=lambda v, s: v.u)),
     ("gates broadcast", "y is the gates at every position, without u.", "Eq. (4) is a product.",
      _forward(scale=lambda v, s: np.broadcast_to(beside_maps(s), v.u.shape))),
-    ("gates of the first image", "y uses the gates of image 0 for the whole batch.", PER_IMAGE, _forward(scale=lambda v, s: v.u * s[0])),
+    ("gates of the first image", "y uses the gates of image 0 for the whole batch.", PER_IMAGE,
+     _forward(scale=lambda v, s: v.u * s[0])),
     ("tanh for sigmoid", "s is tanh(W2 h).", "Eq. (3) has the sigmoid.", _forward(sigma=np.tanh)),
     ("sigmoid missing", "s is W2 h: the sigmoid is missing.", "A gate lies between 0 and 1.", _forward(sigma=_same)),
-    ("ReLU forgotten", "There is no ReLU between the two layers.", "Without delta the two matrices are one.", _forward(delta=_same)),
+    ("ReLU forgotten", "There is no ReLU between the two layers.", "Without delta the two matrices are one.",
+     _forward(delta=_same)),
 ) for entry in each("se_block", "y z h s", name, says, lesson, formula)]
 
 
@@ -277,12 +304,14 @@ BOTH = "se_block_backward residual_block_backward"
 
 BACKWARD = [entry for name, says, lesson, changed in (
     *SLOPES,
-    ("y for u in ds", "ds is sum(dy y), not sum(dy u).", FACTOR, dict(ds=lambda v, dy: (dy * v.u * beside_maps(v.s)).sum(axis=(1, 2)))),
+    ("y for u in ds", "ds is sum(dy y), not sum(dy u).", FACTOR,
+     dict(ds=lambda v, dy: (dy * v.u * beside_maps(v.s)).sum(axis=(1, 2)))),
     ("mean for sum in ds", "ds is the mean of dy u over the positions instead of the sum.",
      "One gate met every position, so their gradients add up; the mean belongs to the squeeze.",
      dict(ds=lambda v, dy: (dy * v.u).mean(axis=(1, 2)))),
     ("u forgotten in ds", "ds is sum(dy), without the factor u.", FACTOR, dict(ds=lambda v, dy: dy.sum(axis=(1, 2)))),
-    ("z for u in ds", "ds is sum(dy) z: it uses the mean of u in place of u.", "The mean of a product is not the product of the means.",
+    ("z for u in ds", "ds is sum(dy) z: it uses the mean of u in place of u.",
+     "The mean of a product is not the product of the means.",
      dict(ds=lambda v, dy: dy.sum(axis=(1, 2)) * v.z)),
 ) for entry in each(BOTH, "du dw1 dw2 db1 db2", name, says, lesson, _changed(**changed))] + [
     entry for name, says, lesson, changed in (
@@ -292,17 +321,19 @@ BACKWARD = [entry for name, says, lesson, changed in (
          "The two paths have to be on one scale.", dict(share=lambda dz, v: dz)),
         ("scale path dropped", "du is dz / (H W) alone: the path through the scale, s dy, is missing.", TWO_PATHS,
          dict(direct=lambda v, dy: 0 * dy)),
-        ("gates forgotten", "du adds dy itself, not s dy.", "y = s u, so s is the slope of y in u.", dict(direct=lambda v, dy: dy)),
+        ("gates forgotten", "du adds dy itself, not s dy.", "y = s u, so s is the slope of y in u.",
+         dict(direct=lambda v, dy: dy)),
         ("squeeze path scaled too", "dz / (H W) is multiplied with the gates: du is s (dy + dz / (H W)).",
          "u goes into the squeeze as it is, before the scale.", dict(share=lambda dz, v: v.s * dz / (v.height * v.width))),
     ) for entry in each(BOTH, "du", name, says, lesson, _changed(**changed))] + [
-    Wrong(BOTH, "du", "paths multiplied", "The two paths are multiplied, as if one came after the other.", TWO_PATHS + " They add up.",
+    Wrong(BOTH, "du", "paths multiplied", "The two paths are multiplied, as if one came after the other.",
+          TWO_PATHS + " They add up.",
           lambda v: _arriving(v) * beside_maps(v.s) * beside_maps(_backward(v, _arriving(v))["dz"]) / (v.height * v.width)),
     *one_image_only("se_block_backward", "dw1 dw2 db1 db2", lambda v: _backward(v, v.dy)),
 ]
 
 
-# ---- the residual block, Fig. 3 --------------------------------------------------------------------------------------------
+# ---- the residual block, Fig. 3 -------------------------------------------------------------------------------------------
 
 MASKED = "The ReLU comes after the sum, so its mask goes down both ways."
 
@@ -331,20 +362,25 @@ def _shortcut_squeezed(v):
 
 
 RESIDUAL = [Wrong("residual_block", "y", name, says, lesson, formula) for name, says, lesson, formula in (
-    ("ReLU before the sum", "y is relu(s u) + x: the ReLU comes before the shortcut is added.", "Fig. 3: the sum first, then the ReLU.",
+    ("ReLU before the sum", "y is relu(s u) + x: the ReLU comes before the shortcut is added.",
+     "Fig. 3: the sum first, then the ReLU.",
      lambda v: _relu(beside_maps(v.s) * v.u) + v.x),
-    ("ReLU missing", "y is s u + x: the last ReLU is missing.", "Fig. 3 ends with a ReLU.", lambda v: beside_maps(v.s) * v.u + v.x),
+    ("ReLU missing", "y is s u + x: the last ReLU is missing.", "Fig. 3 ends with a ReLU.",
+     lambda v: beside_maps(v.s) * v.u + v.x),
     ("shortcut forgotten", "y is relu(s u): the shortcut is not added.", "Fig. 3: the shortcut joins before the ReLU.",
      lambda v: _relu(beside_maps(v.s) * v.u)),
-    ("shortcut gated too", "y is relu(s (u + x)): the gates act on the shortcut.", "The block sits in the branch, before the sum (Fig. 3).",
+    ("shortcut gated too", "y is relu(s (u + x)): the gates act on the shortcut.",
+     "The block sits in the branch, before the sum (Fig. 3).",
      lambda v: _relu(beside_maps(v.s) * (v.u + v.x))),
     ("block after the sum", "The squeeze is that of u + x: the block stands after the sum.",
      "That is SE-POST of Table 14, and the worst place.", _sum_squeezed),
-    ("gates on the shortcut", "y is relu(u + s x): the gates act on the shortcut instead of the branch.", "Fig. 3: the gates act on u.",
+    ("gates on the shortcut", "y is relu(u + s x): the gates act on the shortcut instead of the branch.",
+     "Fig. 3: the gates act on u.",
      lambda v: _relu(v.u + beside_maps(v.s) * v.x)),
     ("block not applied", "y is relu(u + x): the gates are not used.", "", lambda v: _relu(v.u + v.x)),
     ("sum halved", "y is relu((s u + x) / 2).", "", lambda v: _relu(beside_maps(v.s) * v.u + v.x) / 2),
-)] + each("residual_block", "y z h s", "shortcut squeezed", "x is squeezed, not u.", "The block sits in the branch (Fig. 3).", _shortcut_squeezed) + [
+)] + each("residual_block", "y z h s", "shortcut squeezed", "x is squeezed, not u.",
+          "The block sits in the branch (Fig. 3).", _shortcut_squeezed) + [
     entry for name, says, masks in (
         ("ReLU's mask forgotten", "dy goes into both ways without the mask y > 0.", (_open, _open)),
         ("branch not masked", "The block gets dy instead of dy [y > 0].", (_open, _mask)),
@@ -353,14 +389,17 @@ RESIDUAL = [Wrong("residual_block", "y", name, says, lesson, formula) for name, 
         ("mask from u", "The mask is where u is positive, not where y is.", (lambda v: v.u > 0, lambda v: v.u > 0)),
         ("mask turned round", "The mask passes where y is 0.", (lambda v: v.y <= 0, lambda v: v.y <= 0)),
     ) for entry in each("residual_block_backward", "du dx dw1 dw2", name, says, MASKED, _masked(*masks))] + [
-    *each("residual_block_backward", "du dw1 dw2", "mask forgotten in ds", "ds is sum(dy u), without the mask y > 0.", MASKED,
+    *each("residual_block_backward", "du dw1 dw2", "mask forgotten in ds", "ds is sum(dy u), without the mask y > 0.",
+          MASKED,
           lambda v: _backward(v, v.dy * _mask(v), ds=lambda v, dy: (v.dy * v.u).sum(axis=(1, 2)))),
     Wrong("residual_block_backward", "dx", "shortcut gated", "dx is s dy [y > 0]: the gates act on the shortcut.",
           "The block sits in the branch.", lambda v: v.dy * _mask(v) * beside_maps(v.s)),
     Wrong("residual_block_backward", "dx", "ways added", "dx is du + dy [y > 0], as if the branch began at x.",
-          "Here u and x are two arguments; what lies before them adds the two up.", lambda v: _masked(_mask, _mask)(v)["du"] + v.dy * _mask(v)),
+          "Here u and x are two arguments; what lies before them adds the two up.",
+          lambda v: _masked(_mask, _mask)(v)["du"] + v.dy * _mask(v)),
     Wrong("residual_block_backward", "du", "ways added", "du is du + dy [y > 0], as if u went down the shortcut too.",
-          "Here u and x are two arguments; what lies before them adds the two up.", lambda v: _masked(_mask, _mask)(v)["du"] + v.dy * _mask(v)),
+          "Here u and x are two arguments; what lies before them adds the two up.",
+          lambda v: _masked(_mask, _mask)(v)["du"] + v.dy * _mask(v)),
 ]
 
 WRONG = SQUEEZE + EXCITATION + EXCITATION_BACKWARD + SCALE + FORWARD + BACKWARD + RESIDUAL
@@ -370,4 +409,5 @@ def terms(v):
     """The two paths into u, each by itself."""
     dy = _arriving(v)
     direct = dy * beside_maps(v.s)
-    return {"s dy, the path through the scale": direct, "dz / (H W), the path through the squeeze": _backward(v, dy)["du"] - direct}
+    return {"s dy, the path through the scale": direct,
+            "dz / (H W), the path through the squeeze": _backward(v, dy)["du"] - direct}

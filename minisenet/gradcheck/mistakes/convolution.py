@@ -1,9 +1,9 @@
 """Mistakes in convolution: which pixel meets which output, with that question left open.
 
-    h = p t + i d - a          the row of x that output row p meets through the tap i, with stride t, dilation d and padding a
+    h = p t + i d - a          the row of x that output row p meets through tap i, with stride t, dilation d, padding a
 
-Whoever writes a convolution, forward or backward, writes this line. So each mistake in it is one function here, and gives its
-own y, dx and dw.
+Whoever writes a convolution, forward or backward, writes this line. So each mistake in it is one function here, and gives
+its own y, dx and dw.
 """
 import numpy as np
 
@@ -51,7 +51,8 @@ def _meet(v, size, *, position=_right, options=None, edge=False, keep=None):
                 yield tap, out, (h, k)
 
 
-def y(v, *, layout=lambda x: x, group=_blocks, weights=lambda w: w, bias_each=False, over_images=False, reshaped=False, **wrong):
+def y(v, *, layout=lambda x: x, group=_blocks, weights=lambda w: w, bias_each=False, over_images=False, reshaped=False,
+      **wrong):
     """The output, in the shape that the right one has."""
     out, x, w = np.zeros(v.y.shape), layout(v.x), _dense(weights(v.w), v.groups, group)
     for tap, (p, q), (h, k) in _meet(v, v.y.shape[1:3], **wrong):
@@ -86,7 +87,7 @@ def dw(v, *, layout=lambda x: x, group=_blocks, weights=None, overwrite=None, bi
 GIVES = {"y": y, "dx": dx, "dw": dw}
 
 
-# ---- the ways to get it wrong: name, what is wrong, what there is to learn, and the changed arguments for the options of a call ----
+# ---- the ways to get it wrong: name, what is wrong, what there is to learn, and the changed arguments ---------------------
 
 SQUARE = "Tests with a square {} cannot see it."
 NO_TRANSPOSE = "A reshape makes shapes fit and numbers wrong."
@@ -96,7 +97,8 @@ ADD = "Windows overlap and taps add up, hence +=. A 1x1 kernel hides it."
 def _pairs():
     """What can happen to a stride, a padding, a dilation."""
     for name in PAIRS:
-        yield (f"{name} on the wrong axis", f"The vertical {name} is used across and the horizontal one down.", SQUARE.format(name),
+        yield (f"{name} on the wrong axis", f"The vertical {name} is used across and the horizontal one down.",
+               SQUARE.format(name),
                lambda v, name=name: dict(options=_options(v, **{name: getattr(v, name)[::-1]})))
         yield (f"{name} ignored", f"The {name} is taken to be {DEFAULTS[name][0]}.",
                "Each pass has to do what every option says; with the default the numbers are right.",
@@ -120,12 +122,14 @@ MISTAKES = (
      _as(group=lambda c, c_out, groups: c % groups)),
     ("first group only", "All output channels read the input channels of the first group.",
      "Output channel c belongs to group c // (C_out / groups).", _as(group=lambda c, c_out, groups: 0)),
-    ("padding with the edge", "Beyond the border the image goes on with its last value.", "Eq. (1) has zeros there.", _as(edge=True)),
+    ("padding with the edge", "Beyond the border the image goes on with its last value.", "Eq. (1) has zeros there.",
+     _as(edge=True)),
     ("padding on one side", "All of the padding lies at the top and on the left.", "The padding is the same on both sides.",
      _as(position=lambda p, i, t, d, a, k: p * t + i * d - 2 * a)),
     ("stride on the tap", "The stride multiplies the tap, not the output position.", "h = p t + i d - a.",
      _as(position=lambda p, i, t, d, a, k: p + i * d * t - a)),
-    ("padding added", "The padding is added to the position instead of subtracted.", "h = p t + i d - a: the padded image begins a rows earlier.",
+    ("padding added", "The padding is added to the position instead of subtracted.",
+     "h = p t + i d - a: the padded image begins a rows earlier.",
      _as(position=lambda p, i, t, d, a, k: p * t + i * d + a)),
     ("off by one", "Each window lies one pixel too far down and to the right.", "h = p t + i d - a, all of them from zero.",
      _as(position=lambda p, i, t, d, a, k: p * t + i * d - a + 1)),
@@ -145,21 +149,28 @@ MISTAKES = (
 )
 
 Y_ONLY = (
-    ("bias at every tap", "The bias is added inside the loop over the taps, KH KW times.", "b is added once to each output.", _as(bias_each=True)),
-    ("reshaped, not transposed", "The product is (C_out, N H' W'), and is reshaped to (N, H', W', C_out).", NO_TRANSPOSE, _as(reshaped=True)),
-    ("summed over the images", "Each image gets the sum over the batch.", "An einsum without n in its result adds up over n.", _as(over_images=True)),
+    ("bias at every tap", "The bias is added inside the loop over the taps, KH KW times.", "b is added once to each output.",
+     _as(bias_each=True)),
+    ("reshaped, not transposed", "The product is (C_out, N H' W'), and is reshaped to (N, H', W', C_out).", NO_TRANSPOSE,
+     _as(reshaped=True)),
+    ("summed over the images", "Each image gets the sum over the batch.",
+     "An einsum without n in its result adds up over n.", _as(over_images=True)),
 )
 
 DX_ONLY = (
-    ("overlapping windows overwrite", "A pixel keeps what its last tap brings: = where += belongs.", ADD, _as(overwrite=lambda met: (met[0], met[1]))),
-    ("overlapping windows overwrite", "A pixel keeps what its last window brings: = where += belongs.", ADD, _as(overwrite=lambda met: (met[1], met[0]))),
+    ("overlapping windows overwrite", "A pixel keeps what its last tap brings: = where += belongs.", ADD,
+     _as(overwrite=lambda met: (met[0], met[1]))),
+    ("overlapping windows overwrite", "A pixel keeps what its last window brings: = where += belongs.", ADD,
+     _as(overwrite=lambda met: (met[1], met[0]))),
 )
 
 
 def _entries():
-    for questions, output in (("conv2d", "y"), ("conv2d_backward conv2d_backward_input", "dx"), ("conv2d_backward conv2d_backward_weight", "dw")):
+    for questions, output in (("conv2d", "y"), ("conv2d_backward conv2d_backward_input", "dx"),
+                              ("conv2d_backward conv2d_backward_weight", "dw")):
         for name, says, lesson, changed in MISTAKES + (Y_ONLY if output == "y" else DX_ONLY if output == "dx" else ()):
-            yield Wrong(questions, output, name, says, lesson, lambda v, output=output, changed=changed: GIVES[output](v, **changed(v)))
+            yield Wrong(questions, output, name, says, lesson,
+                        lambda v, output=output, changed=changed: GIVES[output](v, **changed(v)))
     yield from one_image_only("conv2d_backward conv2d_backward_weight", "dw", lambda v: dict(dw=dw(v)))
 
 

@@ -1,0 +1,156 @@
+"""The search for the smallest case on which an answer is wrong.
+
+Hypothesis draws sizes; the function is called, and judged (`judge.py`). Where it is wrong Hypothesis shrinks the sizes, and
+a last walk makes sure that no single one of them could be smaller.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisenet.gradcheck.judge import Fault, judge
+from minisenet.gradcheck.questions import Call
+from minisenet.gradcheck.sandbox import Ended
+from minisenet.gradcheck.small import KINDS, numbers
+
+EXAMPLES = 80                       # sizes that are drawn in search of a wrong one
+EVIDENCE = 60                       # calls with real numbers that an explanation has to explain
+TRIES = 160                         # in search of that many: not every draw of sizes is a case
+SEEDS = 4                           # values that are tried on sizes before they count as right
+TWICE = 3                           # so many of the first calls are made again, to see whether they leave anything behind
+GROWING = ("height", "width", "c", "c_in", "c_out", "k", "size")          # tried once at three times their largest value
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One case, the call that it became, and what came of it.
+
+    Attributes
+    ----------
+    sizes : dict
+    kind : str
+        Of its values: one of `small.KINDS`.
+    call : Call
+    given : dict
+        The results by name, as far as they can be told.
+    faults : list of Fault
+        Empty where everything is right.
+    """
+
+    sizes: dict
+    kind: str
+    call: Call
+    given: dict
+    faults: list
+
+
+def hypothesis():
+    """The library, which is not needed for anything else; ImportError with what to install."""
+    try:
+        import hypothesis
+    except ImportError:
+        raise ImportError('a check draws its cases with Hypothesis: pip install "minisenet[course]"') from None
+    return hypothesis
+
+
+class Examination:
+    """A subject and the question that was put to it, with everything tried so far.
+
+    Parameters
+    ----------
+    subject : Direct or Isolated
+    question : Question or OwnLayer
+    seed : int
+        Of the values, not of the sizes.
+    """
+
+    def __init__(self, subject, question, seed):
+        self.subject, self.question, self.seed = subject, question, seed
+        self.sizes = question.asked(subject.about)
+        self.trials, self.warnings = [], set()
+        self.current = None             # the trial that is being made: all that is left of one that never ends
+        self._known, self._ended = {}, None
+
+    def wrong(self, sizes):
+        """The first Trial with these sizes that shows a fault, values for a pencil first; None where all are right."""
+        for kind in KINDS:
+            for seed in range(SEEDS if kind != "reals" else 1):
+                trial = self._try_once(sizes, kind, seed)
+                if trial and trial.faults:
+                    return trial
+        return None
+
+    def search(self):
+        """Sizes on which it is wrong, as Hypothesis finds and shrinks them; None where it finds none."""
+        library = hypothesis()
+        bounds = {name: library.strategies.integers(*pair) for name, pair in self.sizes.items()}
+        settings = library.settings(max_examples=EXAMPLES, database=None, deadline=None, derandomize=True,
+                                    suppress_health_check=list(library.HealthCheck))
+        found = next((sizes for sizes in self._typical() if self._fails(sizes)), None)
+        try:
+            found = found or library.find(library.strategies.fixed_dictionaries(bounds), self._fails, settings=settings)
+        except library.errors.NoSuchExample:
+            pass
+        if self._ended:
+            raise self._ended
+        return found
+
+    def shrink(self, sizes):
+        """Make one size after the other smaller, as long as it stays wrong: at the end no single one could be."""
+        smaller = True
+        while smaller:
+            smaller = False
+            for name, (low, _) in self.sizes.items():
+                value = next((value for value in range(low, sizes[name]) if self.wrong(sizes | {name: value})), None)
+                if value is not None:
+                    sizes, smaller = sizes | {name: value}, True
+        return sizes
+
+    def gather(self):
+        """More trials, of sizes of every kind: what an explanation has to explain."""
+        rng = np.random.default_rng(self.seed)
+        for _ in range(TRIES):
+            if len(self.trials) > TRIES or sum(trial.kind == "reals" for trial in self.trials) > EVIDENCE:
+                break
+            self._try_once({name: int(rng.integers(low, high + 1)) for name, (low, high) in self.sizes.items()}, "reals", 0)
+
+    def _typical(self):
+        """All as small as can be, all dimensions different, all at their largest, and far beyond that."""
+        smallest = {name: low for name, (low, _) in self.sizes.items()}
+        different = {name: low + i % (high - low + 1) for i, (name, (low, high)) in enumerate(self.sizes.items(), 1)}
+        largest = {name: high for name, (_, high) in self.sizes.items()}
+        beyond = largest | {name: 3 * largest[name] for name in GROWING if name in largest}
+        return smallest, different, largest, beyond
+
+    def _fails(self, sizes):
+        """What Hypothesis asks. It would take an exception for a find, and go on calling what does not answer any more."""
+        try:
+            trial = None if self._ended else self._try_once(sizes, "reals", 0)
+        except Ended as error:
+            self._ended, trial = error, None
+        return bool(trial and trial.faults)
+
+    def _try_once(self, sizes, kind, seed):
+        """A Trial, the same one for the same arguments; None where there is no such case."""
+        key = (*sizes.values(), kind, seed)
+        if key not in self._known:
+            self._known[key] = self._try(sizes, kind, seed)
+        return self._known[key]
+
+    def _try(self, sizes, kind, seed):
+        small = self.question.small
+        if not small.fits(sizes):
+            return None
+        rng = np.random.default_rng([self.seed, seed, KINDS.index(kind), *sizes.values()])
+        case = small.case(sizes, rng, kind)
+        if case is None:
+            return None
+        call = self.question.ask(case, lambda *shape: numbers(rng, shape, kind), self.subject.about)
+        if call is None:
+            return None
+        self.current = Trial(sizes, kind, call, {}, [Fault("dies", None, "nothing came back from this call")])
+        seen = self.subject.call(call.args, call.kwargs, twice=len(self.trials) < TWICE, which=self.question.which)
+        self.warnings.update(seen["warnings"])
+        with np.errstate(all="ignore"):
+            trial = Trial(sizes, kind, call, *judge(self.question, call, seen))
+        self.trials.append(trial)
+        return trial
