@@ -29,28 +29,26 @@ def arrays(named, indent):
     heads = [f"{indent}{name:{length}} {value.shape}" for name, value in named.items()]
     heads = [head.ljust(max(map(len, heads))) for head in heads]
     texts = _texts(list(named.values()), WIDTH - len(indent) - 4)
-    on_one_line = all("\n" not in text and len(head) + len(text) + 2 <= WIDTH for head, text in zip(heads, texts))
-    for head, text in zip(heads, texts):
+    flat = [re.sub(r"\]\s+\[", "] [", text) if value.size <= SMALL else text for text, value in zip(texts, named.values())]
+    on_one_line = all("\n" not in text and len(head) + len(text) + 2 <= WIDTH for head, text in zip(heads, flat))
+    for head, text, line in zip(heads, texts, flat):
         if on_one_line:
-            yield f"{head}  {text}".rstrip()
+            yield f"{head}  {line}".rstrip()
         else:
             yield head.rstrip()
-            yield from (f"{indent}  {line}" for line in text.splitlines() if line.strip())
+            yield from (f"{indent}  {row}" for row in text.splitlines() if row.strip())
 
 
 def _texts(values, width):
     """Each array as text; four digits, or twelve where with four different ones would look alike."""
     for digits in (4, 12):
         write = _writer(values, digits)
-        texts = [_one(value, write, width) for value in values]
+        texts = [np.array2string(value, formatter=dict(float_kind=write), threshold=MANY,
+                                 max_line_width=width - 2 * value.ndim)        # numpy does not count the brackets
+                 for value in values]
         if len(set(texts)) == len(texts):
             break
     return texts
-
-
-def _one(value, write, width):
-    text = np.array2string(value, formatter=dict(float_kind=write), threshold=MANY, max_line_width=width)
-    return re.sub(r"\]\s+\[", "] [", text) if value.size <= SMALL else text
 
 
 def _writer(values, digits):

@@ -131,6 +131,7 @@ class Examination:
 
     def _try_once(self, sizes, kind, seed):
         """A Trial, the same one for the same arguments; None where there is no such case."""
+        sizes = {name: sizes[name] for name in self.sizes}             # Hypothesis has an order of its own
         key = (*sizes.values(), kind, seed)
         if key not in self._known:
             self._known[key] = self._try(sizes, kind, seed)

@@ -159,8 +159,8 @@ def _spread(arrays, options):
 
 
 def _elements(s, number):
-    """From -700 to 700 where `far` says so: exp overflows at 710 in float64, its square long before."""
-    return dict(x=_maps(s, number) * (1, 300)[s.get("far", 0)]), {}
+    """Where `far` says so, most of them beyond 710, where exp overflows in float64."""
+    return dict(x=_maps(s, number) * (1, 800)[s.get("far", 0)]), {}
 
 
 def _softmax_cross_entropy(s, number):

@@ -4,7 +4,6 @@ from functools import cached_property
 
 import numpy as np
 
-TRIALS = 14                         # wrong ones that a prediction has to meet, and half as many right ones
 CLOSE = 1e-7                        # relative: a prediction and what was given
 ABOUT_THE_RESULT = ("value", "shape", "dtype", "returns")
 
@@ -28,11 +27,10 @@ class Evidence:
 
     @cached_property
     def chosen(self):
-        """Trials that gave results, wrong ones and right ones; of real numbers, which no formula meets by chance."""
+        """Trials that gave results, wrong ones first; of real numbers, which no formula meets by chance."""
         usable = [trial for trial in self.trials if trial.given]
         reals = [trial for trial in usable if trial.kind == "reals"] or usable
-        wrong, right = ([trial for trial in reals if bool(trial.faults) == bad] for bad in (True, False))
-        return wrong[-TRIALS:] + right[-TRIALS // 2:]
+        return sorted(reals, key=lambda trial: not trial.faults)
 
     @cached_property
     def wrong(self):

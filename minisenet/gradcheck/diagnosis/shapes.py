@@ -17,8 +17,8 @@ def explain(evidence):
         pairs = [(np.shape(trial.given[name]), np.shape(trial.call.expected[name])) for trial in found]
         wrong = [(given, expected) for given, expected in pairs if given != expected]
         if wrong:
-            given, expected = min(wrong, key=lambda pair: (sum(pair[1]), sum(pair[0])))
-            says = f"{name} has shape {given}; it takes {expected}."
+            smallest = [fault.text for fault in evidence.smallest.faults if (fault.kind, fault.output) == ("shape", name)]
+            says = f"{smallest[0]}." if smallest else "{} has shape {}; it takes {}.".format(name, *wrong[0])
             return _of_convolution(evidence.question, name, found, says) or _of_any(found[0].call.v, wrong, says)
     return None
 

@@ -7,7 +7,8 @@ from minisenet.gradcheck.diagnosis.evidence import close, numbers
 from minisenet.gradcheck.diagnosis.symbols import symbols
 from minisenet.gradcheck.verdict import Mistake
 
-AXES = ("image", "row", "column", "channel")
+MAPS = {4: ("image", "row", "column", "channel"), 2: ("image", "channel"), 1: ("channel",)}             # dimensions -> axes
+WEIGHTS = {4: ("output channel", "input channel", "kernel row", "kernel column"), 2: ("output", "input")}
 CONSTANTS = {"twice": 2.0, "half of": 0.5, "1 / ln 2 times": 1 / np.log(2), "1 / ln 10 times": 1 / np.log(10)}
 ORDER = "A backward returns one gradient for each array argument of its forward, in that order."
 
@@ -17,7 +18,8 @@ def guesses(evidence, wrong):
     for mistake, change in itertools.chain(_signs(), _factors(evidence, wrong)):
         yield mistake, _of_expected(change, wrong)
     yield from _exchanged(evidence.question, wrong)
-    for mistake, change in itertools.chain(_axes(), _orders(), _cut_off()):
+    yield from _axes(wrong)
+    for mistake, change in itertools.chain(_orders(), _cut_off()):
         yield mistake, _of_expected(change, wrong)
     yield (Mistake("NaN or infinity", "{} holds NaN or infinity where it should not.",
                    "Which exponential, logarithm or division can leave the range of numbers?"), _not_finite)
@@ -78,22 +80,29 @@ def _exchanged(question, wrong):
 
 # ---- an axis -------------------------------------------------------------------------------------------------------------
 
-def _axes():
-    """A part that was left out, or the same for all: by image, row, column, channel."""
-    for axis, text in enumerate(AXES):
-        yield (Mistake("turned round", f"The {text}s of {{}} are in the opposite order."),
-               lambda right, _, axis=axis: np.flip(right, axis))
-        for index, which in ((0, "first"), (-1, "last")):
-            yield (Mistake(f"{which} {text} only", f"Every {text} of {{}} has the values of the {which} one."),
-                   lambda right, _, axis=axis, index=index: np.broadcast_to(np.take(right, [index], axis), right.shape))
-            yield (Mistake(f"{which} {text} left out", f"The {which} {text} of {{}} is zero: the loop does not reach it."),
-                   lambda right, _, axis=axis, index=index: _without(right, axis, index))
-            yield (Mistake(f"only the {which} {text} written", f"All but the {which} {text} of {{}} is zero."),
-                   lambda right, _, axis=axis, index=index: right - _without(right, axis, index))
-        for words, collect in (("mean", np.mean), ("sum", np.sum)):
-            yield (Mistake(f"{words} over the {text}s", f"Every {text} of {{}} has the {words} over all of them."),
-                   lambda right, _, axis=axis, collect=collect: np.broadcast_to(collect(right, axis, keepdims=True),
-                                                                                right.shape))
+def _axes(wrong):
+    """A part that was left out, or the same for all: by image, row, column, channel, and of weights by theirs."""
+    for weights, layout in ((False, MAPS), (True, WEIGHTS)):
+        names = [name for name in wrong if name.startswith("dw") == weights]
+        for ndim, axes in layout.items():
+            for axis, text in enumerate(axes):
+                for mistake, change in _one_axis(axis, text):
+                    yield mistake, _of_expected(
+                        lambda right, _, change=change, ndim=ndim: change(right) if right.ndim == ndim else None, names)
+
+
+def _one_axis(axis, text):
+    yield Mistake("turned round", f"The {text}s of {{}} are in the opposite order."), lambda right: np.flip(right, axis)
+    for index, which in ((0, "first"), (-1, "last")):
+        yield (Mistake(f"{which} {text} only", f"Every {text} of {{}} has the values of the {which} one."),
+               lambda right, index=index: np.broadcast_to(np.take(right, [index], axis), right.shape))
+        yield (Mistake(f"{which} {text} left out", f"The {which} {text} of {{}} is zero: the loop does not reach it."),
+               lambda right, index=index: _without(right, axis, index))
+        yield (Mistake(f"only the {which} {text} written", f"All but the {which} {text} of {{}} is zero."),
+               lambda right, index=index: right - _without(right, axis, index))
+    for words, collect in (("mean", np.mean), ("sum", np.sum)):
+        yield (Mistake(f"{words} over the {text}s", f"Every {text} of {{}} has the {words} over all of them."),
+               lambda right, collect=collect: np.broadcast_to(collect(right, axis, keepdims=True), right.shape))
 
 
 def _without(right, axis, index):

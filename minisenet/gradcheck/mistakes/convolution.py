@@ -64,7 +64,7 @@ def y(v, *, layout=lambda x: x, group=_blocks, weights=lambda w: w, bias_each=Fa
     return out + getattr(v, "b", 0) * (np.prod(v.w_shape[2:]) if bias_each else 1)
 
 
-def dx(v, *, layout=None, group=_blocks, weights=lambda w: w, overwrite=None, bias_each=False, over_images=False, **wrong):
+def dx(v, *, group=_blocks, weights=lambda w: w, overwrite=None, **wrong):
     """The gradient of the input."""
     out, w = np.zeros(v.x_shape), _dense(weights(v.w), v.groups, group)
     met = list(_meet(v, v.dy.shape[1:3], **wrong))
@@ -73,13 +73,12 @@ def dx(v, *, layout=None, group=_blocks, weights=lambda w: w, overwrite=None, bi
     return out
 
 
-def dw(v, *, layout=lambda x: x, group=_blocks, weights=None, overwrite=None, bias_each=False, over_images=False, **wrong):
+def dw(v, *, layout=lambda x: x, group=_blocks, **wrong):
     """The gradient of the weights."""
     c_out, per_group, *kernel = v.w_shape
     full, x = np.zeros((c_out, per_group * v.groups, *kernel)), layout(v.x)
     for tap, (p, q), (h, k) in _meet(v, v.dy.shape[1:3], **wrong):
-        product = v.dy[:, p, q].T @ x[:, h, k]
-        full[:, :, *tap] = product + (0 if overwrite else full[:, :, *tap])
+        full[:, :, *tap] += v.dy[:, p, q].T @ x[:, h, k]
     starts = [group(c, c_out, v.groups) * per_group for c in range(c_out)]
     return np.stack([full[c, start:start + per_group] for c, start in enumerate(starts)])
 
@@ -139,13 +138,19 @@ MISTAKES = (
      _as(keep=lambda tap, kernel: tap[0] < kernel[0] - 1 and tap[1] < kernel[1] - 1)),
     ("last tap only", "Each tap overwrites what the one before brought: = where += belongs.", ADD,
      _as(keep=lambda tap, kernel: tap == (kernel[0] - 1, kernel[1] - 1))),
+    ("height of the kernel for its width", "Both loops over the taps run over KH.", SQUARE.format("kernel"),
+     _as(keep=lambda tap, kernel: tap[1] < kernel[0])),
+)
+
+READS_X = (                         # y and dw
     ("reshaped, not transposed", "x is reshaped to (N, C, H, W) instead of transposed.", NO_TRANSPOSE,
      _as(layout=lambda x: x.reshape(x.shape[0], x.shape[3], *x.shape[1:3]).transpose(0, 2, 3, 1))),
+)
+
+READS_W = (                         # y and dx
     ("patch and kernel in different orders", "A patch is flattened as (KH, KW, C), the kernel as (C, KH, KW).",
      "What is multiplied has to lie in one order: transpose one of them.", _as(weights=lambda w: w.reshape(
          len(w), *w.shape[2:], w.shape[1]).transpose(0, 3, 1, 2))),
-    ("height of the kernel for its width", "Both loops over the taps run over KH.", SQUARE.format("kernel"),
-     _as(keep=lambda tap, kernel: tap[1] < kernel[0])),
 )
 
 Y_ONLY = (
@@ -165,10 +170,16 @@ DX_ONLY = (
 )
 
 
+PASSES = (
+    ("conv2d", "y", MISTAKES + READS_X + READS_W + Y_ONLY),
+    ("conv2d_backward conv2d_backward_input", "dx", MISTAKES + READS_W + DX_ONLY),
+    ("conv2d_backward conv2d_backward_weight", "dw", MISTAKES + READS_X),
+)
+
+
 def _entries():
-    for questions, output in (("conv2d", "y"), ("conv2d_backward conv2d_backward_input", "dx"),
-                              ("conv2d_backward conv2d_backward_weight", "dw")):
-        for name, says, lesson, changed in MISTAKES + (Y_ONLY if output == "y" else DX_ONLY if output == "dx" else ()):
+    for questions, output, mistakes in PASSES:
+        for name, says, lesson, changed in mistakes:
             yield Wrong(questions, output, name, says, lesson,
                         lambda v, output=output, changed=changed: GIVES[output](v, **changed(v)))
     yield from one_image_only("conv2d_backward conv2d_backward_weight", "dw", lambda v: dict(dw=dw(v)))

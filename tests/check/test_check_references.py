@@ -1,0 +1,100 @@
+"""What is right passes: minisenet's own functions, with either backend, and functions that take fewer options than there are."""
+import numpy as np
+import pytest
+
+import minisenet
+from minisenet import functional as F
+from minisenet import gradcheck
+from minisenet.gradcheck.questions import QUESTIONS
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("backend", ["numpy", "auto"])
+def test_every_reference_passes(name, backend):
+    with minisenet.use_backend(backend):
+        verdict = gradcheck.check(QUESTIONS[name].reference)
+    assert verdict.passed and verdict.mistake is None, str(verdict)
+    assert verdict.cases >= 25 and verdict.wrong == 0 and verdict.smallest is None
+    assert verdict.errors["values"] < 1e-9
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_reference_fails_with_one_number_changed(name):
+    """In any of its results: the checker waves nothing through."""
+    question = QUESTIONS[name]
+    for output in question.returns:
+        def changed(*args, output=output, **options):
+            value = question.reference(*args, **options)
+            results = dict(zip(question.parameters, args)) if question.in_place else dict(
+                zip(question.returns, value if isinstance(value, tuple) else (value,)))
+            if isinstance(results[output], np.ndarray) and results[output].size:
+                results[output].flat[-1] += 1                          # an integer too: argmax
+            elif results[output] is not None:
+                value = (results[output] + 1e-6, *value[1:])           # the loss
+            return value
+        verdict = gradcheck.check(changed, like=name)
+        assert not verdict.passed, output
+        assert output in [result[0] for result in verdict.smallest.results]
+
+
+# ---- options -------------------------------------------------------------------------------------------------------------
+
+def conv2d(x, w, stride=1, padding=0):
+    """For one number, without b, dilation and groups."""
+    return F.conv2d(x, w, stride=range(0, 1, stride).step, padding=range(padding + 1)[-1])
+
+
+def conv2d_backward(dy, x, w, stride=1, padding=0, bias=True):
+    return F.conv2d_backward(dy, x, w, stride=range(0, 1, stride).step, padding=range(padding + 1)[-1], bias=bias)
+
+
+def max_pool2d(x, kernel_size, stride=None, padding=0):
+    size = range(kernel_size + 1)[-1]
+    return F.max_pool2d(x, size, stride=stride, padding=padding)
+
+
+def avg_pool2d_backward(dy, x_shape, kernel_size, stride=None, padding=0, count_include_pad=True):
+    size = range(kernel_size + 1)[-1]
+    return F.avg_pool2d_backward(dy, x_shape, size, stride=stride, padding=padding, count_include_pad=count_include_pad)
+
+
+@pytest.mark.parametrize("function, taken, left_out", [
+    (conv2d, "stride and padding", "b, dilation and groups, so these were"),
+    (conv2d_backward, "stride and padding", "dilation and groups, so these were"),
+    (max_pool2d, "kernel_size, stride and padding", "ceil_mode, so that was"),
+    (avg_pool2d_backward, "kernel_size, stride and padding", "ceil_mode, so that was"),
+])
+def test_options_given_as_one_number(function, taken, left_out):
+    verdict = gradcheck.check(function)
+    assert verdict.passed, str(verdict)
+    assert verdict.notes == [f"it does not take {left_out} not asked",
+                             f"it takes {taken} as one number for both axes, so only such were asked"]
+
+
+def test_options_given_as_one_number_are_asked():
+    """A stride that is ignored shows, in one size called stride, and in the call as it was made."""
+    verdict = gradcheck.check(lambda x, w, stride=1, padding=0: conv2d(x, w, range(0, 1, stride).start + 1, padding), like="conv2d")
+    assert verdict.mistake == "stride ignored"
+    assert verdict.smallest.sizes["stride"] == 2 and verdict.smallest.arguments["stride"] == 2
+    assert "stride=2, padding=0" in str(verdict)
+
+
+def test_pairs_are_asked_where_they_are_taken():
+    """Whoever fails on pairs for another reason is not asked with numbers."""
+    def broken(x, w, stride=1, padding=0):
+        raise TypeError("whatever it is given")
+    verdict = gradcheck.check(broken, like="conv2d")
+    assert verdict.mistake == "raises TypeError" and verdict.smallest.arguments["stride"] == (1, 1)
+
+
+def test_an_option_that_is_not_taken_is_named_by_its_own_name():
+    block = QUESTIONS["se_block_backward"].reference
+    verdict = gradcheck.check(lambda dy, u, z, h, s, w1, w2: block(dy, u, z, h, s, w1, w2, bias=False), like="se_block_backward")
+    assert verdict.passed and verdict.notes == ["it does not take bias, so that was not asked"]
+    excitation = gradcheck.check(lambda z, w1, w2: F.excitation(z, w1, w2), like="excitation")
+    assert excitation.passed and excitation.notes == ["it does not take b1, so that was not asked"]
+
+
+def test_any_keyword_is_every_option():
+    verdict = gradcheck.check(lambda x, w, *b, **options: F.conv2d(x, w, *b, **options), like="conv2d")
+    assert verdict.passed and not verdict.notes
