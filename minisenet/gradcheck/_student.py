@@ -240,7 +240,18 @@ def main():
             call = receive(incoming)
         except EOFError:
             return
-        send(outgoing, observe(functions[call["which"]], call["args"], call["kwargs"], call["twice"]))
+        seen = observe(functions[call["which"]], call["args"], call["kwargs"], call["twice"])
+        _flush()
+        send(outgoing, seen)
+
+
+def _flush():
+    """What was printed goes out before the answer does. The file may have closed or replaced its streams."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
 
 
 if __name__ == "__main__":

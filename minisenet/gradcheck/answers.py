@@ -157,7 +157,7 @@ def _examine_own(subject, name, shapes, seed):
     try:
         return _examine(subject, question, seed)
     except own.ForwardFails as error:
-        return Verdict(name, wrong=1, named=Mistake("the forward fails", f"{error}.".capitalize(), certain=True))
+        return Verdict(name, wrong=1, named=Mistake("the forward fails", f"It cannot be measured: {error}.", certain=True))
 
 
 def _takes_one_number(found):

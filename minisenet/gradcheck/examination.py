@@ -73,7 +73,7 @@ class Examination:
     def wrong(self, sizes):
         """The first Trial with these sizes that shows a fault, values for a pencil first; None where all are right."""
         for kind in KINDS:
-            for seed in range(SEEDS if kind != "reals" else 1):
+            for seed in range(SEEDS if kind != "reals" else 2):
                 trial = self._try_once(sizes, kind, seed)
                 if trial and trial.faults:
                     return trial
@@ -85,7 +85,8 @@ class Examination:
         bounds = {name: library.strategies.integers(*pair) for name, pair in self.sizes.items()}
         settings = library.settings(max_examples=EXAMPLES, database=None, deadline=None, derandomize=True,
                                     suppress_health_check=list(library.HealthCheck))
-        found = next((sizes for sizes in self._typical() if self._fails(sizes)), None)
+        # Each with two sets of values: what is remembered by its shape is right the first time.
+        found = next((sizes for sizes in self._typical() for seed in (0, 1) if self._fails(sizes, seed)), None)
         try:
             found = found or library.find(library.strategies.fixed_dictionaries(bounds), self._fails, settings=settings)
         except library.errors.NoSuchExample:
@@ -121,10 +122,10 @@ class Examination:
         beyond = largest | {name: 3 * largest[name] for name in GROWING if name in largest}
         return smallest, different, largest, beyond
 
-    def _fails(self, sizes):
+    def _fails(self, sizes, seed=0):
         """What Hypothesis asks. It would take an exception for a find, and go on calling what does not answer any more."""
         try:
-            trial = None if self._ended else self._try_once(sizes, "reals", 0)
+            trial = None if self._ended else self._try_once(sizes, "reals", seed)
         except Ended as error:
             self._ended, trial = error, None
         return bool(trial and trial.faults)

@@ -7,6 +7,7 @@ runs with the rights of whoever runs the check, and code that nobody has read be
 `Direct` has the same two methods for a function that is already here, in a notebook: no process, no limits.
 """
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -68,7 +69,8 @@ class Isolated:
         self.function, self.seconds, self.left, self._output = function, seconds, seconds, bytearray()
         threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
         self.process = subprocess.Popen([sys.executable, "-I", "-B", _student.__file__], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | threads)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | threads,
+                                        start_new_session=True)
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
         first = dict(file=str(Path(file).resolve()), function=function, memory=memory, seconds=4 * seconds + 20,
@@ -100,16 +102,22 @@ class Isolated:
         return answer
 
     def close(self):
-        """End the process, if it has not ended by itself."""
-        if self.process.poll() is None:
-            self.process.kill()
+        """End the process, if it has not ended by itself, and whatever it has started."""
+        self._kill()
         self.process.wait()
         self._reader.join(1)
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+        read = [] if self._reader.is_alive() else [self.process.stderr]         # somebody else may hold its other end
+        for stream in (self.process.stdin, self.process.stdout, *read):
             try:
                 stream.close()
             except OSError:                             # what could not be sent any more
                 pass
+
+    def _kill(self):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)                # it leads a group of its own
+        except (AttributeError, OSError):                              # no groups on this system, or nobody left in it
+            self.process.kill()
 
     def _exchange(self, message, when, seconds):
         """Send one message and read one answer, in a given time."""
@@ -117,7 +125,7 @@ class Isolated:
 
         def end():
             late.set()
-            self.process.kill()
+            self._kill()
 
         timer = threading.Timer(max(seconds, 0.01), end)
         timer.start()
@@ -138,7 +146,7 @@ class Isolated:
         try:
             return self.process.wait(1)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self._kill()
             return self.process.wait()
 
     def _read_output(self):

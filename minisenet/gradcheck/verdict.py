@@ -124,10 +124,21 @@ class Verdict:
         return self.named and self.named.name
 
     def to_dict(self):
-        """Plain numbers, strings, lists and dicts, for `json.dumps`."""
-        named = self.named and dict(name=self.named.name, says=self.named.says, lesson=self.named.lesson)
+        """The verdict in plain numbers, strings, lists and dicts, for `json.dumps`.
+
+        Returns
+        -------
+        dict
+            `like`, `passed`, `cases`, `wrong`, `notes` as the attributes; `errors` with numbers, None where a check does not
+            apply; `mistake`, None or a dict with `name`, `says`, `lesson`, `certain`; `smallest`, None or a dict with
+            `sizes`, `arguments`, `shrunk`, and `results`, a list of dicts with `output`, `expected`, `given`, `fault`. Arrays are
+            nested lists; NaN and infinity, which JSON has not, are strings.
+        """
+        named = self.named and dict(name=self.named.name, says=self.named.says, lesson=self.named.lesson,
+                                       certain=self.named.certain)
         smallest = self.smallest and dict(
-            sizes=self.smallest.sizes, arguments={name: _plain(value) for name, value in self.smallest.arguments.items()},
+            sizes=self.smallest.sizes, shrunk=self.smallest.shrunk,
+            arguments={name: _plain(value) for name, value in self.smallest.arguments.items()},
             results=[dict(output=name, expected=_plain(expected), given=_plain(given), fault=text)
                      for name, expected, given, text in self.smallest.results])
         return dict(like=self.like, passed=self.passed, cases=self.cases, wrong=self.wrong, mistake=named, smallest=smallest,

@@ -68,8 +68,9 @@ def answered(question, predict, trial):
             return None
         given[name] = expected if value is None else np.array(value)
     arrays = [name for name in question.parameters if isinstance(vars(v).get(name), np.ndarray)]
-    seen = dict(value=tuple(given.values()) if len(given) > 1 else given[question.returns[0]], error=None, written=[], shares=[],
-                changed=False, seeded=False, after=[given.get(name, vars(v)[name]) for name in arrays])
+    value = tuple(given.values()) if len(given) > 1 else given[question.returns[0]]
+    seen = dict(value=value, error=None, written=[], shares=[], changed=False, seeded=False,
+                after=[given.get(name, vars(v)[name]) for name in arrays])
     return Trial(trial.sizes, trial.kind, trial.call, *judge(question, trial.call, seen))
 
 
@@ -110,7 +111,7 @@ def test_every_entry_belongs_to_a_result_and_says_something():
         assert output in QUESTIONS[question].returns
 
 
-# ---- sums: a term with another factor --------------------------------------------------------------------------------------
+# ---- sums: a term with another factor ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name, output", list(TERMS))
 @pytest.mark.parametrize("factor", [0.0, -1.0, 2.0, 0.5])
@@ -127,10 +128,11 @@ def test_a_term_that_is_missing_doubled_halved_or_of_the_wrong_sign_is_named(nam
         assert named.name == f"term: {changed.partition(',')[0]} {FACTORS[factor]}" or named.name in known
 
 
-# ---- what can happen to any result -------------------------------------------------------------------------------------------
+# ---- what can happen to any result ---------------------------------------------------------------------------------------
 
 CHANGES = {
-    "all zeros": np.zeros_like, "wrong sign": np.negative, "constant factor": lambda right: 2 * right, "transposed": np.transpose,
+    "all zeros": np.zeros_like, "wrong sign": np.negative, "constant factor": lambda right: 2 * right,
+    "transposed": np.transpose,
     "first image only": lambda right: np.broadcast_to(right[:1], right.shape),
     "last channel left out": lambda right: right * (np.arange(right.shape[-1]) < right.shape[-1] - 1),
     "rounded": lambda right: np.round(right, 3), "integers inside": np.trunc,
@@ -146,8 +148,11 @@ WEIGHTS = {"first image only": "first output channel only", "last channel left o
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_can_happen_to_any_result(name, result, change):
     question = QUESTIONS[name]
-    trials = [answered(question, lambda trial, output: CHANGES[change](trial.call.expected[output]) if output == result else None,
-                       trial) for trial in trials_of(name)]
+
+    def predict(trial, output):
+        return CHANGES[change](trial.call.expected[output]) if output == result else None
+
+    trials = [answered(question, predict, trial) for trial in trials_of(name)]
     wrong = [trial for trial in trials if trial.faults]
     named = diagnose(question, min(wrong, key=lambda trial: sum(trial.sizes.values())), trials)
     assert named.name in (change, WEIGHTS.get(change) if result == "dw" else None)

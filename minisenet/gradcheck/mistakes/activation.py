@@ -25,6 +25,8 @@ WRONG = [
     Wrong("relu_backward", "dx", "mask not applied", "dx is dy everywhere.", "y >= 0 holds for every output of a ReLU.",
           lambda v: v.dy),
 
+    Wrong("relu_backward", "dx", "one flag for all", "dx is dy everywhere if any y is positive, and 0 if none is.",
+          "Each element has a mask of its own.", lambda v: v.dy * np.any(v.y > 0)),
     Wrong("sigmoid", "y", "sign of the exponent", "y is 1 / (1 + exp(x)): the minus is missing.",
           "It is 1 - sigma(x), which falls.", lambda v: F.sigmoid(-v.x)),
     Wrong("sigmoid", "y", "tanh for sigmoid", "y is tanh(x), from -1 to 1.",
