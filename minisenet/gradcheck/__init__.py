@@ -13,12 +13,13 @@
 
 And somebody else's answer, against the same table: `check` and `check_file`.
 
-    answers       the search for the smallest case on which it is wrong
+    answers       `check` and `check_file`
+    examination   the search for the smallest case on which it is wrong
     questions     what can be asked, from the fixed signatures; `own` for layers that are not ours
     small         cases that can be read, and shrink
-    sandbox       a process of its own for a file that nobody has run yet
+    sandbox       a process of its own for a file that nobody has run yet; `_student` is the program in it
     judge         one call, judged
-    diagnosis     what the mistake is called; `mistakes` and `meeting` are its tables
+    diagnosis     what the mistake is called, one file for each kind of explanation; `mistakes` are its tables
     verdict       the result as text and as JSON
 """
 import importlib.util

@@ -131,11 +131,11 @@ class Verdict:
         dict
             `like`, `passed`, `cases`, `wrong`, `notes` as the attributes; `errors` with numbers, None where a check does not
             apply; `mistake`, None or a dict with `name`, `says`, `lesson`, `certain`; `smallest`, None or a dict with
-            `sizes`, `arguments`, `shrunk`, and `results`, a list of dicts with `output`, `expected`, `given`, `fault`. Arrays are
-            nested lists; NaN and infinity, which JSON has not, are strings.
+            `sizes`, `arguments`, `shrunk`, and `results`, a list of dicts with `output`, `expected`, `given`, `fault`. Arrays
+            are nested lists; NaN and infinity, which JSON has not, are strings.
         """
         named = self.named and dict(name=self.named.name, says=self.named.says, lesson=self.named.lesson,
-                                       certain=self.named.certain)
+                                        certain=self.named.certain)
         smallest = self.smallest and dict(
             sizes=self.smallest.sizes, shrunk=self.smallest.shrunk,
             arguments={name: _plain(value) for name, value in self.smallest.arguments.items()},
