@@ -1,4 +1,4 @@
-"""The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `summary`, `bench`, `info`, each in its own file.
+"""The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `check`, `summary`, `bench`, `info`, each in its own file.
 
 Exit status: 0 done, 1 failed, 2 wrong usage. An error is one line on standard error that says what to do; --debug adds the
 traceback. A command is a module with `add(commands)`, which declares it, and `run(args)`, which returns an exit status.
@@ -8,9 +8,9 @@ import os
 import sys
 
 from minisenet._version import __version__
-from minisenet.cli import bench, data, evaluate, gradcheck, info, summary, train
+from minisenet.cli import bench, check, data, evaluate, gradcheck, info, summary, train
 
-COMMANDS = (train, evaluate, data, gradcheck, summary, bench, info)
+COMMANDS = (train, evaluate, data, gradcheck, check, summary, bench, info)
 EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError)     # these say themselves what is wrong
 
 

@@ -104,7 +104,7 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
 
     Returns
     -------
-    ndarray (N, OH, OW, C_out)
+    y : ndarray (N, OH, OW, C_out)
         OH = floor((H + 2 padding - dilation (KH - 1) - 1) / stride) + 1, and OW likewise.
 
     Raises

@@ -10,6 +10,16 @@
     bugs          planted bugs that the checks must reject, and what no gradient check can see
     frozen        PyTorch's outputs in a file; `freeze` makes it
     report        the result as text and as JSON
+
+And somebody else's answer, against the same table: `check` and `check_file`.
+
+    answers       the search for the smallest case on which it is wrong
+    questions     what can be asked, from the fixed signatures; `own` for layers that are not ours
+    small         cases that can be read, and shrink
+    sandbox       a process of its own for a file that nobody has run yet
+    judge         one call, judged
+    diagnosis     what the mistake is called; `mistakes` and `meeting` are its tables
+    verdict       the result as text and as JSON
 """
 import importlib.util
 import sys
@@ -19,10 +29,12 @@ import numpy as np
 
 from minisenet import _dispatch
 from minisenet.gradcheck import bugs, checks, frozen
+from minisenet.gradcheck.answers import check, check_file
 from minisenet.gradcheck.operations import OPERATIONS, select
 from minisenet.gradcheck.report import CHECKS, Report
+from minisenet.gradcheck.verdict import Verdict
 
-__all__ = ["OPERATIONS", "Report", "run"]
+__all__ = ["OPERATIONS", "Report", "Verdict", "check", "check_file", "run"]
 
 BUG_CASES = 64                      # a bug in dilation shows in a case with dilation: so many cases may be drawn to meet it
 

@@ -136,6 +136,14 @@ def _every_position(value, height, width):
     return np.broadcast_to(value[:, None, None, :], (len(value), height, width, value.shape[1])).copy()
 
 
+def _residual_branch(arrives):
+    """The gradients of a residual block in which the branch gets `arrives(d, out)` and the shortcut what it should."""
+    def backward(d, a, out, o):
+        du, dw1, dw2, _, _ = composites.se_block_backward(arrives(d, out), a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
+        return dict(u=du, x=F.relu_backward(d["y"], out["y"]), w1=dw1, w2=dw2)
+    return backward
+
+
 def _excitation_without_sigmoid(d, a, out, o):
     dh, dw2, db2 = F.linear_backward(d["s"], out["h"], a["w2"])
     dz, dw1, db1 = F.linear_backward(F.relu_backward(dh, out["h"]), a["z"], a["w1"])
@@ -286,6 +294,13 @@ BUGS = (
         backward=_instead("se_block", u=_se_block_du(lambda dz, height, width: 0.0))),
     Bug("squeeze path not shared out", "se_block", "du adds dz at every position instead of dz / (H W).",
         "The two paths have to be on one scale.", backward=_instead("se_block", u=_se_block_du(_every_position))),
+
+    Bug("shortcut forgotten", "residual_block", "dx is zero: the gradient goes down the branch only.",
+        "x is added, so it gets all that the sum gets; without it a deep network has no direct way back.",
+        backward=_instead("residual_block", x=lambda d, a, out, o, right: np.zeros_like(a["x"]))),
+    Bug("branch not masked", "residual_block", "The block gets dy instead of dy [y > 0].",
+        "The ReLU comes after the sum, so its mask goes down both ways.",
+        backward=_residual_branch(lambda d, out: d["y"])),
 
     Bug("overlapping windows overwrite", "max_pool2d", "dx[winner] = dy where it should be dx[winner] += dy.",
         "NumPy's indexed assignment keeps the last; windows without overlap hide it.",

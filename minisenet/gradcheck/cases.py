@@ -183,6 +183,14 @@ def se_block(pick, rng):
     return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
 
 
+def residual_block(pick, rng):
+    """As `se_block` without biases, and a shortcut that keeps the sum away from the last ReLU's kink."""
+    case = se_block(pick, rng)
+    arrays = {name: case.arrays[name] for name in ("u", "w1", "w2")}
+    gated = composites.se_block(**arrays)[0]
+    return Case(arrays | dict(x=away_from_zero(rng, gated.shape) - gated), case.options)
+
+
 # ---- pooling, loss, tails of residual blocks ---------------------------------------------------------------------------
 
 def _pooling(pick):

@@ -74,6 +74,65 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False):
     return du_scale + F.squeeze_backward(dz, *u.shape[1:3]), dw1, dw2, db1, db2                 # z = squeeze(u)
 
 
+def residual_block(u, x, w1, w2):
+    """The end of an SE-ResNet module: y = relu(scale(u, s) + x), x being the shortcut and u what the branch made of it.
+
+    Parameters
+    ----------
+    u, x : ndarray (N, H, W, C)
+        The residual branch's feature maps, and the identity shortcut.
+    w1, w2 : ndarray (C / r, C), (C, C / r)
+
+    Returns
+    -------
+    y : ndarray (N, H, W, C)
+    z, h, s : ndarray (N, C), (N, C / r), (N, C)
+        As `se_block` returns them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `se_block`, and where x does not have the shape of u.
+
+    Notes
+    -----
+    Source: Fig. 3 and eqs. (2) to (4), section 3.3.
+    """
+    _check.arrays(x=(x, 4, np.shape(u)), u=(u, 4))
+    gated, z, h, s = se_block(u, w1, w2)
+    return F.relu(gated + x), z, h, s
+
+
+def residual_block_backward(dy, y, u, z, h, s, w1, w2):
+    """The gradients of `residual_block`: what the ReLU lets through goes into the shortcut and into the block.
+
+    Parameters
+    ----------
+    dy, y, u : ndarray (N, H, W, C)
+        The upstream gradient, what `residual_block` returned, and the branch's feature maps.
+    z, h, s : ndarray (N, C), (N, C / r), (N, C)
+        As returned by `residual_block`.
+    w1, w2 : ndarray (C / r, C), (C, C / r)
+
+    Returns
+    -------
+    du, dx, dw1, dw2 : ndarray
+        With the shapes of u, x, w1, w2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `se_block_backward`.
+
+    Notes
+    -----
+    Source: derived from Fig. 3 and eqs. (2) to (4).
+    """
+    dx = F.relu_backward(dy, y)                                                                 # y = relu(gated + x)
+    du, dw1, dw2, _, _ = se_block_backward(dx, u, z, h, s, w1, w2)                              # gated = se_block(u)
+    return du, dx, dw1, dw2
+
+
 # ---- the end of an SE residual block, by way of its short cuts ---------------------------------------------------------
 
 def se_residual(a, gamma, beta, w1, w2, x, *, eps=1e-5):

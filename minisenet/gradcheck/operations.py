@@ -185,6 +185,16 @@ def _se_block_backward(d, a, out, o):
     return _named(a, u=du, w1=dw1, w2=dw2, b1=db1, b2=db2)
 
 
+def _residual_block(a, o):
+    y, z, h, s = composites.residual_block(a["u"], a["x"], a["w1"], a["w2"])
+    return dict(y=y, z=z, h=h, s=s)
+
+
+def _residual_block_backward(d, a, out, o):
+    du, dx, dw1, dw2 = composites.residual_block_backward(d["y"], out["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
+    return dict(u=du, x=dx, w1=dw1, w2=dw2)
+
+
 def _max_pool2d(a, o):
     y, argmax = F.max_pool2d(a["x"], **o)
     return dict(y=y, argmax=argmax)
@@ -293,6 +303,8 @@ _ROWS = (
     Operation("scale", "section_3_2", "eq. (4)", ("scale", "scale_backward"),
               _scale, _scale_backward, cases.scale, linear_in=("u", "s"), terms=_scale_terms),
     Operation("se_block", "section_3", "eqs. (2) to (4)", (), _se_block, _se_block_backward, cases.se_block),
+    Operation("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", (), _residual_block, _residual_block_backward,
+              cases.residual_block),
     Operation("max_pool2d", "section_5", "Table 1", ("max_pool2d", "max_pool2d_backward"),
               _max_pool2d, _max_pool2d_backward, cases.max_pool2d),
     Operation("avg_pool2d", "section_5", "section 5.1", ("avg_pool2d", "avg_pool2d_backward"),

@@ -74,6 +74,11 @@ def _se_block(f, a, o):
     return dict(y=_nhwc(u * s), z=z.flatten(1), h=h.flatten(1), s=s.flatten(1))
 
 
+def _residual_block(f, a, o):
+    outputs = _se_block(f, a, o)
+    return outputs | dict(y=f.relu(outputs["y"] + a["x"]))
+
+
 def _max_pool2d(f, a, o):
     y, argmax = f.max_pool2d(_nchw(a["x"]), **o, return_indices=True)
     return dict(y=_nhwc(y), argmax=_nhwc(argmax))
@@ -112,7 +117,7 @@ def _se_residual(f, a, o):
 EXPRESSIONS = {
     "conv2d": _conv2d, "batch_norm": _batch_norm, "batch_norm_inference": _batch_norm_inference, "relu": _relu,
     "sigmoid": _sigmoid, "linear": _linear, "squeeze": _squeeze, "excitation": _excitation, "scale": _scale,
-    "se_block": _se_block, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
+    "se_block": _se_block, "residual_block": _residual_block, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
     "softmax_cross_entropy": _softmax_cross_entropy, "conv2d_normalised": _conv2d_normalised,
     "scale_add_relu": _scale_add_relu, "se_residual": _se_residual,
 }

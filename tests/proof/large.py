@@ -39,6 +39,12 @@ def se_block(rng):
     return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
 
 
+def residual_block(rng):
+    arrays = {name: array for name, array in se_block(rng).arrays.items() if name in ("u", "w1", "w2")}
+    gated = composites.se_block(**arrays)[0]
+    return Case(arrays | dict(x=cases.away_from_zero(rng, gated.shape) - gated), {})
+
+
 def normalised(x_shape, w_shape, norm=True, **options):
     def make(rng):
         arrays, c = dict(x=rng.standard_normal(x_shape), w=rng.standard_normal(w_shape)), x_shape[-1]
@@ -95,6 +101,7 @@ LARGE = {
     "excitation": [excitation],
     "scale": [lambda rng: Case(dict(u=rng.standard_normal(MAPS), s=rng.uniform(0, 1, MAPS[::3])), {})],
     "se_block": [se_block],
+    "residual_block": [residual_block],
     "max_pool2d": [lambda rng: Case(dict(x=cases.distinct(rng, 7, 33, 31, 19)), POOLING)],
     "avg_pool2d": [lambda rng: Case(dict(x=rng.standard_normal((7, 33, 31, 19))), POOLING | dict(count_include_pad=False))],
     "softmax_cross_entropy": [cross_entropy],

@@ -1,0 +1,119 @@
+"""One call of somebody's function, judged: what it returned against what it should have, and how it went about it."""
+from dataclasses import dataclass
+
+import numpy as np
+
+ABSOLUTE = 1e-12                    # of the largest value that went in: where everything cancels, rounding is all that is left
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one call.
+
+    Attributes
+    ----------
+    kind : str
+        "raises", "returns", "shape", "dtype", "value", "written", "aliased", "state", "hangs" or "dies".
+    output : str or None
+        The result that it concerns.
+    text : str
+    """
+
+    kind: str
+    output: str | None
+    text: str
+
+
+def judge(question, call, seen):
+    """(given, faults): the results by name as far as they can be told, and everything that is wrong with them.
+
+    Parameters
+    ----------
+    question : Question
+    call : SimpleNamespace
+        As `Question.ask` made it.
+    seen : dict
+        As `_student.observe` saw it.
+    """
+    if seen["error"]:
+        error = seen["error"]
+        at = f", line {error['line']}: {error['source']}" if error.get("source") else ""
+        again = "the second call " if error.get("second") else ""
+        return {}, [Fault("raises", None, f"{again}raises {error['type']}: {error['text']}{at}")]
+    names = [name for name in question.parameters if name in vars(call.v)]
+    arrays = [i for i, arg in enumerate(call.args) if isinstance(arg, np.ndarray)]
+    faults = []
+    if question.in_place:
+        after = dict(zip((names[i] for i in arrays), seen["after"]))
+        given = {name: after[name] for name in question.returns}
+        value = tuple(given.values())
+        allowed = question.returns
+    else:
+        value, allowed = seen["value"], ()
+        given, problem = _named(call.expected, value)
+        faults += [problem] if problem else []
+    for name, result in given.items():
+        fault = _compare(name, result, call.expected[name], call.args, question.relative)
+        faults += [fault] if fault else []
+    for i in seen["written"]:
+        if names[i] not in allowed:
+            faults.append(Fault("written", names[i], f"it writes into its argument {names[i]}"))
+    for i in seen["shares"]:
+        if not question.in_place:
+            faults.append(Fault("aliased", names[i], f"what it returns shares memory with its argument {names[i]}"))
+    if seen["changed"]:
+        faults.append(Fault("state", None, "the second call with the same arguments gives something else, or changes the first result"))
+    return given, faults
+
+
+def _named(expected, value):
+    """The results by name, and a Fault where their number is wrong."""
+    wanted = {name: array for name, array in expected.items() if array is not None}
+    if value is None:
+        return {}, Fault("returns", None, "it returns None: is there a return?")
+    if len(expected) == 1:
+        if isinstance(value, (list, tuple)):
+            return {}, Fault("returns", None, f"it returns a {type(value).__name__} of {len(value)}; it takes {next(iter(expected))} alone")
+        return {next(iter(expected)): value}, None
+    if not isinstance(value, (list, tuple)):
+        return {}, Fault("returns", None, f"it returns {_kind(value)}; it takes {len(expected)} results: {', '.join(expected)}")
+    if len(value) == len(expected):
+        return {name: item for name, item in zip(expected, value) if name in wanted or item is not None}, None
+    if len(value) == len(wanted) and list(expected)[:len(wanted)] == list(wanted):
+        return dict(zip(wanted, value)), None                          # the Nones at the end may be left out
+    return {}, Fault("returns", None, f"it returns {len(value)} results; it takes {len(expected)}: {', '.join(expected)}")
+
+
+def _kind(value):
+    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else str(value) if isinstance(value, str) else type(value).__name__
+
+
+def _compare(name, given, expected, args, relative):
+    """The Fault of one result, or None."""
+    if expected is None:
+        return Fault("returns", name, f"{name} has to be None: the forward was given no such array")
+    if given is None:
+        return Fault("returns", name, f"{name} is None")
+    if isinstance(given, (bool, int, float)):
+        given = np.asarray(given)
+    if not isinstance(given, np.ndarray):
+        return Fault("returns", name, f"{name} is {given if isinstance(given, str) else 'a ' + type(given).__name__}, not an array of numbers")
+    expected = np.asarray(expected)
+    if given.shape != expected.shape:
+        return Fault("shape", name, f"{name} has shape {given.shape}; it takes {expected.shape}")
+    if given.dtype != expected.dtype and not (given.dtype.kind == expected.dtype.kind == "i"):
+        return Fault("dtype", name, f"{name} is {given.dtype}; with float64 arguments it takes {expected.dtype}")
+    if not np.all(np.isfinite(given)):
+        return Fault("value", name, f"{name} holds {'NaN' if np.isnan(given).any() else 'infinity'}")
+    if excess(given, expected, args, relative) > 1:
+        return Fault("value", name, f"{name} is off by {np.max(np.abs(given - expected)):.2g}")
+    return None
+
+
+def excess(given, expected, args, relative):
+    """The largest difference, in units of what is allowed."""
+    inputs = max((np.max(np.abs(arg)) for arg in args if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size), default=1.0)
+    allowed = relative * np.max(np.abs(expected), initial=0) + ABSOLUTE * max(inputs, 1.0)
+    with np.errstate(invalid="ignore"):
+        difference = np.max(np.abs(np.asarray(given) - expected), initial=0)
+    return np.inf if np.isnan(difference) else float(difference / allowed)

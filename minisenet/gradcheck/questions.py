@@ -1,0 +1,202 @@
+"""What can be asked: each public pass by its name, what it is called with, and what it has to return.
+
+A question is made from the fixed signatures alone. The names of a function's parameters say where its arguments come from (an
+array of the case, an output that the forward kept, "dy" for the upstream gradient of y, "x_shape", an option), and the
+"Returns" of its docstring says what its results are called. So a new pair of passes needs nothing here but its names.
+"""
+import inspect
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from minisenet import functional as F
+from minisenet import optim
+from minisenet._dispatch import use_backend
+from minisenet.gradcheck import composites
+from minisenet.gradcheck.cases import Case
+from minisenet.gradcheck.operations import OPERATIONS, Operation
+from minisenet.gradcheck.small import SMALL
+
+# A size of `small` that stands for an option: the parameters of which a function takes one if it takes the option.
+OPTIONS = {"stride_height": "stride", "stride_width": "stride", "padding_height": "padding", "padding_width": "padding",
+           "dilation_height": "dilation", "dilation_width": "dilation", "groups": "groups", "bias": ("b", "b1", "bias"),
+           "eps": "eps", "smoothing": "label_smoothing", "ceil": "ceil_mode", "without_padding": "count_include_pad",
+           "momentum": "momentum", "weight_decay": "weight_decay", "nesterov": "nesterov"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One function that somebody may hand in.
+
+    Attributes
+    ----------
+    name : str
+        Of the function that it is compared with: "scale_backward".
+    row : Operation
+        The row of the table that it belongs to; for what is no operation, a row without a backward.
+    reference : callable
+    returns : tuple of str
+        The names of its results, as its docstring has them.
+    in_place : bool
+        Whether its results are the arrays that it was given, written to.
+    """
+
+    name: str
+    row: Operation
+    reference: object
+    returns: tuple
+    in_place: bool = False
+    which = "forward"               # of a file's functions: its own; see `own.py`
+    relative = 1e-9                 # of the largest element: another order of summation passes, a float32 inside does not
+
+    @property
+    def backward(self):
+        """Whether it is a backward."""
+        return "_backward" in self.name
+
+    @property
+    def small(self):
+        """How its small cases are made."""
+        return SMALL[self.row.name]
+
+    @property
+    def parameters(self):
+        """Of the reference, as `inspect` has them."""
+        return inspect.signature(self.reference).parameters
+
+    def asked(self, about):
+        """The sizes that can be asked of a function with these parameters: an option that it does not take stays away."""
+        if about["keywords"] or about["names"] is None:
+            return dict(self.small.sizes)
+        mine, theirs = self.parameters, about["names"]
+
+        def taken(size):
+            options = np.atleast_1d(OPTIONS.get(size, ()))
+            return not len(options) or any(name in theirs for name in options) or not any(name in mine for name in options)
+        return {size: bounds if taken(size) else (bounds[0], bounds[0]) for size, bounds in self.small.sizes.items()}
+
+    def ask(self, case, number, about):
+        """A call of this question on a case: `args`, `kwargs`, `expected` by name, and the namespace `v` that they come from.
+
+        `number(*shape)` draws the upstream gradient, so that it is of the same kind as the case's own values.
+        """
+        with use_backend("numpy"):
+            outputs = self.row.forward(case.arrays, case.options) if self.row.forward else {}
+        upstream = {head: np.array(number(*np.shape(outputs[head]))) for head in self.row.heads} if self.backward else {}
+        return self.call(case, outputs, upstream, about)
+
+    def call(self, case, outputs, upstream, about):
+        """As `ask`, with the forward's outputs and the upstream gradients given."""
+        options = case.options if about["keywords"] or about["names"] is None else {
+            name: value for name, value in case.options.items()
+            if name not in self.parameters or name in about["names"] or self.parameters[name].default is inspect.Parameter.empty}
+        known = case.arrays | options | outputs | {f"d{head}": value for head, value in upstream.items()}
+        known |= _derived(case, known)
+        args, kwargs = self._arguments(known, about)
+        with use_backend("numpy"):
+            expected = self._expected(known)
+        return SimpleNamespace(case=case, args=args, kwargs=kwargs, expected=expected, upstream=upstream, outputs=outputs,
+                               v=SimpleNamespace(**known))
+
+    def adapter(self, subject):
+        """The subject's function in the place of the row's own pass, so that the checks of `checks.py` can run on it."""
+        def answer(call):
+            seen = subject.call(call.args, call.kwargs)
+            value = seen["value"]
+            items = list(value) if isinstance(value, (list, tuple)) and len(self.returns) > 1 else [value]
+            wanted = [name for name in self.returns if call.expected[name] is not None]
+            if seen["error"] or len(items) < len(wanted):
+                raise NoAnswer
+            found = {name: item for name, item in zip(self.returns, items) if item is not None}
+            if not all(isinstance(item, (np.ndarray, float, int)) for item in found.values()):
+                raise NoAnswer
+            return found
+
+        def forward(arrays, options):
+            case = Case(arrays, options)
+            call = self.call(case, right := self.row.forward(arrays, options), {}, subject.about)
+            found = answer(call)
+            lost = any(np.iscomplexobj(array) for array in arrays.values()) and not np.iscomplexobj(found[self.row.heads[0]])
+            if lost or any(np.shape(found[head]) != np.shape(right[head]) for head in self.row.heads):
+                raise NoAnswer
+            return right | found
+
+        def backward(upstream, arrays, outputs, options):
+            found = answer(self.call(Case(arrays, options), outputs, upstream, subject.about))
+            right = self.row.backward(upstream, arrays, outputs, options)
+            return right | {name[1:]: value for name, value in found.items() if name[1:] in right}
+        return backward if self.backward else forward
+
+    def _arguments(self, known, about):
+        args, kwargs = [], {}
+        for name, parameter in self.parameters.items():
+            given = name in known and known[name] is not None
+            if parameter.kind == parameter.KEYWORD_ONLY:
+                if given and (about["keywords"] or about["names"] is None or name in about["names"]):
+                    kwargs[name] = _own(known[name])
+            elif given:
+                args.append(_own(known[name]))
+        return args, kwargs
+
+    def _expected(self, known):
+        args = {name: known[name] for name in self.parameters if known.get(name) is not None}
+        if self.in_place:
+            args |= {name: value.copy() for name, value in args.items() if isinstance(value, np.ndarray)}
+            self.reference(**args)
+            return {name: args[name] for name in self.returns}
+        value = self.reference(**args)
+        return dict(zip(self.returns, value if isinstance(value, tuple) else (value,)))
+
+
+def _own(value):
+    """A copy: what is checked may write to its arguments, and `v` stays as it was."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _derived(case, known):
+    """What a signature may ask for that is neither an array nor an option."""
+    arrays = case.arrays
+    more = {f"{name}_shape": array.shape for name, array in arrays.items()}
+    if "u" in arrays:
+        more["height"], more["width"] = arrays["u"].shape[1:3]
+    if "labels" in case.options:
+        more["labels"] = np.array(case.options["labels"])
+    if "dloss" in known:
+        more["dloss"] = float(known["dloss"])
+    more["bias"] = "b" in arrays or "b1" in arrays
+    return more
+
+
+def returned_names(doc):
+    """The names under "Returns" in a numpydoc docstring."""
+    lines = iter(doc.splitlines())
+    names = []
+    for line in lines:
+        if line == "Returns":
+            next(lines, None)
+            for entry in lines:
+                if entry and not entry[0].isspace():
+                    if " : " not in entry:
+                        break
+                    names += entry.partition(" : ")[0].split(", ")
+    return tuple(names)
+
+
+_SGD = Operation("sgd_step", "section_5", "section 5", ("sgd_step",), None, None, None, heads=())
+
+
+def _questions():
+    for row in OPERATIONS.values():
+        if row.name in SMALL:
+            for name in row.functions or (row.name, f"{row.name}_backward"):
+                reference = getattr(F, name, None) or getattr(composites, name)
+                yield Question(name, row, reference, returned_names(inspect.getdoc(reference)))
+    yield Question("sgd_step", _SGD, optim.sgd_step, ("value", "velocity"), in_place=True)
+
+
+class NoAnswer(Exception):
+    """A check that cannot be run on what the function gives: it raises, or drops the imaginary part."""
+
+
+QUESTIONS = {question.name: question for question in _questions()}

@@ -1,0 +1,144 @@
+"""Somebody's function, called where it can do no harm to the check: in a process of its own, with limits, or right here.
+
+`Isolated` starts `_student.py` and talks to it: a call that hangs is ended, a process that dies is noticed, what is printed
+is counted. It keeps honest mistakes from hurting anybody and minisenet out of reach. It is no security boundary: the file
+runs with the rights of whoever runs the check, and code that nobody has read belongs in a container.
+
+`Direct` has the same two methods for a function that is already here, in a notebook: no process, no limits.
+"""
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from minisenet.gradcheck import _student
+
+PRINTED = 10_000                    # bytes of output that are kept
+
+
+class Ended(Exception):
+    """The checked code does not answer any more. `kind` is "hangs" or "dies"."""
+
+    def __init__(self, kind, text):
+        super().__init__(text)
+        self.kind = kind
+
+
+class Direct:
+    """A function in this process."""
+
+    printed = ""
+
+    def __init__(self, function, backward=None):
+        self.functions = {"forward": function, "backward": backward}
+        self.about = _student.describe(function) | dict(backward=_student.describe(backward)["names"] if backward else None)
+
+    def call(self, args, kwargs, *, twice=False, which="forward"):
+        """What `_student.observe` sees."""
+        return _student.observe(self.functions[which], args, kwargs, twice)
+
+    def close(self):
+        """Nothing to end."""
+
+
+class Isolated:
+    """A function of a file, in a process of its own.
+
+    Parameters
+    ----------
+    file, function : str
+    seconds : float
+        For all calls together, of which one may take half; the start of the process and the import are not counted.
+    memory : int
+        Bytes of address space, where the system can limit it (Linux).
+
+    Raises
+    ------
+    ImportError
+        Where the file cannot be imported or has no such function; `described` holds what happened.
+    Ended
+        Where the import hangs or ends the process.
+    """
+
+    def __init__(self, file, function, *, seconds, memory):
+        self.function, self.seconds, self.left, self._output = function, seconds, seconds, bytearray()
+        threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+        self.process = subprocess.Popen([sys.executable, "-I", "-B", _student.__file__], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | threads)
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
+        first = dict(file=str(Path(file).resolve()), function=function, memory=memory, seconds=4 * seconds + 20,
+                     path=[entry for entry in sys.path if entry and os.path.isdir(entry)])
+        try:
+            answer = self._exchange(first, "while it was imported", seconds + 10)
+        except Ended:
+            self.close()
+            raise
+        if answer["error"]:
+            self.close()
+            error = ImportError(answer["error"]["text"])
+            error.described = answer["error"]
+            raise error
+        self.about = answer["about"]
+
+    @property
+    def printed(self):
+        """The beginning of what the file wrote to its standard output and error."""
+        return bytes(self._output).decode(errors="replace")
+
+    def call(self, args, kwargs, *, twice=False, which="forward"):
+        """What `_student.observe` sees over there. Raises `Ended`."""
+        which = self.function if which == "forward" else which
+        started = time.monotonic()
+        answer = self._exchange(dict(args=list(args), kwargs=kwargs, twice=twice, which=which), "",
+                                min(self.left, self.seconds / 2))
+        self.left -= time.monotonic() - started
+        return answer
+
+    def close(self):
+        """End the process, if it has not ended by itself."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(1)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                stream.close()
+            except OSError:                             # what could not be sent any more
+                pass
+
+    def _exchange(self, message, when, seconds):
+        """Send one message and read one answer, in a given time."""
+        late = threading.Event()
+
+        def end():
+            late.set()
+            self.process.kill()
+
+        timer = threading.Timer(max(seconds, 0.01), end)
+        timer.start()
+        try:
+            _student.send(self.process.stdin, message)
+            return _student.receive(self.process.stdout)
+        except (EOFError, OSError, ValueError):
+            if late.is_set():
+                raise Ended("hangs", f"it had not returned after {seconds:.0f} s {when}".strip()) from None
+            status = self._status()
+            why = f"by signal {-status}" if status < 0 else f"with status {status}"
+            raise Ended("dies", f"its process ended {why} {when}".strip()) from None
+        finally:
+            timer.cancel()
+
+    def _status(self):
+        """Of a process that has ended, or that closed its channel and is ended now."""
+        try:
+            return self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+    def _read_output(self):
+        while chunk := self.process.stderr.read1(65536):
+            self._output += chunk[:max(0, PRINTED - len(self._output))]

@@ -1,0 +1,1 @@
+from minisenet.functional import squeeze        # noqa: F401
