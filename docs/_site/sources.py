@@ -19,7 +19,11 @@ def files():
     for folder in FOLDERS:
         found += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     found = [path.relative_to(ROOT) for path in found if path.suffix in SUFFIXES]
-    return sorted(path for path in found if not LEFT_OUT & set(path.parts) and (path.name[0] != "." or path.parts[0] == ".ci"))
+    return sorted(path for path in found if not any(hidden(part) for part in path.parts))
+
+
+def hidden(name):
+    return name in LEFT_OUT or (name.startswith(".") and name != ".ci")
 
 
 def folders():
