@@ -1,4 +1,4 @@
-"""What is made of PyTorch or of Sphinx is only read for doctests where they are installed; the site's settings and output never."""
+"""What is made of PyTorch or of Sphinx is only read for doctests where they are installed; the site's settings never."""
 import importlib.util
 
 NEED_TORCH = ["minisenet/twin/operations.py", "minisenet/twin/networks.py", "minisenet/twin/train.py", "minisenet/gradcheck/freeze.py",

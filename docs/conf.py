@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -W --keep-going docs docs/_build/html`. What is special about it is in `_site/`, one idea a file."""
+"""The site: `sphinx-build -W --keep-going docs docs/_build/html`. What is special about it is in `_site/`."""
 import importlib
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""The site: it builds without a warning, each link leads somewhere, nothing comes from elsewhere, and a browser shows each page.
+"""The site: it builds without a warning, links lead somewhere, nothing comes from elsewhere, a browser shows each page.
 
 The slow tests build it; they are skipped where what they need is not installed (`pip install -e ".[docs,browser]"` and a
 Chromium). The checks themselves are tested too: on pages with a fault planted in them.
@@ -40,6 +40,7 @@ check_links, look, examples, contents = map(machinery, ("check_links", "look", "
 MODULES = ["minisenet", "minisenet.functional", "minisenet.functional.fused", "minisenet.layers", "minisenet.blocks",
            "minisenet.models", "minisenet.models.resnet", "minisenet.optim", "minisenet.data", "minisenet.train",
            "minisenet.gradcheck", "minisenet.course"]
+DIRECTIVE = re.compile(r"^\.\. (currentmodule|auto\w+):: (\S+)", re.MULTILINE)
 MODULES = [name for name in MODULES if importlib.util.find_spec(name)]
 
 
@@ -57,7 +58,7 @@ def documented():
     found = []
     for page in sorted((DOCS / "api").glob("*.rst")):
         module = None
-        for kind, name in re.findall(r"^\.\. (currentmodule|auto\w+):: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+        for kind, name in DIRECTIVE.findall(page.read_text(encoding="utf-8")):
             if kind == "currentmodule":
                 module = importlib.import_module(name)
             else:
@@ -218,7 +219,8 @@ def test_every_quotation_names_its_lines(site):
     for page in DOCS.glob("*.md"):
         if page.name != "README.md":
             quoted = page.read_text(encoding="utf-8").count("<!-- from:")
-            assert (site[0] / f"{page.stem}.html").read_text(encoding="utf-8").count("quotation-caption") == quoted, page.name
+            shown = (site[0] / f"{page.stem}.html").read_text(encoding="utf-8").count("quotation-caption")
+            assert shown == quoted, page.name
 
 
 needs_browser = pytest.mark.skipif(

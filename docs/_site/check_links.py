@@ -62,7 +62,8 @@ def problems(folder):
             elif anchor and target in pages and anchor not in pages[target].ids:
                 found.append(f"{name} links to {link}, and there is no such place on that page")
     for path in sorted(folder.rglob("*.css")):
-        found += [f"{path.relative_to(folder)} loads {link}" for link in CSS_ADDRESS.findall(path.read_text(encoding="utf-8"))]
+        style = path.read_text(encoding="utf-8")
+        found += [f"{path.relative_to(folder)} loads {link}" for link in CSS_ADDRESS.findall(style)]
     return found
 
 

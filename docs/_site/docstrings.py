@@ -1,7 +1,8 @@
 """The package's docstrings are numpydoc in plain text: `name` is code, and an indented block below a blank line a formula.
 
 reStructuredText reads them a little otherwise. Here, before numpydoc parses the sections, names in backticks become
-references and other code double backticks, an indented block is marked as literal, and characters that reStructuredText would take for markup are escaped.
+references and other code gets double backticks, an indented block is marked as literal, and characters that
+reStructuredText would take for markup are escaped.
 """
 import re
 
@@ -35,8 +36,7 @@ def converted(lines):
 
 
 def escaped(line):
-    parts = CODE.split(line)
-    return "".join(code(part) if CODE.fullmatch(part) else re.sub(r"\*(?=\S)|(?<=\S)\*", r"\\*", bars(part)) for part in parts)
+    return "".join(code(part) if CODE.fullmatch(part) else text(part) for part in CODE.split(line))
 
 
 def code(quoted):
@@ -44,8 +44,10 @@ def code(quoted):
     return f":py:obj:{quoted}" if NAME.fullmatch(quoted) else f"`{quoted}`"
 
 
-def bars(text):
-    return re.sub(r"(?<=\w)_(?=\W|$)", r"\\_", text.replace("|", r"\|"))
+def text(part):
+    """Without markup: a bar, an underscore that ends a word, and a star that touches one mean themselves."""
+    part = re.sub(r"(?<=\w)_(?=\W|$)", r"\\_", part.replace("|", r"\|"))
+    return re.sub(r"\*(?=\S)|(?<=\S)\*", r"\\*", part)
 
 
 def process(app, what, name, obj, options, lines):

@@ -78,9 +78,9 @@ def check(app, env):
     results = run_all(list(pages))
     for path, (number, failures) in results.items():
         for line, message in failures:
-            logger.warning("an example of this page: %s", message, location=(pages[path], line), type="site", subtype="example")
+            logger.warning("an example of this page: %s", message, location=(pages[path], line), type="site")
         if not number and not nothing_to_run(path):
-            logger.warning("Python on this page is neither quoted nor run", location=pages[path], type="site", subtype="example")
+            logger.warning("Python on this page is neither quoted nor run", location=pages[path], type="site")
     env.site_examples = {pages[path]: number for path, (number, _) in results.items()}
     return []
 

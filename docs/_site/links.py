@@ -35,7 +35,7 @@ class RepositoryLinks(SphinxTransform):
 
     def apply(self, **kwargs):
         docname = self.env.docname
-        for node in list(self.document.findall(lambda n: isinstance(n, (addnodes.download_reference, addnodes.pending_xref)))):
+        for node in [*self.document.findall(addnodes.download_reference), *self.document.findall(addnodes.pending_xref)]:
             target, _, anchor = (node.get("reftarget") or "").partition("#")
             if node.get("refdomain") == "doc":                         # MyST has taken the .md away, and starts at docs/
                 target = "../" * docname.count("/") + target + ".md"

@@ -4,8 +4,9 @@
     python docs/_site/look.py docs/_build/html --screenshots shots --dark --pages index se-block
 
 It fails on an error in the console, on a file that does not load, on a request that leaves the machine, on a page that
-scrolls sideways, on TeX in what the reader sees, and on a picture that has no size. It needs the extra `[browser]` (Playwright's
-Python package) and a Chromium: the system's, or the one that `playwright install chromium` fetches.
+scrolls sideways or is cut off, on TeX in what the reader sees, on a picture that is not there or has no text alternative,
+and on a search that finds nothing. It needs the extra `[browser]` (Playwright's Python package) and a Chromium: the system's, or
+the one that `playwright install chromium` fetches.
 """
 import argparse
 import os
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 WIDTHS = {1280: 900, 390: 844}
+WORD = "squeeze"                    # what the search has to find
 MOST = 50                           # lines that are printed; one fault of the theme is one on every page
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -81,6 +83,7 @@ def look(folder, *, widths=WIDTHS, screenshots=None, dark=False, pages=None):
     list of str
         A line for each complaint.
     """
+    from playwright.sync_api import TimeoutError as Timeout
     from playwright.sync_api import sync_playwright
     folder = Path(folder).resolve()
     paths = sorted(folder.rglob("*.html"))
@@ -110,6 +113,12 @@ def look(folder, *, widths=WIDTHS, screenshots=None, dark=False, pages=None):
                     to = Path(screenshots) / f"{name.replace('/', '-')}-{width}{'-dark' if dark else ''}.png"
                     to.parent.mkdir(parents=True, exist_ok=True)
                     page.screenshot(path=to, full_page=True)
+            if not pages and (folder / "search.html").is_file():
+                page.goto((folder / "search.html").as_uri() + "?q=" + WORD)
+                try:
+                    page.wait_for_selector("#search-results li a", timeout=10_000)
+                except Timeout:
+                    found.append(f"search at {width}: a search for {WORD} finds nothing")
             context.close()
         browser.close()
     return found
@@ -125,7 +134,7 @@ def main(arguments=None):
     try:
         found = look(options.folder, screenshots=options.screenshots, dark=options.dark, pages=options.pages)
     except ImportError:
-        print("this needs Playwright and a Chromium: pip install -e '.[browser]', and your system's chromium", file=sys.stderr)
+        print("this needs Playwright: pip install -e '.[browser]'; and a Chromium, your system's for one", file=sys.stderr)
         return 2
     for line in found[:MOST]:
         print(line, file=sys.stderr)

@@ -26,7 +26,7 @@ BREAKS = set("=≈≤≥<>→←∈,")
 CLOSING = set(")]}⌋⌉⟩")
 SIGNS = set("−-+±∓")
 ORDINARY = set("∂/…⋯")                                                  # no space around them, as TeX has it
-LARGE = {"∑", "∏", "max", "min", "arg max", "lim"}                      # what is below stands under these in a displayed formula
+LARGE = {"∑", "∏", "max", "min", "lim"}                                 # limits stand below these in a displayed formula
 LIMITS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
 ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯", "_": "¯", "˙": "˙"}
 SHORT = 14                                                              # letters and signs that stay on one line

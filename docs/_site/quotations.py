@@ -91,7 +91,8 @@ class Quotations(SphinxTransform):
         try:
             pieces = runs(block.astext().splitlines(), lines)
         except ValueError as error:
-            logger.warning("%s does not have, in this order: %s", name, error, location=block, type="site", subtype="quotation")
+            logger.warning("%s does not have, in this order: %s", name, error, location=block, type="site",
+                           subtype="quotation")
             return
         language = "python" if name.endswith(".py") else "cython"
         box = nodes.container(classes=["quotation"])

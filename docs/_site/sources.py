@@ -56,8 +56,8 @@ def lexer(name):
 
 def listed(text, name):
     """A file's text as HTML, each line with its number and an anchor."""
-    formatter = HtmlFormatter(linenos="inline", linespans="L", anchorlinenos=True, wrapcode=True, cssclass="highlight source")
-    return highlight(text, lexer(name), formatter)
+    style = HtmlFormatter(linenos="inline", linespans="L", anchorlinenos=True, wrapcode=True, cssclass="highlight source")
+    return highlight(text, lexer(name), style)
 
 
 def trail(path):
@@ -76,7 +76,8 @@ def pages(app):
         yield page_of(path), {"title": path.as_posix(), "body": body}, "page.html"
     inside = folders()
     for folder in inside:
-        entries = [(f"{other.name}/", f"{other.name}/index.html") for other in inside if other.parent == folder and other.parts]
+        below = [other for other in inside if other.parent == folder and other.parts]
+        entries = [(f"{other.name}/", f"{other.name}/index.html") for other in below]
         entries += [(other.name, f"{other.name}.html") for other in known if other.parent == folder]
         items = "".join(f'<li><a href="{link}"><code>{html.escape(name)}</code></a></li>' for name, link in entries)
         body = f'<h1 class="path">{trail(folder)}</h1>\n<ul class="files">{items}</ul>'
