@@ -21,7 +21,7 @@ PAGES = sorted(ROOT.glob("*.md")) + DOCS
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"^<!-- from: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-NAMED = re.compile(r"`((?:minisenet|tests|docs|\.ci)/[\w./-]*)`")
+NAMED = re.compile(r"`((?:minisenet|tests|docs(?!/_build)|\.ci)/[\w./-]*)`")     # but for what is built
 MATHEMATICS = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", re.DOTALL)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
