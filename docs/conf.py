@@ -32,6 +32,7 @@ myst_links_external_new_tab = False
 # The one notebook runs each time, and an error in it is an error of the build.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_execution_in_temp = True             # what it writes is no part of the pages
 nb_execution_timeout = 600
 nb_merge_streams = True
