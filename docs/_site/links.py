@@ -1,4 +1,5 @@
 """Links to files of the repository, and files that are named in `code`, lead to the pages of `sources`."""
+import functools
 import re
 from pathlib import Path, PurePosixPath
 
@@ -10,16 +11,11 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from .sources import ROOT, address, files, folders
 
 NAMED = re.compile(r"^(?:minisenet|tests|docs|\.ci)/[\w./-]*$")
-LINES = re.compile(r"^L-?(\d+)(?:-L?(\d+))?$")
 
 
+@functools.cache
 def known():
-    if not known.found:
-        known.found = {*files(), *folders()}
-    return known.found
-
-
-known.found = None
+    return {*files(), *folders()}
 
 
 def in_repository(target, docname):
@@ -36,14 +32,12 @@ class RepositoryLinks(SphinxTransform):
     def apply(self, **kwargs):
         docname = self.env.docname
         for node in [*self.document.findall(addnodes.download_reference), *self.document.findall(addnodes.pending_xref)]:
-            target, _, anchor = (node.get("reftarget") or "").partition("#")
+            target = (node.get("reftarget") or "").partition("#")[0]
             if node.get("refdomain") == "doc":                         # MyST has taken the .md away, and starts at docs/
                 target = "../" * docname.count("/") + target + ".md"
             path = in_repository(target, docname) if target else None
             if path is not None and not (path.suffix in (".md", ".ipynb") and self.is_page(path)):
-                lines = LINES.match(node.get("reftargetid") or anchor)
-                lines = tuple(int(n) for n in lines.groups() if n) if lines else None
-                link = nodes.reference("", "", *node.children, internal=True, refuri=address(path, docname, lines))
+                link = nodes.reference("", "", *node.children, internal=True, refuri=address(path, docname))
                 node.replace_self(link)
 
     def is_page(self, path):
