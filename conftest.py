@@ -1,6 +1,9 @@
-"""The modules that are made of PyTorch are only read for doctests where it is installed."""
+"""What is made of PyTorch or of Sphinx is only read for doctests where they are installed; the site's settings never."""
 import importlib.util
 
 NEED_TORCH = ["minisenet/twin/operations.py", "minisenet/twin/networks.py", "minisenet/twin/train.py", "minisenet/gradcheck/freeze.py",
               "tests/twin/comparing.py"]
-collect_ignore = [] if importlib.util.find_spec("torch") else NEED_TORCH
+NEED_SPHINX = ["docs/_site"]
+collect_ignore = ["docs/conf.py", "docs/_build"]
+collect_ignore += [] if importlib.util.find_spec("torch") else NEED_TORCH
+collect_ignore += [] if importlib.util.find_spec("sphinx") and importlib.util.find_spec("latex2mathml") else NEED_SPHINX

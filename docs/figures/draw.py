@@ -36,6 +36,7 @@ FIGURES = {
     "fused-sweeps": fused_sweeps.draw,
     "training-curves": trained.curves,
     "gates": trained.gates,
+    "gates-shapes": lambda: trained.gates(HERE / "gates-shapes.json"),
 }
 
 

@@ -19,6 +19,15 @@ def number(kind, least, below=None):
     return convert
 
 
+def known(name, select):
+    """For an argparse type: the name, if `select([name])` finds it; its ValueError says which names there are."""
+    try:
+        select([name])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name
+
+
 def add_data(parser, default, text=""):
     parser.add_argument("--data", default=default, metavar="auto|cifar10|cifar100|shapes|DIR",
                         help=f"a data set by name, or the folder or .tar.gz that holds CIFAR{text}")

@@ -38,11 +38,7 @@ def _folder(name):
 def _exercise(name):
     """An argparse type: what names an exercise."""
     from minisenet.course import select
-    try:
-        select([name])
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return name
+    return _options.known(name, select)
 
 
 def run(args):

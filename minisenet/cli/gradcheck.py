@@ -1,6 +1,4 @@
 """`minisenet gradcheck`: the proof, on this machine. Status 1 where an operation is wrong or a planted bug gets through."""
-import argparse
-
 from minisenet.cli import _options
 
 
@@ -16,11 +14,7 @@ def add(commands):
 def _operation(name):
     """An argparse type: the name of a row of the table."""
     from minisenet.gradcheck.operations import select
-    try:
-        select([name])
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return name
+    return _options.known(name, select)
 
 
 def run(args):

@@ -2,7 +2,7 @@
 
     s = sigma(W2 delta(W1 z))          with h = delta(W1 z), the hidden activations
 
-The paper leaves the biases out "to facilitate the modelling of channel dependencies"; the released models have them.
+Eq. (3) has no biases, and section 6 leaves them out for all its ablations; the released models have them.
 """
 import numpy as np
 
