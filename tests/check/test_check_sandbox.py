@@ -15,6 +15,11 @@ LIMITS = dict(time_limit=120.0)                                         # for wh
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs limits that only Linux has")
 
 
+def some(values, often):
+    """Parameters of which the first few are tried every day; each costs the start of two processes."""
+    return values[:often] + [pytest.param(value, marks=pytest.mark.slow) for value in values[often:]]
+
+
 @pytest.fixture
 def started(monkeypatch):
     """The processes that were started, which all have to be gone at the end."""
@@ -141,21 +146,21 @@ def test_a_big_file(check, tmp_path):
 
 # ---- the channel ---------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("line", [
+@pytest.mark.parametrize("line", some([
     "print('hello')", "import sys; sys.stdout.write('{}' * 100); sys.stdout.flush()",
     "import os; os.write(1, b'noise' * 100)",
     "import sys; sys.__stdout__.buffer.write(bytes(100)); sys.__stdout__.flush()", "import os; os.system('echo noise')",
     "import sys; sys.stderr.write('noise')",
-])
+], 2))
 def test_what_is_printed_does_not_disturb_the_answers(check, line):
     verdict = check(inside(line))
     assert verdict.passed and any("it prints" in note for note in verdict.notes)
 
 
-@pytest.mark.parametrize("line", [
+@pytest.mark.parametrize("line", some([
     "import sys; sys.stdin.read()", "import sys; sys.stdin.readline()", "import sys; sys.stdout.close()",
     "import sys; sys.stderr.close()", "import os; os.close(1)", "import os; os.close(2)", "import sys; sys.stdout = None",
-])
+], 3))
 def test_streams_that_are_read_or_closed(check, line):
     """Twice in one process: the second time they are closed already."""
     verdict = check(inside(f"\n    try:\n        {line}\n    except (OSError, ValueError, AttributeError):\n        pass"))
@@ -192,7 +197,7 @@ def test_a_file_that_speaks_the_protocol_by_itself(check):
 
 # ---- minisenet is out of reach -------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("text", [
+@pytest.mark.parametrize("text", some([
     "import minisenet\ndef squeeze(u): return minisenet.functional.squeeze(u)",
     "from minisenet.functional import squeeze",
     "import minisenet.functional as F\nsqueeze = F.squeeze",
@@ -201,18 +206,18 @@ def test_a_file_that_speaks_the_protocol_by_itself(check):
     "squeeze = __import__('minisenet.functional', fromlist=['squeeze']).squeeze",
     "import runpy\nsqueeze = runpy.run_module('minisenet.functional')['squeeze']",
     "def squeeze(u):\n    exec('from minisenet.functional import squeeze as s', globals())\n    return s(u)",
-])
+], 3))
 def test_minisenet_cannot_be_imported(check, text):
     assert check(text + "\n").mistake == "imports minisenet"
 
 
-@pytest.mark.parametrize("line", [
+@pytest.mark.parametrize("line", some([
     "sys.path.insert(0, '/')", "sys.path.clear()", "sys.path = []", "sys.modules.clear()", "os.chdir('/')",
     "os.environ.clear()",
     "del np.ndarray", "del np.array, np.array_equal, np.shares_memory, np.prod", "np.array = None",
     "builtins.isinstance = lambda *a: True", "sys.setrecursionlimit(50)", "np.seterr(all='raise')",
     "sys.meta_path.clear()",
-])
+], 3))
 def test_tricks_change_no_verdict(check, line):
     """A process that takes itself apart may fail; it never passes for a wrong answer, and never brings the check down."""
     before = f"import builtins, os, sys\ntry:\n    {line}\nexcept Exception:\n    pass"
@@ -227,9 +232,10 @@ def test_the_checker_in_this_process_stays_whole(check):
 
 # ---- paths ---------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name",
-                         ["with spaces.py", "Übung größe 1.py", "a.b.c.py", "numpy_answer.py", "test-1.py", "json.py",
-                                  "struct.py", "class.py"])
+@pytest.mark.parametrize("name", some([
+    "with spaces.py", "Übung größe 1.py", "a.b.c.py", "numpy_answer.py", "test-1.py", "json.py",
+    "struct.py", "class.py"
+], 2))
 def test_names_of_files(check, name):
     verdict = check(RIGHT, name)
     assert verdict.passed, str(verdict)
