@@ -410,7 +410,7 @@ def test_a_file_that_cannot_be_asked(file):
 
 
 @pytest.mark.slow
-@each([a for a in ANSWERS if a.topic not in ALONE])
+@each([a for a in ANSWERS if a.topic not in ALONE][::6])               # a second each; the difference is the process, not the answer
 def test_a_process_of_its_own_changes_no_verdict(answer):
     isolated, direct = alone(answer, time_limit=60.0), here(answer)
     assert (isolated.passed, isolated.mistake) == (direct.passed, direct.mistake) and isolated.passed == answer.right

@@ -675,6 +675,18 @@ def test_the_example_on_the_students_page_is_what_the_command_prints(solutions, 
     assert f"```text\n{capsys.readouterr().out}```" in page
 
 
+def test_the_first_ten_minutes_of_the_readme_end_as_it_says(solutions, capsys):
+    """The term that it has deleted stands there once, and each line that it shows is printed, in that order."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    file, term = re.search(r"open `answers/(\S+)`, and in its last line delete one term, `([^`]+)`", text).groups()
+    edit(solutions, file, f" {term}", "")
+    target = re.search(r"minisenet check answers/(\S+)\n", text)[1]
+    assert main(["check", f"{solutions}/{target}"]) == 1
+    shown = re.search(r"minisenet check answers/\S+\n```\n+```text\n(.*?)```", text, re.DOTALL)[1].splitlines()
+    printed = iter(capsys.readouterr().out.splitlines())
+    assert [line for line in shown if line != "..." and line not in printed] == []
+
+
 def test_an_earlier_file_that_is_wrong_or_not_started_is_imported_for_real(solutions, stubs, capsys):
     edit(solutions, "e06_squeeze.py", "return u.mean(axis=(1, 2))", "return u.sum(axis=(1, 2))")
     (solutions / "e08_scale.py").write_text((stubs / "e08_scale.py").read_text(encoding="utf-8"), encoding="utf-8")
