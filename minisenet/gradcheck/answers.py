@@ -94,8 +94,8 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
     hypothesis()                                                       # before anything is started
     is_own = shapes is not None or not (like or function in QUESTIONS)
     if is_own:
-        function, question, shapes = function.removesuffix("_backward"), None, _shapes(shapes,
-                                                                                       like)        # the pair is asked
+        shapes, question = _shapes(shapes, like), None
+        function = function.removesuffix("_backward")                  # the pair is asked
     else:
         question = _question(like or function)
     name = function if is_own else question.name

@@ -50,8 +50,8 @@ class OwnLayer:
         self.relative, self.absolute = EXACT
 
     def _fill(self, sizes, number):
-        return {name: number(*(int(d) if d.isdigit() else sizes[d] for d in dimensions)) for name,
-                dimensions in self.shapes.items()}, {}
+        return {name: number(*(int(d) if d.isdigit() else sizes[d] for d in dimensions))
+                for name, dimensions in self.shapes.items()}, {}
 
     def left_out(self, about):
         """Nothing: a layer of one's own has no options that are known here."""

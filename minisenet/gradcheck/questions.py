@@ -21,9 +21,8 @@ from minisenet.gradcheck.small import SMALL
 # A size of `small` that stands for an option: the parameters of which a function takes one if it takes the option.
 OPTIONS = {f"{name}{side}": (name,) for name in ("stride", "padding", "dilation") for side in ("", "_height", "_width")} | {
     "groups": ("groups",), "bias": ("b", "b1", "bias"), "eps": ("eps",), "smoothing": ("label_smoothing",),
-    "ceil": ("ceil_mode",),
-    "without_padding": ("count_include_pad",), "momentum": ("momentum",), "weight_decay": ("weight_decay",),
-    "nesterov": ("nesterov",)}
+    "ceil": ("ceil_mode",), "without_padding": ("count_include_pad",),
+    "momentum": ("momentum",), "weight_decay": ("weight_decay",), "nesterov": ("nesterov",)}
 PAIRS = ("kernel_size", "stride", "padding", "dilation")                  # options of both axes, (height, width)
 
 
@@ -112,8 +111,8 @@ class Question:
     def left_out(self, about):
         """Size -> the option that it stands for, of the options that a function does not take and is not asked with."""
         mine = {size: [name for name in OPTIONS.get(size, ()) if name in self.parameters] for size in self.small.sizes}
-        return {size: names[0] for size,
-                names in mine.items() if names and not any(self.takes(name, about) for name in names)}
+        return {size: names[0] for size, names in mine.items()
+                if names and not any(self.takes(name, about) for name in names)}
 
     def asked(self, about):
         """The sizes that can be asked of a function with these parameters."""
