@@ -157,7 +157,7 @@ def _excitation(pick, rng, n, c):
     hidden = c // reduction
     z = rng.choice([-1.0, 1.0], (n, 1)) * rng.uniform(0.2, 1.0, (n, c))
     weights = dict(w1=rng.choice([-1.0, 1.0], (hidden, 1)) * rng.uniform(0.2, 1.0, (hidden, c)) / c,
-                   w2=rng.standard_normal((c, hidden)) / np.sqrt(hidden))
+                   w2=away_from_zero(rng, (c, hidden), 0.2) / np.sqrt(hidden))       # the gradient of w1 has it as a factor
     if pick((False, True)):
         weights |= dict(b1=rng.uniform(-0.01, 0.01, hidden), b2=rng.standard_normal(c))
     return z, weights, dict(reduction=reduction)
