@@ -1,8 +1,6 @@
 """Compile a student's Cython file, in a process of its own and in a folder of its own, and say in few lines why it fails."""
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minisenet.course.build_kernel import NO_COMPILER, TOOLS_MISSING
+from minisenet.gradcheck.sandbox import Ended, Isolated, end_group
 
 TIME_LIMIT = 120.0              # seconds: a small file takes about ten
 SHOWN = 3                       # errors: the first one is nearly always the cause of the rest
@@ -49,15 +48,17 @@ def build(source, folder, *, time_limit=TIME_LIMIT):
     """
     shutil.copyfile(source, Path(folder, source.name))
     script = Path(__file__).with_name("build_kernel.py")
-    alone = dict(start_new_session=True) if os.name == "posix" else {}              # so that its compiler ends with it
     process = subprocess.Popen([sys.executable, "-P", str(script), source.stem], cwd=folder, text=True, errors="replace",
-                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **alone)
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)                         # so that its compiler ends with it
     try:
         output, _ = process.communicate(timeout=time_limit)
     except subprocess.TimeoutExpired:
         raise NotCompiled(f"{source.name}: still compiling after {time_limit:g} s") from None
     finally:
-        _end(process)
+        if process.poll() is None:
+            end_group(process)
+        process.communicate()
     if process.returncode == TOOLS_MISSING:
         raise NoTools("not checked: it takes Cython and setuptools: pip install cython setuptools")
     if process.returncode == NO_COMPILER:
@@ -81,7 +82,6 @@ def float32_fault(path, function="squeeze", *, time_limit=10.0, memory_limit=2 <
     memory_limit : int
         In bytes.
     """
-    from minisenet.gradcheck.sandbox import Ended, Isolated
     rng = np.random.default_rng(0)
     try:
         subject = Isolated(str(path), function, seconds=time_limit, memory=memory_limit)
@@ -111,16 +111,6 @@ def _float32_fault(u, seen):
     off = np.abs(z - exact.mean(axis=(1, 2)))
     allowed = u.shape[1] * u.shape[2] * np.finfo(np.float32).eps * np.abs(exact).mean(axis=(1, 2))       # whatever the order
     return None if np.all(off <= allowed) else f"z is off by {off.max():.2g}"
-
-
-def _end(process):
-    """End the process, and on POSIX the compilers that it has started."""
-    if process.poll() is None:
-        if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.communicate()
 
 
 def _shortened(output, source):

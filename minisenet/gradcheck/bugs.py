@@ -9,12 +9,14 @@ gradient check can see those. The frozen outputs of PyTorch do.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 
 from minisenet import functional as F
 from minisenet.functional import fused
 from minisenet.gradcheck import composites
+from minisenet.gradcheck.mistakes import convolution
 from minisenet.gradcheck.operations import OPERATIONS
 
 
@@ -56,49 +58,16 @@ def _instead(operation, **changes):
     return backward
 
 
-# ---- convolution: the right loop once, with the place where it is usually got wrong left open ----------------------------
+# ---- convolution: the loop stands beside the ways to get it wrong, in `mistakes/convolution.py` ---------------------------
 
-def _dense(w, groups, mixed=False):
-    """A grouped w as a dense one, (C_out, C_in, KH, KW), zero where groups do not see each other."""
-    c_out, per_group, *kernel = w.shape
-    full = np.zeros((c_out, per_group * groups, *kernel), w.dtype)
-    for c in range(c_out):
-        group = c % groups if mixed else c // (c_out // groups)
-        full[c, group * per_group:(group + 1) * per_group] = w[c]
-    return full
+def _convolution(output, mistake):
+    """A convolution's "dx" or "dw" with one of the mistakes of `convolution.MISTAKES`."""
+    changed, = (entry[-1] for entry in convolution.MISTAKES if entry[0] == mistake)
 
-
-def _scatter(position, mixed=False):
-    """A convolution's dx, in which `position(out, tap, options)` says which (row, column) of x the output met."""
-    def dx(d, a, out, o, right):
-        w, x = _dense(a["w"], o["groups"], mixed), np.zeros_like(a["x"])
-        for p, q in np.ndindex(*d["y"].shape[1:3]):
-            for i, j in np.ndindex(*w.shape[2:]):
-                h, k = position((p, q), (i, j), o, w.shape[2:])
-                if 0 <= h < x.shape[1] and 0 <= k < x.shape[2]:
-                    x[:, h, k] += d["y"][:, p, q] @ w[:, :, i, j]
-        return x
-    return dx
-
-
-def _met(out, tap, o, kernel):
-    return [p * t + i * d - a for p, i, t, d, a in zip(out, tap, o["stride"], o["dilation"], o["padding"])]
-
-
-def _met_with(out, tap, o, kernel, **swapped):
-    return _met(out, tap, o | {key: o[key][::-1] for key in swapped}, kernel)
-
-
-def _conv2d_dw_undilated(d, a, out, o, right):
-    padded = np.pad(a["x"], ((0, 0), *((p, p) for p in o["padding"]), (0, 0)))
-    full = np.zeros(_dense(a["w"], o["groups"]).shape)
-    out_height, out_width = d["y"].shape[1:3]
-    for i, j in np.ndindex(*full.shape[2:]):
-        window = padded[:, i:, j:][:, ::o["stride"][0], ::o["stride"][1]][:, :out_height, :out_width]
-        full[:, :, i, j] = np.einsum("npqc,npqs->cs", d["y"], window)
-    per_group, c_out = a["w"].shape[1], len(full)
-    starts = np.arange(c_out) // (c_out // o["groups"]) * per_group
-    return np.stack([full[c, start:start + per_group] for c, start in enumerate(starts)])
+    def gradient(d, a, out, o, right):
+        v = SimpleNamespace(**a, **o, dy=d["y"], x_shape=a["x"].shape, w_shape=a["w"].shape)
+        return convolution.GIVES[output](v, **changed(v))
+    return gradient
 
 
 # ---- batch norm --------------------------------------------------------------------------------------------------------
@@ -212,21 +181,20 @@ BUGS = (
     Bug("kernel flipped in dx", "conv2d",
         "dx turns the kernel round once too often: tap (i, j) writes where tap (KH-1-i, KW-1-j) read.",
         "Only a gather over dy turns the kernel round; a scatter goes back the way it came. Symmetric kernels hide it.",
-        backward=_instead("conv2d", x=_scatter(lambda out, tap, o, kernel: _met(
-            out, [k - 1 - i for k, i in zip(kernel, tap)], o, kernel)))),
+        backward=_instead("conv2d", x=_convolution("dx", "kernel flipped"))),
     Bug("stride on the wrong axis", "conv2d", "dx steps down with the horizontal stride and across with the vertical one.",
         "Tests with square strides cannot see it.",
-        backward=_instead("conv2d", x=_scatter(lambda *at: _met_with(*at, stride=True)))),
+        backward=_instead("conv2d", x=_convolution("dx", "stride on the wrong axis"))),
     Bug("padding on the wrong axis", "conv2d",
         "dx takes the horizontal padding off the rows and the vertical padding off the columns.",
         "Tests with square paddings cannot see it.",
-        backward=_instead("conv2d", x=_scatter(lambda *at: _met_with(*at, padding=True)))),
+        backward=_instead("conv2d", x=_convolution("dx", "padding on the wrong axis"))),
     Bug("dilation ignored in dw", "conv2d", "dw reads neighbouring pixels for neighbouring taps, whatever the dilation.",
         "Each gradient has to undo every option of the forward; with dilation 1 the shapes and the numbers are right.",
-        backward=_instead("conv2d", w=_conv2d_dw_undilated)),
+        backward=_instead("conv2d", w=_convolution("dw", "dilation ignored"))),
     Bug("groups mixed up", "conv2d", "dx deals output channels to groups like cards (c % groups) instead of in blocks.",
         "With one group, or one channel in each, there is nothing to mix up: test what lies between.",
-        backward=_instead("conv2d", x=_scatter(_met, mixed=True))),
+        backward=_instead("conv2d", x=_convolution("dx", "groups mixed up"))),
     Bug("bias gradient misses an axis", "conv2d", "db adds up the first column of the output only.",
         "A parameter that was used at every position gathers from every position.",
         backward=_instead("conv2d", b=lambda d, a, out, o, right: d["y"][:, :, 0].sum(axis=(0, 1)))),

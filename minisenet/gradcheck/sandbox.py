@@ -28,6 +28,14 @@ class Ended(Exception):
         self.kind = kind
 
 
+def end_group(process):
+    """End a process that was started in a session of its own, and whatever it has started."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except (AttributeError, OSError):                                  # no groups on this system, or nobody left in it
+        process.kill()
+
+
 class Direct:
     """A function in this process."""
 
@@ -103,7 +111,7 @@ class Isolated:
 
     def close(self):
         """End the process, if it has not ended by itself, and whatever it has started."""
-        self._kill()
+        end_group(self.process)
         self.process.wait()
         self._reader.join(1)
         read = [] if self._reader.is_alive() else [self.process.stderr]         # somebody else may hold its other end
@@ -113,19 +121,13 @@ class Isolated:
             except OSError:                             # what could not be sent any more
                 pass
 
-    def _kill(self):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)                # it leads a group of its own
-        except (AttributeError, OSError):                              # no groups on this system, or nobody left in it
-            self.process.kill()
-
     def _exchange(self, message, when, seconds):
         """Send one message and read one answer, in a given time."""
         late = threading.Event()
 
         def end():
             late.set()
-            self._kill()
+            end_group(self.process)
 
         timer = threading.Timer(max(seconds, 0.01), end)
         timer.start()
@@ -146,7 +148,7 @@ class Isolated:
         try:
             return self.process.wait(1)
         except subprocess.TimeoutExpired:
-            self._kill()
+            end_group(self.process)
             return self.process.wait()
 
     def _read_output(self):

@@ -135,7 +135,7 @@ class Verdict:
             are nested lists; NaN and infinity, which JSON has not, are strings.
         """
         named = self.named and dict(name=self.named.name, says=self.named.says, lesson=self.named.lesson,
-                                        certain=self.named.certain)
+                                    certain=self.named.certain)
         smallest = self.smallest and dict(
             sizes=self.smallest.sizes, shrunk=self.smallest.shrunk,
             arguments={name: _plain(value) for name, value in self.smallest.arguments.items()},
