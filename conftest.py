@@ -1,8 +1,8 @@
 """What is made of PyTorch or of Sphinx is only read for doctests where they are installed; the site's settings never."""
 import importlib.util
 
-NEED_TORCH = ["minisenet/twin/operations.py", "minisenet/twin/networks.py", "minisenet/twin/train.py", "minisenet/gradcheck/freeze.py",
-              "tests/twin/comparing.py"]
+NEED_TORCH = ["minisenet/reference/operations.py", "minisenet/reference/networks.py", "minisenet/reference/train.py",
+              "minisenet/gradcheck/freeze.py", "tests/reference/comparing.py"]
 NEED_SPHINX = ["docs/_site"]
 collect_ignore = ["docs/conf.py", "docs/_build"]
 collect_ignore += [] if importlib.util.find_spec("torch") else NEED_TORCH

@@ -35,12 +35,12 @@ ALLOWED = {
     "__init__": MATHEMATICS | {"_version", "train", "models", "layers", "blocks"},
     "__main__": {"cli"},
 }
-ALLOWED["twin"] = set(ALLOWED) - {"_kernels"} | {"__init__"}
-# Nobody imports the twins, because they import PyTorch, but these: only inside a function, or in a script.
-LAZILY = {"gradcheck": {"twin"}, "bench": {"twin"}, "cli": {"twin"}}
+ALLOWED["reference"] = set(ALLOWED) - {"_kernels"} | {"__init__"}
+# Nobody imports the reference, because it imports PyTorch, but these: only inside a function, or in a script.
+LAZILY = {"gradcheck": {"reference"}, "bench": {"reference"}, "cli": {"reference"}}
 SCRIPTS = {"gradcheck/freeze.py"}
 # What a file may import at its top besides the standard library and minisenet; NumPy alone, unless a part is named here.
-OUTSIDE = {"twin": {"numpy", "torch"}}
+OUTSIDE = {"reference": {"numpy", "torch"}}
 
 
 def sources():
@@ -123,7 +123,7 @@ def test_the_order_has_no_cycle():
     ("from minisenet import models", "functional", "imports minisenet.models"),
     ("def f():\n    import minisenet.train", "models", "imports minisenet.train"),
     ("from ..cli import main", "models", "imports minisenet.cli.main"),
-    ("from minisenet.twin import networks", "gradcheck", "imports minisenet.twin.networks"),
+    ("from minisenet.reference import networks", "gradcheck", "imports minisenet.reference.networks"),
     ("import torch", "train", "imports torch when it is imported"),
     ("if True:\n    from tqdm import tqdm", "cli", "imports tqdm.tqdm when it is imported"),
     ("from minisenet import get_backend", "layers", "imports minisenet.get_backend"),

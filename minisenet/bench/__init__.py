@@ -2,7 +2,7 @@
 
     contenders   who they are, and who cannot take part here
     ours         a training step and an inference of minisenet's
-    pytorch      the same of the PyTorch twin, eager and compiled
+    pytorch      the same in PyTorch, eager and compiled
     worker       a contender's process: it does the steps that it is told to do, and times them
     processes    the other end of the pipe
     memory       the peak of a process

@@ -1,28 +1,28 @@
-"""PyTorch's contenders: the twin of the network with the same weights on the same batch, as its users would train it."""
+"""PyTorch's contenders: the network in PyTorch with the same weights on the same batch, as its users would train it."""
 from minisenet import models
 from minisenet.bench.ours import LR, batch
 
 
-class Twin:
-    """The twin, with its training step and its inference as functions without arguments."""
+class Reference:
+    """The network in PyTorch, with its training step and its inference as functions without arguments."""
 
     def __init__(self, settings, *, layout, compiled=False):
         import torch
-        from minisenet.twin.networks import to_nchw, twin_of
-        from minisenet.twin.train import set_lr, sgd
+        from minisenet.reference.networks import reference_of, to_nchw
+        from minisenet.reference.train import set_lr, sgd
         torch.set_num_threads(settings.threads)
         layout = getattr(torch, layout)
         images, labels = batch(settings)
-        self.twin = twin_of(models.create(settings.model, **settings.options)).to(memory_format=layout)
+        self.reference = reference_of(models.create(settings.model, **settings.options)).to(memory_format=layout)
         self.images, self.labels = to_nchw(images).contiguous(memory_format=layout), torch.from_numpy(labels)
-        self.optimiser = sgd(self.twin)
+        self.optimiser = sgd(self.reference)
         set_lr(self.optimiser, LR)
-        self.call = torch.compile(self.twin) if compiled else self.twin
+        self.call = torch.compile(self.reference) if compiled else self.reference
 
     def train(self):
         """The step: forward, loss, backward, SGD with Nesterov's momentum 0.9 and weight decay 5e-4."""
         import torch
-        self.twin.train()
+        self.reference.train()
 
         def step():
             self.optimiser.zero_grad()
@@ -33,7 +33,7 @@ class Twin:
     def inference(self):
         """The step: one forward with running statistics, which saves nothing."""
         import torch
-        self.twin.eval()
+        self.reference.eval()
 
         def step():
             with torch.inference_mode():
@@ -42,13 +42,13 @@ class Twin:
 
 
 def channels_last(settings):
-    return Twin(settings, layout="channels_last")
+    return Reference(settings, layout="channels_last")
 
 
 def nchw(settings):
-    return Twin(settings, layout="contiguous_format")
+    return Reference(settings, layout="contiguous_format")
 
 
 def compiled(settings):
-    """torch.compile of the channels-last twin; the first step compiles, and needs a C++ compiler."""
-    return Twin(settings, layout="channels_last", compiled=True)
+    """torch.compile of the channels-last network; the first step compiles, and needs a C++ compiler."""
+    return Reference(settings, layout="channels_last", compiled=True)

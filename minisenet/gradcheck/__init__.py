@@ -124,7 +124,7 @@ def _check(row, seed, cases, pytorch):
 
 
 def _live(row, case, rng, backend):
-    from minisenet.twin.operations import evaluate                     # imports PyTorch: only here, only when it is wanted
+    from minisenet.reference.operations import evaluate                # imports PyTorch: only here, only when it is wanted
     upstream = row.upstream(row.forward(case.arrays, case.options), rng)
     expected = evaluate(row.name, case.arrays, upstream, case.options, row.constants)
     return checks.compare(row, case, upstream, expected, backend)

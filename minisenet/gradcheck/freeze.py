@@ -12,7 +12,7 @@ import numpy as np
 
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS
-from minisenet.twin.operations import evaluate
+from minisenet.reference.operations import evaluate
 
 SEED = 1709_01507
 CASES = 4

@@ -2,7 +2,7 @@
 
 `minisenet gradcheck`, the Hypothesis tests, the tests of the kernels, the comparison with PyTorch and the frozen files all
 loop over `OPERATIONS`. A new operation is one row here, one way to draw a case (`cases.py`) and one expression in PyTorch
-(`minisenet/twin/operations.py`).
+(`minisenet/reference/operations.py`).
 """
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -25,12 +25,12 @@ def test_the_same_work(make):
     for contender in (ours, theirs):
         step = contender.train()
         step(), step()
-    for name, value in theirs.twin.state_dict().items():
+    for name, value in theirs.reference.state_dict().items():
         if not name.endswith("num_batches_tracked"):
             np.testing.assert_allclose(ours.model.state_dict()[name], value.numpy(), rtol=0, atol=2e-4)
-    before = {name: value.clone() for name, value in theirs.twin.state_dict().items()}
+    before = {name: value.clone() for name, value in theirs.reference.state_dict().items()}
     theirs.inference()()
-    assert all(torch.equal(value, before[name]) for name, value in theirs.twin.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in theirs.reference.state_dict().items())
 
 
 def test_both_layouts_take_part():

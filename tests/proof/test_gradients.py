@@ -8,7 +8,7 @@ from minisenet import functional as F
 from minisenet.functional import fused
 from minisenet.gradcheck import bugs, checks, frozen
 from minisenet.gradcheck.operations import OPERATIONS
-from minisenet.twin.operations import EXPRESSIONS
+from minisenet.reference.operations import EXPRESSIONS
 
 from .table import BACKENDS, drawn, every_row, rows
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from minisenet import use_backend
 from minisenet.gradcheck import checks, freeze, frozen
-from minisenet.twin.operations import evaluate
+from minisenet.reference.operations import evaluate
 
 from .table import BACKENDS, drawn, every_row
 

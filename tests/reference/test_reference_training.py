@@ -14,16 +14,16 @@ from minisenet.data.dataset import Dataset  # noqa: E402
 from minisenet.optim import SGD, one_cycle  # noqa: E402
 from minisenet.train import TrainingError, recipe  # noqa: E402
 from minisenet.train import fit as our_fit  # noqa: E402
-from minisenet.twin import train as twin_train  # noqa: E402
-from minisenet.twin.networks import to_nchw, twin_of  # noqa: E402
+from minisenet.reference import train as reference_train  # noqa: E402
+from minisenet.reference.networks import reference_of, to_nchw  # noqa: E402
 
 pytestmark = pytest.mark.section_5
 STEPS = 20
 
 
-def weights_differ(model, twin):
+def weights_differ(model, reference):
     """The largest error of any array of state, running statistics included."""
-    state = twin.state_dict()
+    state = reference.state_dict()
     return max(error(value, state[name].numpy()) for name, value in model.state_dict().items())
 
 
@@ -31,8 +31,8 @@ def test_twenty_steps(backend):
     """SE-ResNet-20 in float64: SGD with Nesterov momentum, weight decay on weights, one-cycle learning rate."""
     rng = np.random.default_rng(8)
     model = models.create("se_resnet20", reduction=4, seed=3).astype(np.float64)
-    twin = twin_of(model)
-    ours, theirs = SGD(model.parameters()), twin_train.sgd(twin)
+    reference = reference_of(model)
+    ours, theirs = SGD(model.parameters()), reference_train.sgd(reference)
     began = model.state_dict()
     for step in range(STEPS):
         x, labels = rng.standard_normal((16, 32, 32, 3)), rng.integers(0, 10, 16)
@@ -43,27 +43,27 @@ def test_twenty_steps(backend):
         model.backward(F.softmax_cross_entropy_backward(p, labels))
         ours.step(lr)
 
-        loss_twin = torch.nn.functional.cross_entropy(twin(to_nchw(x)), torch.from_numpy(labels))
+        loss_reference = torch.nn.functional.cross_entropy(reference(to_nchw(x)), torch.from_numpy(labels))
         theirs.zero_grad()
-        loss_twin.backward()
-        twin_train.set_lr(theirs, lr)
+        loss_reference.backward()
+        reference_train.set_lr(theirs, lr)
         theirs.step()
-        assert loss == pytest.approx(loss_twin.item(), rel=1e-8)
-    assert weights_differ(model, twin) < 1e-8
+        assert loss == pytest.approx(loss_reference.item(), rel=1e-8)
+    assert weights_differ(model, reference) < 1e-8
     moved = [error(value, began[name]) for name, value in model.state_dict().items() if name.endswith("conv2.weight")]
     assert min(moved) > 1e-2, "twenty steps that move nothing prove nothing"
 
 
 def test_a_wrong_optimiser_is_told_apart():
-    """Weight decay on batch norm too, and the twins part."""
+    """Weight decay on batch norm too, and the two part."""
     model = models.create("se_resnet20", width=4, reduction=2).astype(np.float64)
-    twin = twin_of(model)
-    ours, theirs = SGD(model.parameters(), decay_all=True), twin_train.sgd(twin)
-    for p, q in zip(model.parameters().values(), twin.parameters()):
+    reference = reference_of(model)
+    ours, theirs = SGD(model.parameters(), decay_all=True), reference_train.sgd(reference)
+    for p, q in zip(model.parameters().values(), reference.parameters()):
         p.grad, q.grad = np.ones_like(p.value), torch.ones_like(q)
-    assert weights_differ(model, twin) == 0
-    ours.step(0.1), twin_train.set_lr(theirs, 0.1), theirs.step()
-    assert weights_differ(model, twin) > 1e-6
+    assert weights_differ(model, reference) == 0
+    ours.step(0.1), reference_train.set_lr(theirs, 0.1), theirs.step()
+    assert weights_differ(model, reference) > 1e-6
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def test_fit_reports_the_same_metrics(data, schedule, channels_last):
     """Both loops from end to end: order, crops, flips, holes, schedule, running statistics, test figures."""
     model = models.create("se_resnet20", 4, width=4, reduction=2).astype(np.float64)
     settings = dict(epochs=2, batch_size=16, lr=0.1, schedule=schedule, label_smoothing=0.1, cutout=3, seed=5)
-    twin, theirs = twin_train.fit(model, data, channels_last=channels_last, **settings)
+    reference, theirs = reference_train.fit(model, data, channels_last=channels_last, **settings)
     ours = our_fit(model, data, progress=False, **settings)
-    assert weights_differ(model, twin) < 1e-8
+    assert weights_differ(model, reference) < 1e-8
     assert len(ours) == len(theirs) == 2
     for us, them in zip(ours, theirs):
         assert list(us) == list(them)
@@ -91,32 +91,32 @@ def test_fit_reports_the_same_metrics(data, schedule, channels_last):
             assert them[name] == pytest.approx(us[name], rel=1e-8), name
 
 
-def test_twin_training_stops_where_the_loss_is_not_a_number(data):
+def test_reference_training_stops_where_the_loss_is_not_a_number(data):
     model = models.create("se_resnet20", 4, width=4, reduction=2)
     with pytest.raises(TrainingError, match="in epoch 1, step"):
-        twin_train.fit(model, data, epochs=3, batch_size=16, lr=1e30)
+        reference_train.fit(model, data, epochs=3, batch_size=16, lr=1e30)
 
 
 def test_the_command_has_the_defaults_of_minisenet_train():
-    args = twin_train._parser().parse_args([])
+    args = reference_train._parser().parse_args([])
     for name in ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "cutout"):
         assert getattr(args, name) == getattr(recipe, name.upper())
     assert args.epochs is None and args.seed == 0
 
 
 def test_the_command(data, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(twin_train.sets, "load", lambda name: data, raising=False)
+    monkeypatch.setattr(reference_train.sets, "load", lambda name: data, raising=False)
     threads = torch.get_num_threads()
     argv = ["--data", "x", "--width", "4", "--reduction", "2", "--epochs", "2", "--batch-size", "16", "--limit", "48",
             "--threads", "1", "--out", str(tmp_path / "new")]
     try:
-        assert twin_train.main(argv) == 0
+        assert reference_train.main(argv) == 0
         lines = (tmp_path / "new" / "metrics.jsonl").read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
         assert "last:" in capsys.readouterr().out
-        assert twin_train.main(argv) == 1
+        assert reference_train.main(argv) == 1
         assert "holds a run: choose another --out" in capsys.readouterr().err
-        assert twin_train.main(["--data", "x", "--model", "resnet21"]) == 1
+        assert reference_train.main(["--data", "x", "--model", "resnet21"]) == 1
         assert "error: unknown model 'resnet21'" in capsys.readouterr().err
     finally:
         torch.set_num_threads(threads)

@@ -8,7 +8,7 @@ from comparing import TOLERANCE, assert_close, error, errors, randomised  # noqa
 
 from minisenet.blocks import BasicBlock, Bottleneck, SEBlock  # noqa: E402
 from minisenet.layers import Conv2d, ReLU  # noqa: E402
-from minisenet.twin.networks import copy_weights, to_nchw, to_nhwc, twin_of  # noqa: E402
+from minisenet.reference.networks import copy_weights, reference_of, to_nchw, to_nhwc  # noqa: E402
 
 
 @pytest.mark.section_3_2
@@ -42,15 +42,15 @@ def test_residual_blocks(backend, block, in_channels, size, stride, shortcut, re
 def test_running_statistics_over_several_batches(backend):
     rng = np.random.default_rng(3)
     layer = BasicBlock(6, 6, reduction=2, rng=rng).astype(np.float64)
-    twin = twin_of(layer)
+    reference = reference_of(layer)
     for _ in range(5):
         x = rng.normal(3, 2, (2, 5, 4, 6))
-        layer.forward(x), twin(to_nchw(x))
-    for name, value in twin.state_dict().items():
+        layer.forward(x), reference(to_nchw(x))
+    for name, value in reference.state_dict().items():
         if "running_" in name:
             assert error(getattr(*_owner(layer, name)), value.numpy()) < TOLERANCE
-    layer.eval(), twin.eval()
-    assert error(layer.forward(x), to_nhwc(twin(to_nchw(x)))) < TOLERANCE
+    layer.eval(), reference.eval()
+    assert error(layer.forward(x), to_nhwc(reference(to_nchw(x)))) < TOLERANCE
 
 
 def _owner(layer, name):
@@ -90,22 +90,22 @@ def test_nchw_and_back():
     assert np.array_equal(to_nhwc(t), x)
 
 
-def test_a_twin_has_the_weights_dtype_and_mode():
+def test_a_reference_has_the_weights_dtype_and_mode():
     layer = SEBlock(8, reduction=2, rng=np.random.default_rng(5)).eval()
     for dtype in (np.float32, np.float64):
-        twin = twin_of(layer.astype(dtype))
-        assert not twin.training
-        assert np.array_equal(twin.fc1.weight.detach().numpy(), layer.fc1.weight.value)
-        assert twin.fc1.weight.detach().numpy().dtype == dtype
-    twin.fc1.weight.data.zero_()
-    assert layer.fc1.weight.value.any(), "the twin's weights are copies"
+        reference = reference_of(layer.astype(dtype))
+        assert not reference.training
+        assert np.array_equal(reference.fc1.weight.detach().numpy(), layer.fc1.weight.value)
+        assert reference.fc1.weight.detach().numpy().dtype == dtype
+    reference.fc1.weight.data.zero_()
+    assert layer.fc1.weight.value.any(), "the reference's weights are copies"
 
 
-def test_errors_of_twins():
+def test_errors_of_references():
     rng = np.random.default_rng(6)
-    with pytest.raises(TypeError, match="Conv2d has no PyTorch twin; SEBlock"):
-        twin_of(Conv2d(3, 4, 1, rng=rng))
+    with pytest.raises(TypeError, match="Conv2d has no PyTorch reference; SEBlock"):
+        reference_of(Conv2d(3, 4, 1, rng=rng))
     with pytest.raises(ValueError, match="other weights than SEBlock: fc1.bias, fc2.bias"):
-        copy_weights(SEBlock(4, reduction=2, bias=True, rng=rng), twin_of(SEBlock(4, reduction=2, rng=rng)))
+        copy_weights(SEBlock(4, reduction=2, bias=True, rng=rng), reference_of(SEBlock(4, reduction=2, rng=rng)))
     with pytest.raises(RuntimeError, match="size mismatch"):
-        copy_weights(SEBlock(4, reduction=2, rng=rng), twin_of(SEBlock(4, reduction=4, rng=rng)))
+        copy_weights(SEBlock(4, reduction=2, rng=rng), reference_of(SEBlock(4, reduction=4, rng=rng)))

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip insta
 from comparing import assert_close, errors, randomised  # noqa: E402
 
 from minisenet import models  # noqa: E402
-from minisenet.twin.networks import twin_of  # noqa: E402
+from minisenet.reference.networks import reference_of  # noqa: E402
 
 pytestmark = pytest.mark.section_3_3
 slow = pytest.mark.slow
@@ -40,9 +40,9 @@ def test_options(backend, options):
 @pytest.mark.parametrize("width", [5, 16, 18])
 @pytest.mark.parametrize("reduction", range(1, 6))
 def test_every_reduction_is_recognised(width, reduction):
-    """twin_of reads r off the last stage; copying the weights fails where it gives another hidden size elsewhere."""
-    twin = twin_of(models.create("se_resnet20", width=width, reduction=reduction))
-    assert [stage[0].se.fc1.out_features for stage in (twin.stage1, twin.stage2, twin.stage3)] == [
+    """reference_of reads r off the last stage; copying the weights fails where it gives another hidden size elsewhere."""
+    reference = reference_of(models.create("se_resnet20", width=width, reduction=reduction))
+    assert [stage[0].se.fc1.out_features for stage in (reference.stage1, reference.stage2, reference.stage3)] == [
         width * k // reduction for k in (1, 2, 4)]
 
 
@@ -50,15 +50,15 @@ def test_every_reduction_is_recognised(width, reduction):
 @pytest.mark.parametrize("name", models.MODELS)
 def test_parameter_counts_agree(name):
     model = models.create(name)
-    assert (sum(p.numel() for p in twin_of(model).parameters())
+    assert (sum(p.numel() for p in reference_of(model).parameters())
             == sum(p.value.size for p in model.parameters().values()))
 
 
 def test_pytorch_weights_load_into_minisenet():
     """The other way round: a state dict of PyTorch's, num_batches_tracked and all."""
-    twin = twin_of(models.create("se_resnet20", width=4, reduction=2, seed=1))
+    reference = reference_of(models.create("se_resnet20", width=4, reduction=2, seed=1))
     model = models.create("se_resnet20", width=4, reduction=2, seed=2)
-    model.load_state_dict({name: value.numpy() for name, value in twin.state_dict().items()})
-    state = twin.state_dict()
+    model.load_state_dict({name: value.numpy() for name, value in reference.state_dict().items()})
+    state = reference.state_dict()
     for name, value in model.state_dict().items():
         assert np.array_equal(value, state[name].numpy())

@@ -1,6 +1,6 @@
-"""Train the PyTorch twin of a network exactly as `minisenet train` trains the network: the accuracy to be compared with.
+"""Train a network in PyTorch exactly as `minisenet train` trains it: the accuracy to be compared with.
 
-    python -m minisenet.twin.train --data DIR --model se_resnet20 --epochs 12
+    python -m minisenet.reference.train --data DIR --model se_resnet20 --epochs 12
 
 takes the flags of `minisenet train` with the same defaults. The batches are the very arrays of `minisenet.data`, the initial
 weights are copied from the network, the learning rate is `minisenet.optim`'s schedule. Forward, backward and the step are
@@ -25,15 +25,15 @@ from minisenet.cli.train import DATA, MODEL
 from minisenet.optim import SCHEDULES
 from minisenet.train import TrainingError, recipe
 from minisenet.train.progress import epoch_line
-from minisenet.twin.networks import to_nchw, twin_of
+from minisenet.reference.networks import reference_of, to_nchw
 
 
-def sgd(twin, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY, nesterov=True):
+def sgd(reference, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY, nesterov=True):
     """PyTorch's SGD with weight decay on weights only: biases and batch norm have one dimension.
 
     Parameters
     ----------
-    twin : torch.nn.Module
+    reference : torch.nn.Module
     momentum, weight_decay : float
     nesterov : bool
 
@@ -42,8 +42,8 @@ def sgd(twin, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY, nes
     torch.optim.SGD
         Its learning rate is 0 until it is given one for each step.
     """
-    weights = [p for p in twin.parameters() if p.ndim > 1]
-    others = [p for p in twin.parameters() if p.ndim == 1]
+    weights = [p for p in reference.parameters() if p.ndim > 1]
+    others = [p for p in reference.parameters() if p.ndim == 1]
     return torch.optim.SGD([dict(params=weights, weight_decay=weight_decay), dict(params=others, weight_decay=0.0)],
                            lr=0.0, momentum=momentum, nesterov=nesterov)
 
@@ -57,12 +57,12 @@ def set_lr(optimiser, lr):
 def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, momentum=recipe.MOMENTUM,
         weight_decay=recipe.WEIGHT_DECAY, schedule=recipe.SCHEDULE, label_smoothing=recipe.LABEL_SMOOTHING,
         padding=recipe.PADDING, cutout=recipe.CUTOUT, seed=0, channels_last=True, on_epoch=None):
-    """Train the twin of a model, which stays as it is.
+    """Train a model in PyTorch; the model itself stays as it is.
 
     Parameters
     ----------
     model : minisenet.layers.Layer
-        Its weights are where the twin starts, and its dtype is the twin's.
+        The reference starts from its weights and has its dtype.
     data : minisenet.data.Dataset
     epochs, batch_size, lr, momentum, weight_decay, schedule, label_smoothing, padding, cutout, seed
         As `minisenet.train.fit` takes them.
@@ -73,27 +73,27 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
 
     Returns
     -------
-    twin : torch.nn.Module
+    reference : torch.nn.Module
     history : list of dict
         The metrics of `minisenet.train.fit`, by the same names.
 
     Raises
     ------
     ValueError
-        For a batch larger than the data, an unknown schedule, or a model without a twin.
+        For a batch larger than the data, an unknown schedule, or a model without a reference.
     TrainingError
         When the loss becomes NaN or infinite.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"schedule is {schedule!r}; it is one of {', '.join(SCHEDULES)}")
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    twin = twin_of(model).to(memory_format=layout)
+    reference = reference_of(model).to(memory_format=layout)
     dtype = model.fc.weight.value.dtype
-    optimiser = sgd(twin, momentum=momentum, weight_decay=weight_decay)
+    optimiser = sgd(reference, momentum=momentum, weight_decay=weight_decay)
     steps, history = len(data.train_labels) // batch_size, []
     for epoch in range(1, epochs + 1):
         began = time.perf_counter()
-        twin.train()
+        reference.train()
         losses, right = 0.0, 0
         stream = sets.batches(data, batch_size=batch_size, epoch=epoch, seed=seed, dtype=dtype,
                               padding=padding, cutout=cutout)
@@ -102,7 +102,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
                 now = lr * float(SCHEDULES[schedule](((epoch - 1) * steps + step - 1) / (epochs * steps)))
                 set_lr(optimiser, now)
                 labels = torch.from_numpy(labels)
-                logits = twin(to_nchw(x).contiguous(memory_format=layout))
+                logits = reference(to_nchw(x).contiguous(memory_format=layout))
                 loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
                 optimiser.zero_grad()
                 loss.backward()
@@ -113,21 +113,21 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
                 right += (logits.argmax(dim=1) == labels).sum().item()
         metrics = dict(epoch=epoch, lr=now, train_loss=losses / steps, train_accuracy=right / (steps * batch_size))
         rate = steps * batch_size / (time.perf_counter() - began)
-        metrics |= evaluate(twin, data, dtype, layout)
+        metrics |= evaluate(reference, data, dtype, layout)
         metrics |= dict(images_per_second=rate, seconds=time.perf_counter() - began)
         history.append(metrics)
         if on_epoch:
             on_epoch(metrics)
-    return twin, history
+    return reference, history
 
 
 @torch.no_grad()
-def evaluate(twin, data, dtype, layout=torch.channels_last, *, batch_size=recipe.BATCH_SIZE):
+def evaluate(reference, data, dtype, layout=torch.channels_last, *, batch_size=recipe.BATCH_SIZE):
     """Loss and accuracy over the test images, with the running statistics.
 
     Parameters
     ----------
-    twin : torch.nn.Module
+    reference : torch.nn.Module
         Left in evaluation mode.
     data : minisenet.data.Dataset
     dtype : numpy.dtype
@@ -139,11 +139,11 @@ def evaluate(twin, data, dtype, layout=torch.channels_last, *, batch_size=recipe
     dict
         `test_loss` and `test_accuracy`.
     """
-    twin.eval()
+    reference.eval()
     loss, right, count = 0.0, 0, 0
     for x, labels in sets.test_batches(data, batch_size, dtype):
         labels = torch.from_numpy(labels)
-        logits = twin(to_nchw(x).contiguous(memory_format=layout))
+        logits = reference(to_nchw(x).contiguous(memory_format=layout))
         loss += F.cross_entropy(logits, labels, reduction="sum").item()
         right += (logits.argmax(dim=1) == labels).sum().item()
         count += len(labels)
@@ -151,7 +151,7 @@ def evaluate(twin, data, dtype, layout=torch.channels_last, *, batch_size=recipe
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m minisenet.twin.train", description=__doc__.split("\n\n")[0],
+    parser = argparse.ArgumentParser(prog="python -m minisenet.reference.train", description=__doc__.split("\n\n")[0],
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     n = _options.number
     _options.add_data(parser, DATA)
@@ -194,7 +194,7 @@ def _run(args):
         file.parent.mkdir(parents=True, exist_ok=True)
     print(f"data:  {data.name}, {len(data.train_labels):,} training and {len(data.test_labels):,} test images; "
           f"{data.source}")
-    print(f"model: the twin of {args.model} in PyTorch {torch.__version__}, {args.threads} threads", flush=True)
+    print(f"model: {args.model} in PyTorch {torch.__version__}, {args.threads} threads", flush=True)
 
     def report(metrics):
         print(epoch_line(metrics, epochs), flush=True)

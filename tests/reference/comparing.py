@@ -1,8 +1,8 @@
-"""A layer and its PyTorch twin side by side: one forward and one backward of both, and how far apart everything is."""
+"""A layer and its reference in PyTorch side by side: one forward and one backward of both, and how far apart everything is."""
 import numpy as np
 import torch
 
-from minisenet.twin.networks import to_nchw, to_nhwc, twin_of
+from minisenet.reference.networks import reference_of, to_nchw, to_nhwc
 
 TOLERANCE = 1e-10       # float64, relative to the largest element
 
@@ -25,22 +25,22 @@ def randomised(layer, rng):
 
 def errors(layer, x, rng, **backward_options):
     """dict: what -> error, for the output, the input's gradient, every parameter's gradient, and every running statistic."""
-    twin = twin_of(layer)
+    reference = reference_of(layer)
     images = to_nchw(x).clone().requires_grad_()
 
     y = layer.forward(x)
     dy = rng.standard_normal(y.shape)
     dx = layer.backward(dy, **backward_options)
 
-    y_twin = twin(images)
-    y_twin.backward(to_nchw(dy) if dy.ndim == 4 else torch.from_numpy(dy))
+    y_reference = reference(images)
+    y_reference.backward(to_nchw(dy) if dy.ndim == 4 else torch.from_numpy(dy))
 
-    y_twin = to_nhwc(y_twin) if y.ndim == 4 else y_twin.detach().numpy()
-    found = {"y": error(y, y_twin), "dx": error(dx, to_nhwc(images.grad))}
-    gradients = dict(twin.named_parameters())
+    y_reference = to_nhwc(y_reference) if y.ndim == 4 else y_reference.detach().numpy()
+    found = {"y": error(y, y_reference), "dx": error(dx, to_nhwc(images.grad))}
+    gradients = dict(reference.named_parameters())
     for name, parameter in layer.parameters().items():
         found[f"d {name}"] = error(parameter.grad, gradients[name].grad.numpy())
-    after = twin.state_dict()
+    after = reference.state_dict()
     for name, value in layer.state_dict().items():
         found[name] = error(value, after[name].numpy())
     return found

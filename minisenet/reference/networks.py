@@ -3,15 +3,15 @@
 Written from the paper, not from `minisenet.blocks`, so that an agreement of the two means something. Only the names of the
 parameters are the same, which lets weights go from one to the other:
 
-    twin = twin_of(model)                                   the twin of a minisenet layer or model, with its weights
-    y = to_nhwc(twin(to_nchw(x)))
+    reference = reference_of(model)                         a minisenet layer or model in PyTorch, with its weights
+    y = to_nhwc(reference(to_nchw(x)))
 """
 try:
     import torch
     import torch.nn.functional as F
     from torch import nn
 except ImportError as error:
-    raise ImportError('the PyTorch twins need PyTorch: pip install "minisenet[torch]"') from error
+    raise ImportError('minisenet.reference needs PyTorch: pip install "minisenet[torch]"') from error
 
 from minisenet import blocks, models
 
@@ -177,13 +177,13 @@ def copy_weights(layer, module):
     wanted = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
     if wanted != state.keys():
         differing = ", ".join(sorted(wanted ^ state.keys()))
-        raise ValueError(f"the twin has other weights than {type(layer).__name__}: {differing}")
+        raise ValueError(f"the reference has other weights than {type(layer).__name__}: {differing}")
     module.to(next(iter(state.values())).dtype).load_state_dict(state, strict=False)
     return module
 
 
-def twin_of(layer):
-    """The PyTorch twin of an SEBlock, BasicBlock, Bottleneck or CifarResNet, with its weights, dtype and mode.
+def reference_of(layer):
+    """The PyTorch reference of an SEBlock, BasicBlock, Bottleneck or CifarResNet, with its weights, dtype and mode.
 
     Parameters
     ----------
@@ -199,13 +199,13 @@ def twin_of(layer):
     TypeError
         For any other layer.
     """
-    for kind, build in _TWINS.items():
+    for kind, build in _REFERENCES.items():
         if isinstance(layer, kind):
             return copy_weights(layer, build(layer)).train(layer.training)
-    raise TypeError(f"{type(layer).__name__} has no PyTorch twin; {', '.join(kind.__name__ for kind in _TWINS)} have")
+    raise TypeError(f"{type(layer).__name__} has no PyTorch reference; {', '.join(kind.__name__ for kind in _REFERENCES)} have")
 
 
-# Each twin is built from the shapes and the structure that it will find, not from how the layer was made.
+# Each reference is built from the shapes and the structure that it will find, not from how the layer was made.
 
 def _reduction(se):
     """An r that gives this block's hidden size: C // (C // h) does, whenever h was C // r."""
@@ -238,7 +238,7 @@ def _cifar_resnet(model):
     return CifarResNet(6 * num_blocks + 2, num_classes, len(model.conv1.weight.value), **options)
 
 
-_TWINS = {
+_REFERENCES = {
     blocks.SEBlock: lambda se: SEBlock(len(se.fc2.weight.value), _reduction(se), se.bias),
     blocks.BasicBlock: _basic_block,
     blocks.Bottleneck: _bottleneck,

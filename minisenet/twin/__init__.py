@@ -1,8 +1,0 @@
-"""The twins: the same networks as plain PyTorch modules, to be compared with. They need `pip install "minisenet[torch]"`.
-
-    networks    SEBlock, BasicBlock, Bottleneck, CifarResNet as a PyTorch user would write them, and `twin_of(layer)`
-    operations  each operation of the gradient checker as one expression of PyTorch's
-    train       `python -m minisenet.twin.train` trains a twin as `minisenet train` trains the network
-
-Nothing here is imported by the rest of minisenet, apart from the gradient checker and the benchmark, when they compare.
-"""
