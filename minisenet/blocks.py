@@ -3,7 +3,7 @@ import numpy as np
 
 import minisenet.functional as F
 from minisenet import fused_blocks
-from minisenet._dispatch import get_backend
+from minisenet.backend import get_backend
 from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU
 
 

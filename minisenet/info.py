@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minisenet import _dispatch
+from minisenet.backend import builds, get_backend, get_num_threads, memory_statistics
 from minisenet._version import __version__
 
 EXTRAS = {"train": ("matplotlib", "pillow", "pooch", "safetensors", "tqdm"), "test": ("pytest", "hypothesis"),
@@ -22,20 +22,20 @@ def info():
     -------
     dict
         minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file, cython, openmp, lanes: how many
-        float32 a vector holds, or why there are no kernels), memory (see `minisenet._dispatch.memory_statistics`), threads,
+        float32 a vector holds, or why there are no kernels), memory (see `minisenet.backend.memory_statistics`), threads,
         cores, and extras: name of the extra -> package -> version or None.
     """
-    kernels = _dispatch.kernels
+    kernels = builds.kernels
     live = kernels is not None
     return dict(
         minisenet=__version__, location=str(Path(__file__).parent), python=platform.python_version(),
         executable=sys.executable,
-        platform=platform.platform(), numpy=np.__version__, backend=_dispatch.get_backend(), isa=_dispatch.isa,
-        supported=list(_dispatch._supported()),
+        platform=platform.platform(), numpy=np.__version__, backend=get_backend(), isa=builds.isa,
+        supported=list(builds.supported()),
         kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
                      openmp=_openmp(kernels) if live else None, lanes=getattr(kernels, "LANES_F32", None),
-                     why_not=None if live else _dispatch.why_no_kernels),
-        memory=_dispatch.memory_statistics(), threads=_dispatch.get_num_threads(), cores=os.cpu_count(),
+                     why_not=None if live else builds.why_no_kernels),
+        memory=memory_statistics(), threads=get_num_threads(), cores=os.cpu_count(),
         extras={extra: {package: _version(package) for package in packages} for extra, packages in EXTRAS.items()})
 
 

@@ -1,7 +1,7 @@
 """Stochastic gradient descent, and the learning rate over a run."""
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-from minisenet._dispatch import get_backend, use_backend
+from minisenet.backend import get_backend, use_backend
 from minisenet.blocks import ResidualBlock, SEBlock
 from minisenet.layers import Conv2d, Linear
 

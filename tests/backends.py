@@ -4,11 +4,11 @@ import os
 
 import pytest
 
-from minisenet import _dispatch
+from minisenet.backend import builds
 
 needs_kernels = pytest.mark.skipif(
-    _dispatch.kernels is None and os.environ.get("MINISENET_REQUIRE_KERNELS") != "1",
-    reason=f"the compiled kernels are not installed ({_dispatch.why_no_kernels})")
+    builds.kernels is None and os.environ.get("MINISENET_REQUIRE_KERNELS") != "1",
+    reason=f"the compiled kernels are not installed ({builds.why_no_kernels})")
 
 CYTHON, FUSED = (pytest.param(name, marks=needs_kernels) for name in ("cython", "fused"))
 BACKENDS = ["numpy", FUSED]

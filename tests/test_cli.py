@@ -155,9 +155,9 @@ def test_info(capsys):
 
 
 def test_info_without_kernels_says_what_to_type(capsys, monkeypatch):
-    from minisenet import _dispatch
-    monkeypatch.setattr(_dispatch, "kernels", None)
-    monkeypatch.setattr(_dispatch, "why_no_kernels", "No module named 'minisenet._kernels'")
+    from minisenet.backend import builds
+    monkeypatch.setattr(builds, "kernels", None)
+    monkeypatch.setattr(builds, "why_no_kernels", "No module named 'minisenet._kernels'")
     assert main(["info"]) == 0
     out = capsys.readouterr().out
     assert "not installed: No module named" in out and "pip install -e ." in out

@@ -96,7 +96,7 @@ PLANTED = '''
 """
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 from minisenet import functional as F
 from minisenet.functional.linear import linear

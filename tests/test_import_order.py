@@ -12,11 +12,11 @@ PACKAGE = Path(minisenet.__file__).parent
 EXTRAS = ("torch", "matplotlib", "tqdm", "pooch", "safetensors", "PIL", "hypothesis", "pytest", "Cython")
 
 # part -> the parts it may import. The first column of the design, then what stands beside it.
-MATHEMATICS = {"_dispatch", "functional"}
+MATHEMATICS = {"backend", "functional"}
 ALLOWED = {
     "_kernels": set(),
-    "_dispatch": {"_kernels"},
-    "functional": {"_dispatch"},
+    "backend": {"_kernels"},
+    "functional": {"backend"},
     "layers": MATHEMATICS,
     "fused_blocks": MATHEMATICS,
     "blocks": MATHEMATICS | {"layers", "fused_blocks"},
@@ -28,7 +28,7 @@ ALLOWED = {
     "optim": MATHEMATICS,
     "data": MATHEMATICS,
     "summary": MATHEMATICS | {"layers", "blocks", "models"},
-    "info": {"_dispatch", "_version"},
+    "info": {"backend", "_version"},
     "gradcheck": MATHEMATICS | {"layers", "blocks", "models", "optim", "data", "_version"},
     "course": MATHEMATICS | {"gradcheck", "optim"},
     "bench": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "_version"},
@@ -114,7 +114,7 @@ def test_the_order_has_no_cycle():
         placed += ready
         for part in ready:
             del left[part]
-    chain = ["_kernels", "_dispatch", "functional", "layers", "blocks", "models", "train", "cli"]
+    chain = ["_kernels", "backend", "functional", "layers", "blocks", "models", "train", "cli"]
     assert [part for part in placed if part in chain] == chain
 
 

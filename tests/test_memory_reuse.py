@@ -14,7 +14,8 @@ import pytest
 import minisenet
 import minisenet.functional as F
 from backends import needs_kernels
-from minisenet import _dispatch, data
+from minisenet import data
+from minisenet.backend import builds, memory_statistics
 from minisenet.data import batches
 from minisenet.models.resnet import CifarResNet
 from minisenet.optim import SGD
@@ -25,7 +26,7 @@ HEADER = 64
 
 
 def counts(*names):
-    statistics = _dispatch.memory_statistics()
+    statistics = memory_statistics()
     return tuple(statistics[name] for name in names) if len(names) > 1 else statistics[names[0]]
 
 
@@ -90,10 +91,10 @@ def test_a_block_is_at_most_an_eighth_larger_than_its_array(size):
 @needs_kernels
 def test_small_arrays_are_left_to_malloc():
     with minisenet.reuse_memory():
-        before = _dispatch.memory_statistics()
+        before = memory_statistics()
         for size in (0, 1, 100, LARGE - 1):
             del [of(size)][0]
-        assert _dispatch.memory_statistics() == before
+        assert memory_statistics() == before
 
 
 @needs_kernels
@@ -265,7 +266,7 @@ def test_where_addresses_are_few_a_region_holds_one_array():
         "    resource.setrlimit(resource.RLIMIT_AS, (size + (150 << 20),) * 2)\n"
         "    arrays = [numpy.ones(40 << 20, numpy.uint8) for _ in range(3)]\n"       # 64, then not 80 or more but 40
         "    assert all(array.min() == array.max() == 1 for array in arrays)\n"
-        "    print(minisenet._dispatch.memory_statistics()['fresh'])\n")
+        "    print(minisenet.backend.memory_statistics()['fresh'])\n")
     assert fresh >= 3
 
 
@@ -329,7 +330,7 @@ def test_a_forked_child_goes_on():
             "    kept, gone = numpy.full(1 << 20, 7, numpy.uint8), numpy.full(1 << 20, 8, numpy.uint8)\n"
             "    del gone\n"
             "    child = os.fork()\n"
-            "    idle = minisenet._dispatch.memory_statistics()['idle_blocks']\n"
+            "    idle = minisenet.backend.memory_statistics()['idle_blocks']\n"
             "    assert idle == (1 if child else 0), idle              # the parent's list, and the child's new one\n"
             "    other = numpy.full(1 << 20, 9, numpy.uint8)\n"
             "    assert (kept == 7).all() and (other == 9).all()\n"
@@ -341,10 +342,10 @@ def test_a_forked_child_goes_on():
 
 
 def test_without_kernels_it_does_nothing(monkeypatch):
-    monkeypatch.setattr(_dispatch, "kernels", None)
+    monkeypatch.setattr(builds, "kernels", None)
     with minisenet.reuse_memory():
         assert of(LARGE, 3).min() == 3
-    assert _dispatch.memory_statistics() is None
+    assert memory_statistics() is None
 
 
 # ---- training ------------------------------------------------------------------------------------------------------------
@@ -401,7 +402,7 @@ def test_fit_has_the_same_bits_without_it(backend, monkeypatch):
     results = []
     for manager in (minisenet.reuse_memory, contextlib.nullcontext):
         monkeypatch.setattr(sys.modules["minisenet.train.fit"], "reuse_memory", manager)
-        before, model = _dispatch.memory_statistics(), small_model()
+        before, model = memory_statistics(), small_model()
         history = minisenet.fit(model, shapes(96, 32), epochs=2, batch_size=32, eval_batch_size=32, lr=0.05, progress=False)
         used = before is not None and counts("reused") > before["reused"]
         assert used == (before is not None and manager is minisenet.reuse_memory)       # fit has it on

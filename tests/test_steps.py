@@ -11,7 +11,7 @@ from backends import needs_kernels
 
 import minisenet
 import minisenet.functional as F
-from minisenet import _dispatch
+from minisenet.backend import builds
 
 ROOT = Path(__file__).parents[1]
 EPS = np.finfo(np.float32).eps
@@ -79,10 +79,10 @@ def test_kernels_go_the_way_that_the_page_says(case, step, path, threads):
     x, w, right, rounding = case
     minisenet.set_backend("fused")
     minisenet.set_num_threads(threads)
-    _dispatch.kernels.PATHS.clear()
+    builds.kernels.PATHS.clear()
     agrees(step(x, w), right, 3 * rounding)                         # Winograd's own bound is in tests/proof/winograd.py
-    assert any(taken.startswith(path) for taken in _dispatch.kernels.PATHS)
-    assert len({taken.partition(":")[0] for taken in _dispatch.kernels.PATHS}) == 1
+    assert any(taken.startswith(path) for taken in builds.kernels.PATHS)
+    assert len({taken.partition(":")[0] for taken in builds.kernels.PATHS}) == 1
 
 
 @needs_kernels

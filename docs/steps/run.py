@@ -147,7 +147,7 @@ def main(argv=None):
     print()
     print(f"Measured side by side in one run, medians of {args.rounds} rounds, {args.images} images of "
           f"{SIDE} x {SIDE} x {CHANNELS} in float32 (step 1: one),")
-    print(f"on {time.strftime('%Y-%m-%d')}: {processor()}, instruction set {minisenet._dispatch.isa}.")
+    print(f"on {time.strftime('%Y-%m-%d')}: {processor()}, instruction set {minisenet.backend.builds.isa}.")
     print(f"The peak, a bare loop of multiply-adds, was {peaks[1] / 1e9:.0f} GFLOP/s on one thread and "
           f"{peaks[2] / 1e9:.0f} on two.")
     print(f"A copy of a large array read and wrote {bandwidth / 1e9:.0f} GB/s on one thread, so "

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 import minisenet.functional as F
-from minisenet import _dispatch, use_backend
+from minisenet import use_backend
+from minisenet.backend import builds
 from minisenet.functional import fused
 
 HERE = Path(__file__).resolve().parent
@@ -36,7 +37,7 @@ def build_loops(folder):
         from setuptools.command.build_ext import build_ext
     except ImportError as error:
         raise RuntimeError(f"the compiled steps cannot be built ({error}): pip install cython setuptools") from None
-    flags = ["/O2"] if os.name == "nt" else FLAGS + MARCH[_dispatch.isa or "baseline"]
+    flags = ["/O2"] if os.name == "nt" else FLAGS + MARCH[builds.isa or "baseline"]
     source = shutil.copy(HERE / "loops.pyx", folder)
     shutil.copy(KERNELS / "types.pxi", folder)          # beside it: Cython keeps the include path of a process's first build
     extension = Extension("loops", [str(source)], extra_compile_args=flags)

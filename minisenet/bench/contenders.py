@@ -2,7 +2,7 @@
 import importlib.util
 from dataclasses import dataclass, field
 
-from minisenet import _dispatch
+from minisenet.backend import builds
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def why_not(name, settings):
     contender = CONTENDERS[name]
     if contender.torch and importlib.util.find_spec("torch") is None:
         return 'PyTorch is not installed: pip install "minisenet[torch]"'
-    if contender.kernels and _dispatch.kernels is None:
-        return f"the compiled kernels are not installed ({_dispatch.why_no_kernels})"
+    if contender.kernels and builds.kernels is None:
+        return f"the compiled kernels are not installed ({builds.why_no_kernels})"
     if contender.se and not settings.model.startswith("se_"):
         return f"{settings.model} is a plain network itself"
     return None

@@ -3,7 +3,7 @@ import statistics
 import time
 from dataclasses import asdict
 
-from minisenet import _dispatch
+from minisenet.backend import builds
 from minisenet.bench.contenders import Settings, why_not
 from minisenet.bench.ours import fastest
 from minisenet.bench.peak import Peak
@@ -17,7 +17,7 @@ MAKER = "minisenet.bench.ops:Profile"
 
 def check():
     """Raise RuntimeError where there are no kernels to be measured."""
-    if _dispatch.kernels is None:
+    if builds.kernels is None:
         raise RuntimeError(f"--ops has nothing to measure: {why_not('minisenet', Settings())}")
 
 

@@ -2,7 +2,8 @@
 import numpy as np
 
 import minisenet.functional as F
-from minisenet import _dispatch, models
+from minisenet import models
+from minisenet.backend import reuse_memory, set_backend, set_num_threads
 from minisenet.layers import inference_mode
 from minisenet.optim import SGD
 
@@ -19,15 +20,15 @@ class Ours:
     """A network of ours, with its training step and its inference as functions without arguments."""
 
     def __init__(self, settings, name, backend):
-        _dispatch.set_backend(backend)
-        _dispatch.set_num_threads(settings.threads)
+        set_backend(backend)
+        set_num_threads(settings.threads)
         self.model = models.create(name, **settings.options)
         self.images, self.labels = batch(settings)
         self.optimiser = SGD(self.model.parameters())
 
     def at_work(self):
         """The context in which it runs: arrays take the memory of earlier ones, as in `minisenet.fit`."""
-        return _dispatch.reuse_memory()
+        return reuse_memory()
 
     def train(self):
         """The step: forward, loss, backward, SGD with Nesterov's momentum 0.9 and weight decay 5e-4."""

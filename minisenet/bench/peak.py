@@ -3,7 +3,7 @@ import time
 
 import numpy as np
 
-from minisenet import _dispatch
+from minisenet.backend import builds, get_num_threads
 from minisenet.bench.machine import largest_cache
 
 PIECES_PER_THREAD = 4
@@ -15,14 +15,14 @@ class Peak:
     """The two bare loops of `minisenet/kernels/peak.pxi`, with arrays that are twice as large as the largest cache each."""
 
     def __init__(self, array_bytes=None):
-        self.kernels = _dispatch.kernels
+        self.kernels = builds.kernels
         size = (array_bytes or min(max(2 * largest_cache(), LEAST), MOST)) // 4
         self.x, self.y, self.out = np.ones(size, np.float32), np.ones(size, np.float32), np.empty(size, np.float32)
 
     def gflops(self, rounds=ROUNDS):
         """10^9 operations a second, of multiply-adds in registers; one counts as two."""
         began = time.perf_counter()
-        done, _ = self.kernels.multiply_adds(PIECES_PER_THREAD * _dispatch.get_num_threads(), rounds)
+        done, _ = self.kernels.multiply_adds(PIECES_PER_THREAD * get_num_threads(), rounds)
         return 2 * done / (time.perf_counter() - began) / 1e9
 
     def gb_per_s(self):

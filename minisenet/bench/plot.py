@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from minisenet import _dispatch, models
+from minisenet import backend, models
 from minisenet.bench.figures import throughput
 from minisenet.bench.measure import measure
 
@@ -43,7 +43,7 @@ def check(path, settings):
 
 def points(settings):
     """What is measured: panel -> value -> Settings, each panel around the settings that were asked for."""
-    cores = _dispatch._cores()
+    cores = backend.threads.cores()
     threads = range(1, cores + 1) if cores <= 8 else [*(1 << i for i in range(cores.bit_length()) if 1 << i < cores), cores]
     return {
         "batch size": {n: replace(settings, batch_size=n) for n in BATCH_SIZES},

@@ -1,8 +1,8 @@
 """Every kernel call of a step, timed where it stands.
 
-The recorder takes the place of the kernels in `_dispatch`, and passes each call on. So a kernel is timed with the caches in
-the state in which the network leaves them, new kernels appear by themselves, and the sum over the calls can be compared with
-the step. (A kernel that is called in a loop by itself finds its arrays in the cache, and looks faster than it is.)
+The recorder takes the place of the kernels in `backend.builds`, and passes each call on. So a kernel is timed with the
+caches in the state in which the network leaves them, new kernels appear by themselves, and the sum over the calls can be
+compared with the step. (A kernel that is called in a loop by itself finds its arrays in the cache, and looks faster than it is.)
 """
 import contextlib
 import inspect
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minisenet import _dispatch
+from minisenet.backend import builds
 
 
 @dataclass
@@ -60,12 +60,12 @@ class Recorder:
 @contextlib.contextmanager
 def recording():
     """`with recording() as recorder:` every kernel call of the block is in `recorder.calls`."""
-    kernels = _dispatch.kernels
-    _dispatch.kernels = recorder = Recorder(kernels)
+    kernels = builds.kernels
+    builds.kernels = recorder = Recorder(kernels)
     try:
         yield recorder
     finally:
-        _dispatch.kernels = kernels
+        builds.kernels = kernels
 
 
 def _key(value):

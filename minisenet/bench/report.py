@@ -3,7 +3,8 @@ import inspect
 import os
 import textwrap
 
-from minisenet import _dispatch, models
+from minisenet import models
+from minisenet.backend import builds
 from minisenet.bench import machine
 from minisenet.bench.figures import compared, median, ratio, ratios, throughput, within_turns
 
@@ -36,7 +37,7 @@ def result(settings, repeat, times):
         ratios; left_out: contender -> why.
     """
     return dict(threads=settings.threads, batch_size=settings.batch_size, model=settings.model, width=_width(settings),
-                options=settings.options, isa=_dispatch.isa, repeat=repeat, processor=machine.processor(),
+                options=settings.options, isa=builds.isa, repeat=repeat, processor=machine.processor(),
                 versions=machine.versions(), environment={name: os.environ[name] for name in HELD if name in os.environ},
                 train=throughput(times.seconds["train"], settings.batch_size),
                 inference=throughput(times.seconds["inference"], settings.batch_size),

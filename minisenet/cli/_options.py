@@ -2,7 +2,7 @@
 import argparse
 import json
 
-from minisenet import _dispatch
+from minisenet.backend import BACKENDS, get_num_threads, set_backend, set_num_threads
 
 
 def number(kind, least, below=None):
@@ -34,17 +34,17 @@ def add_data(parser, default, text=""):
 
 
 def add_machine(parser):
-    parser.add_argument("--backend", choices=_dispatch.BACKENDS, help="what computes (default: auto, the fastest there is)")
+    parser.add_argument("--backend", choices=BACKENDS, help="what computes (default: auto, the fastest there is)")
     parser.add_argument("--threads", type=number(int, 1), metavar="N",
-                        help=f"threads of the kernels (default: {_dispatch.get_num_threads()})")
+                        help=f"threads of the kernels (default: {get_num_threads()})")
 
 
 def set_machine(args):
     """Apply --backend and --threads."""
     if args.backend:
-        _dispatch.set_backend(args.backend)
+        set_backend(args.backend)
     if args.threads:
-        _dispatch.set_num_threads(args.threads)
+        set_num_threads(args.threads)
 
 
 def add_model(parser):

@@ -2,7 +2,8 @@
 import argparse
 import sys
 
-from minisenet import _dispatch, models
+from minisenet import models
+from minisenet.backend import get_backend, get_num_threads
 from minisenet.bench import ops, plot, report
 from minisenet.bench.contenders import CONTENDERS, Settings
 from minisenet.bench.measure import measure
@@ -20,8 +21,8 @@ def add(commands):
                         help=f"one of {', '.join(models.MODELS)} (default: {MODEL})")
     _options.add_model(parser)
     parser.add_argument("--batch-size", type=n(int, 1), default=BATCH_SIZE, metavar="N", help=f"default: {BATCH_SIZE}")
-    parser.add_argument("--threads", type=n(int, 1), default=_dispatch.get_num_threads(), metavar="N",
-                        help=f"of every contender (default: {_dispatch.get_num_threads()})")
+    parser.add_argument("--threads", type=n(int, 1), default=get_num_threads(), metavar="N",
+                        help=f"of every contender (default: {get_num_threads()})")
     parser.add_argument("--repeat", type=n(int, 1), default=REPEAT, metavar="N", help=f"turns (default: {REPEAT})")
     parser.add_argument("--contenders", type=_names, default=list(CONTENDERS), metavar="NAME,NAME",
                         help=f"of {', '.join(CONTENDERS)} (default: all)")
@@ -43,7 +44,7 @@ def _names(text):
 
 def run(args):
     settings = Settings(args.model, _options.model_options(args), args.batch_size, args.threads)
-    _dispatch.get_backend()                             # what is wrong with the environment, the model, the file or the
+    get_backend()                                       # what is wrong with the environment, the model, the file or the
     models.create(settings.model, **settings.options)   # machine should be known now, and not after minutes
     if args.ops:
         ops.check()

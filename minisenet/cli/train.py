@@ -3,7 +3,8 @@ import argparse
 import shlex
 from pathlib import Path
 
-from minisenet import _dispatch, models
+from minisenet import models
+from minisenet.backend import builds, get_backend, get_num_threads
 from minisenet import data as sets
 from minisenet.cli import _options
 from minisenet.optim import SCHEDULES
@@ -55,7 +56,7 @@ def run(args):
     else:
         spec, out = _new(given), None
     _options.set_machine(argparse.Namespace(backend=spec["backend"], threads=given.get("threads")))
-    spec["backend"] = _dispatch.get_backend()
+    spec["backend"] = get_backend()
     return _train(spec, given, out)
 
 
@@ -79,7 +80,7 @@ def _resumed(path, given):
         raise RunError(f"the run in {path} was started from Python: go on with "
                        f"minisenet.fit(..., out={str(path)!r}, resume=True)")
     spec["data"], spec["backend"] = given.get("data", spec["data"]), given.get("backend", spec["backend"])
-    was, now = config["machine"]["isa"], _dispatch.isa
+    was, now = config["machine"]["isa"], builds.isa
     if was != now:
         print(f"note: the run began with the instruction set {was}, here it is {now}: the last bits may differ")
     return spec
@@ -118,8 +119,8 @@ def _fresh(name):
 
 def _introduce(spec, data, model, out):
     parameters = sum(p.value.size for p in model.parameters().values())
-    isa = f" ({_dispatch.isa})" if spec["backend"] != "numpy" else ""
-    threads = _dispatch.get_num_threads()
+    isa = f" ({builds.isa})" if spec["backend"] != "numpy" else ""
+    threads = get_num_threads()
     print(f"data:  {data.name}, {len(data.train_labels):,} training and {len(data.test_labels):,} test images, "
           f"{len(data.classes)} classes\n       {data.source}")
     print(f"model: {spec['model']}, {parameters:,} parameters")

@@ -5,7 +5,7 @@ see any crop they like. The test images go through the same function without a s
 """
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.data import random
 from minisenet.functional import _check
 
@@ -55,7 +55,7 @@ def _check_augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size
     return (images, mean, std, shift, np.ascontiguousarray(flip, np.uint8), hole), dict(padding=padding, hole_size=hole_size)
 
 
-@kernelised(_check_augment, typed=1)
+@kernelised(_check_augment, dtype_of=1)
 def augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size=0):
     """Crop, flip, normalise and punch a hole: y = (pixel / 255 - mean) / std.
 

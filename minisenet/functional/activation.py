@@ -1,7 +1,7 @@
 """The two activations of eq. (3): delta, the ReLU, and sigma, the sigmoid. Each backward needs the output only."""
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

@@ -22,7 +22,7 @@ the mean or the scale of xhat. With dy = 1 everywhere dx is 0, so a check with o
 """
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

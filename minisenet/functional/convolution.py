@@ -15,7 +15,7 @@ that tap (i, j) meets while the output position runs over the whole map, so the 
 """
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

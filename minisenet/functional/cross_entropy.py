@@ -7,7 +7,7 @@ the label smoothing and K the number of classes,
 """
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

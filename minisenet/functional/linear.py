@@ -5,7 +5,7 @@
 """
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

@@ -5,7 +5,7 @@ A window that starts at row p t - a and column q t - a (stride t, padding a) is 
 """
 import numpy as np
 
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

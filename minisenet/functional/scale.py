@@ -5,7 +5,7 @@
 This du is only one of the two paths into u. In an SE block s itself was computed from u, so the whole gradient is
 du = s dy + dz / (H W): see `minisenet.blocks.SEBlock.backward`.
 """
-from minisenet._dispatch import kernelised
+from minisenet.backend import kernelised
 from minisenet.functional import _check
 
 

@@ -28,7 +28,7 @@ import time
 
 import numpy as np
 
-from minisenet import _dispatch
+from minisenet.backend import builds, get_num_threads, set_num_threads
 from minisenet.gradcheck import bugs, checks, frozen
 from minisenet.gradcheck.answers import check, check_file
 from minisenet.gradcheck.operations import OPERATIONS, select
@@ -76,15 +76,15 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto"):
     if pytorch == "auto":
         installed = importlib.util.find_spec("torch") is not None
         pytorch = "live" if "torch" in sys.modules or (names is None and installed) else "frozen"
-    report = Report(tolerances=checks.TOLERANCES, backend="fused" if _dispatch.kernels else "numpy", seed=seed, cases=cases)
+    report = Report(tolerances=checks.TOLERANCES, backend="fused" if builds.kernels else "numpy", seed=seed, cases=cases)
     chosen = {row.name for row in rows}
-    threads = _dispatch.get_num_threads()
-    _dispatch.set_num_threads(1)                                       # of any use for larger arrays only
+    threads = get_num_threads()
+    set_num_threads(1)                                                  # of any use for larger arrays only
     try:
         for row in rows:
             report.operations[row.name] = _check(row, seed, cases, pytorch)
     finally:
-        _dispatch.set_num_threads(threads)
+        set_num_threads(threads)
     for bug in bugs.BUGS:
         if bug.operation in chosen:
             report.planted_bugs[bug.name] = _plant(bug, seed)
@@ -98,7 +98,7 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto"):
 def _check(row, seed, cases, pytorch):
     """One line of the report: the worst of every check over `cases` cases, and where it was when it is too large."""
     rng = np.random.default_rng(seed)
-    backends = ["numpy"] + ["fused"] * (_dispatch.kernels is not None)
+    backends = ["numpy"] + ["fused"] * (builds.kernels is not None)
     found = {}
 
     def keep(name, one):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisenet._dispatch import kernels
+from minisenet.backend.builds import kernels
 from minisenet.gradcheck import composites
 
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minisenet._dispatch import use_backend
+from minisenet.backend import use_backend
 
 TOLERANCES = {"complex_step": 1e-12, "central_difference": 1e-6, "adjoint": 1e-12, "unchanged": 0.0, "pytorch": 1e-10}
 COMPLEX_STEP = 1e-20

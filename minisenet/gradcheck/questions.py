@@ -12,7 +12,7 @@ import numpy as np
 
 from minisenet import functional as F
 from minisenet import optim
-from minisenet._dispatch import use_backend
+from minisenet.backend import use_backend
 from minisenet.gradcheck import composites
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS, Operation

@@ -377,7 +377,7 @@ cdef void* handler_realloc(void* _, void* block, size_t size) noexcept nogil:
     return other
 
 
-# ---- for _dispatch.reuse_memory ------------------------------------------------------------------------------------------
+# ---- for reuse_memory ----------------------------------------------------------------------------------------------------
 
 _import_array()
 cdef PyDataMem_Handler handler      # all zeros
@@ -412,7 +412,7 @@ def end_reuse(before):
 
 
 def memory_statistics():
-    """As `minisenet._dispatch.memory_statistics`."""
+    """As `minisenet.backend.memory_statistics`."""
     PyThread_acquire_lock(heap_lock, WAIT_LOCK)
     cdef Heap now = heap
     PyThread_release_lock(heap_lock)

@@ -7,7 +7,7 @@ with w = 16 and a depth of 6 n + 2: 20, 32, 44, 56 and 110 layers.
 import numpy as np
 
 from minisenet import fused_blocks
-from minisenet._dispatch import get_backend
+from minisenet.backend import get_backend
 from minisenet.blocks import BasicBlock
 from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU, Sequential, Squeeze
 

@@ -9,7 +9,7 @@ import time
 import numpy as np
 
 import minisenet.functional as F
-from minisenet._dispatch import reuse_memory
+from minisenet.backend import reuse_memory
 from minisenet.data import batches
 from minisenet.functional import _check
 from minisenet.optim import SCHEDULES, SGD

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minisenet import _dispatch
+from minisenet.backend import builds, get_backend
 from minisenet._version import __version__
 
 CONFIG, METRICS, LAST, BEST = "config.json", "metrics.jsonl", "last.safetensors", "best.safetensors"
@@ -157,7 +157,7 @@ def fingerprint(data):
 def machine():
     """What decides the last bits besides the settings."""
     return dict(minisenet=__version__, numpy=np.__version__, python=platform.python_version(),
-                backend=_dispatch.get_backend(), isa=_dispatch.isa)
+                backend=get_backend(), isa=builds.isa)
 
 
 class RunFolder:

@@ -105,7 +105,7 @@ def test_every_contender_has_a_colour():
 
 
 def test_points_of_the_picture(monkeypatch):
-    monkeypatch.setattr("minisenet._dispatch._cores", lambda: 12)
+    monkeypatch.setattr("minisenet.backend.threads.cores", lambda: 12)
     panels = plot.points(Settings("se_resnet20", dict(reduction=4), 128, 2))
     assert {panel: list(values) for panel, values in panels.items()} == {
         "batch size": [32, 64, 128, 256, 512], "width": [16, 32, 64], "threads": [1, 2, 4, 8, 12]}

@@ -98,9 +98,9 @@ def test_held_to_an_older_instruction_set(monkeypatch):
 def test_who_cannot_take_part(monkeypatch):
     import importlib.util
 
-    from minisenet import _dispatch
+    from minisenet.backend import builds
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(_dispatch, "kernels", None)
+    monkeypatch.setattr(builds, "kernels", None)
     reasons = {name: why_not(name, Settings("resnet20")) for name in CONTENDERS}
     assert reasons.pop("numpy") is None
     assert "minisenet[torch]" in reasons["pytorch_compile"] and "kernels are not installed" in reasons["minisenet"]
@@ -108,7 +108,7 @@ def test_who_cannot_take_part(monkeypatch):
 
 
 def test_the_plain_twin_takes_part_for_se_networks_only(monkeypatch):
-    from minisenet import _dispatch
-    monkeypatch.setattr(_dispatch, "kernels", object())
+    from minisenet.backend import builds
+    monkeypatch.setattr(builds, "kernels", object())
     assert why_not("minisenet_plain", Settings("se_resnet20")) is None
     assert "plain network itself" in why_not("minisenet_plain", Settings("resnet20"))

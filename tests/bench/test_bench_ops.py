@@ -8,7 +8,7 @@ import pytest
 import minisenet
 import minisenet.functional as F
 from backends import needs_kernels
-from minisenet import _dispatch
+from minisenet.backend import builds
 from minisenet.bench import ops
 from minisenet.bench.contenders import Settings
 from minisenet.bench.ours import fastest
@@ -83,13 +83,13 @@ def test_one_row_for_each_shape():
 
 
 def test_results_pass_through_and_the_kernels_come_back():
-    kernels, x = _dispatch.kernels, np.array([[-1.0, 2.0]], np.float32)
+    kernels, x = builds.kernels, np.array([[-1.0, 2.0]], np.float32)
     with minisenet.use_backend("fused"), pytest.raises(ZeroDivisionError), recording() as recorder:
-        assert _dispatch.kernels.LANES_F32 == kernels.LANES_F32
+        assert builds.kernels.LANES_F32 == kernels.LANES_F32
         assert np.array_equal(F.relu(x), [[0, 2]])
         assert recorder.calls
         raise ZeroDivisionError
-    assert _dispatch.kernels is kernels
+    assert builds.kernels is kernels
 
 
 def test_every_kernel_of_a_training_step():
@@ -121,7 +121,7 @@ def test_the_profile_adds_up():
 
 
 def test_ops_without_kernels(monkeypatch):
-    monkeypatch.setattr(_dispatch, "kernels", None)
+    monkeypatch.setattr(builds, "kernels", None)
     with pytest.raises(RuntimeError, match="--ops has nothing to measure: the compiled kernels are not installed"):
         ops.check()
 
@@ -129,7 +129,7 @@ def test_ops_without_kernels(monkeypatch):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_bare_loops(threads):
     minisenet.set_num_threads(threads)
-    kernels = _dispatch.kernels
+    kernels = builds.kernels
     done, totals = kernels.multiply_adds(6, 1000)
     # acc = acc / 2 + 1 ends at 2 in every lane: done / (pieces rounds) lanes
     assert totals.shape == (6,) and np.all(totals == 2 * done // (6 * 1000))

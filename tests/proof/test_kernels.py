@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import minisenet
 import minisenet.functional as F
-from minisenet import _dispatch
+from minisenet.backend import builds
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS
 
@@ -99,9 +99,9 @@ def test_winograds_matrices_give_the_convolution(data):
 @pytest.fixture
 def eager_threads():
     """Small arrays are divided among the threads too."""
-    before = _dispatch.kernels.set_work_per_thread(1)
+    before = builds.kernels.set_work_per_thread(1)
     yield
-    _dispatch.kernels.set_work_per_thread(before)
+    builds.kernels.set_work_per_thread(before)
 
 
 @needs_kernels
@@ -118,7 +118,7 @@ def test_the_same_bits_on_any_number_of_threads(row, dtype, eager_threads):
 
 
 @needs_kernels
-@pytest.mark.skipif(getattr(_dispatch.kernels, "OPENMP", False), reason="OpenMP's threads run this build's loops")
+@pytest.mark.skipif(getattr(builds.kernels, "OPENMP", False), reason="OpenMP's threads run this build's loops")
 def test_without_openmp_the_pieces_run_on_pythons_threads(eager_threads):
     before = set(threading.enumerate())
     minisenet.set_num_threads(3)
@@ -131,7 +131,7 @@ def test_without_openmp_the_pieces_run_on_pythons_threads(eager_threads):
 @needs_kernels
 def test_every_path_of_every_kernel_is_entered():
     """The table's cases reach the vector loops, their tails and every special case: the kernels count them."""
-    kernels = _dispatch.kernels
+    kernels = builds.kernels
     kernels.PATHS.clear()
     for row in OPERATIONS.values():
         for case, upstream in itertools.chain(large_cases(row), some_cases(row, 120, seed=6)):
@@ -144,14 +144,14 @@ def test_every_path_of_every_kernel_is_entered():
 @every_row
 def test_a_backend_that_is_asked_for_is_used(row, monkeypatch):
     """Under "numpy" no kernel runs, under "fused" every kernel that there is: otherwise all of the above compares bodies."""
-    called, real = set(), _dispatch.kernels
+    called, real = set(), builds.kernels
 
     class Spy:
         def __getattr__(self, name):
             called.add(name)
             return getattr(real, name)
 
-    monkeypatch.setattr(_dispatch, "kernels", Spy())
+    monkeypatch.setattr(builds, "kernels", Spy())
     (case, upstream), = some_cases(row, 1)
     called.clear()
     call(row, case, upstream, "numpy")

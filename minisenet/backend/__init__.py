@@ -1,0 +1,25 @@
+"""What runs: the only place that knows compiled kernels exist.
+
+A public function of `minisenet.functional` is a NumPy body under `@kernelised(check)`. A call runs the check, which
+normalises the arguments and raises the errors, and then either the kernel of the same name or the body itself:
+
+    ========  =====================================================================================
+    backend   what runs
+    ========  =====================================================================================
+    numpy     the bodies, everywhere: put a breakpoint in one and it is hit
+    cython    the kernels of the simple functions; fused functions are composed of them
+    fused     as cython, and the fused functions have kernels of their own
+    auto      fused where kernels are installed, numpy where they are not
+    ========  =====================================================================================
+
+Kernels exist for float32 and float64. Every other dtype, complex128 among them, takes the body under every backend.
+
+`builds.kernels` is the module that runs, or None; `builds.isa` is the instruction set that it was compiled for.
+"""
+from minisenet.backend.choice import BACKENDS, get_backend, set_backend, use_backend
+from minisenet.backend.decorator import kernelised
+from minisenet.backend.memory import memory_statistics, reuse_memory
+from minisenet.backend.threads import get_num_threads, set_num_threads
+
+__all__ = ["BACKENDS", "get_backend", "get_num_threads", "kernelised", "memory_statistics", "reuse_memory", "set_backend",
+           "set_num_threads", "use_backend"]

@@ -1,0 +1,34 @@
+"""The decorator that makes a NumPy body public: check the arguments, then run the kernel of the same name or the body."""
+import functools
+
+import numpy as np
+
+from minisenet.backend import builds, choice
+
+KERNEL_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
+    """Make a NumPy body public: check the arguments, then call the kernel of the same name or the body.
+
+    Parameters
+    ----------
+    check : callable
+        Takes what the body takes and returns `(args, options)`: a tuple of arrays and shapes, clean and C-contiguous,
+        and a dict of the keyword-only arguments, normalised.
+    backends : tuple of str
+        The backends under which the kernel is used.
+    dtype_of : int
+        The position of the argument whose dtype decides whether there is a kernel.
+    """
+    def decorate(body):
+        name = body.__name__
+
+        @functools.wraps(body)
+        def function(*args, **options):
+            args, options = check(*args, **options)
+            if choice.get_backend() in backends and args[dtype_of].dtype in KERNEL_DTYPES:
+                return getattr(builds.kernels, name)(*args, **options)
+            return body(*args, **options)
+        return function
+    return decorate

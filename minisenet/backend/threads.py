@@ -1,0 +1,50 @@
+"""How many threads the kernels use: all cores of this process, or MINISENET_NUM_THREADS, or OMP_NUM_THREADS."""
+import os
+
+import numpy as np
+
+from minisenet.backend import builds
+
+_threads = 1
+
+
+def cores():
+    """How many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def set_num_threads(n):
+    """Let the kernels use `n` threads. Their results do not depend on it: every bit is the same for every n."""
+    global _threads
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"the number of threads is {n!r}; it takes an integer of at least 1")
+    _threads = int(n)
+    if builds.kernels:
+        builds.kernels.set_num_threads(_threads)
+
+
+def get_num_threads():
+    """How many threads the kernels use."""
+    return _threads
+
+
+def from_environment():
+    """What MINISENET_NUM_THREADS asks for, or OMP_NUM_THREADS, which may be a list; None where neither is set."""
+    for name in ("MINISENET_NUM_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "").split(",")[0].strip()
+        if value:
+            if not value.isdecimal() or int(value) < 1:
+                raise ValueError(f"{name} is {value!r}; it takes an integer of at least 1")
+            return int(value)
+    return None
+
+
+refused = None          # as builds.refused
+set_num_threads(cores())
+try:
+    set_num_threads(from_environment() or cores())
+except ValueError as error:
+    refused = error
