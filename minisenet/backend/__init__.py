@@ -15,11 +15,13 @@ normalises the arguments and raises the errors, and then either the kernel of th
 Kernels exist for float32 and float64. Every other dtype, complex128 among them, takes the body under every backend.
 
 `builds.kernels` is the module that runs, or None; `builds.isa` is the instruction set that it was compiled for.
+`watching(hook)` lets a function see, time, or replace every call.
 """
 from minisenet.backend.choice import BACKENDS, get_backend, set_backend, use_backend
 from minisenet.backend.decorator import kernelised
 from minisenet.backend.memory import memory_statistics, reuse_memory
 from minisenet.backend.threads import get_num_threads, set_num_threads
+from minisenet.backend.watch import watching
 
 __all__ = ["BACKENDS", "get_backend", "get_num_threads", "kernelised", "memory_statistics", "reuse_memory", "set_backend",
-           "set_num_threads", "use_backend"]
+           "set_num_threads", "use_backend", "watching"]

@@ -3,7 +3,7 @@ import functools
 
 import numpy as np
 
-from minisenet.backend import builds, choice
+from minisenet.backend import builds, choice, watch
 
 KERNEL_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -28,7 +28,12 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
         def function(*args, **options):
             args, options = check(*args, **options)
             if choice.get_backend() in backends and args[dtype_of].dtype in KERNEL_DTYPES:
-                return getattr(builds.kernels, name)(*args, **options)
-            return body(*args, **options)
+                kind, run = "kernel", getattr(builds.kernels, name)
+            else:
+                kind, run = "body", body
+            hook = watch.hook
+            if hook is None:
+                return run(*args, **options)
+            return hook(watch.Call(function, kind, args, options, run))
         return function
     return decorate

@@ -1,22 +1,21 @@
 """Every kernel call of a step, timed where it stands.
 
-The recorder takes the place of the kernels in `backend.builds`, and passes each call on. So a kernel is timed with the
-caches in the state in which the network leaves them, new kernels appear by themselves, and the sum over the calls can be
-compared with the step. (A kernel that is called in a loop by itself finds its arrays in the cache, and looks faster than it is.)
+The recorder watches the calls and passes each on. So a kernel is timed with the caches in the state in which the network leaves
+them, new kernels appear by themselves, and the sum over the calls can be compared with the step. (A kernel that is called in a
+loop by itself finds its arrays in the cache, and looks faster than it is.)
 """
 import contextlib
-import inspect
 import math
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from minisenet.backend import builds
+from minisenet.backend import watching
 
 
 @dataclass
-class Call:
+class Calls:
     """The calls of one kernel with arguments of one shape. `flops` is None for a sweep, which is bound by memory."""
 
     kernel: str
@@ -27,45 +26,36 @@ class Call:
 
 
 class Recorder:
-    """Stands in for the kernels' module.
+    """A hook for `backend.watching`.
 
     Attributes
     ----------
     calls : dict
-        A key of the kernel and its arguments' shapes -> Call.
+        A key of the kernel and its arguments' shapes -> Calls.
     """
 
-    def __init__(self, kernels):
-        self._kernels, self.calls = kernels, {}
+    def __init__(self):
+        self.calls = {}
 
-    def __getattr__(self, name):
-        kernel = getattr(self._kernels, name)
-        if not callable(kernel):
-            return kernel
-
-        def timed(*args, **options):
-            began = time.perf_counter()
-            result = kernel(*args, **options)
-            seconds = time.perf_counter() - began
-            if not _arrays((args, result)):
-                return result                       # a setting, and no work
-            key = name, _key(args), _key(options)
-            if key not in self.calls:
-                self.calls[key] = Call(name, *_cost(kernel, args, options, result))
-            self.calls[key].seconds.append(seconds)
-            return result
-        return timed
+    def __call__(self, call):
+        if call.kind == "body":
+            return call()
+        began = time.perf_counter()
+        result = call()
+        seconds = time.perf_counter() - began
+        key = call.name, _key(call.args), _key(call.options)
+        if key not in self.calls:
+            self.calls[key] = Calls(call.name, *_cost(call.arguments, result))
+        self.calls[key].seconds.append(seconds)
+        return result
 
 
 @contextlib.contextmanager
 def recording():
     """`with recording() as recorder:` every kernel call of the block is in `recorder.calls`."""
-    kernels = builds.kernels
-    builds.kernels = recorder = Recorder(kernels)
-    try:
+    recorder = Recorder()
+    with watching(recorder):
         yield recorder
-    finally:
-        builds.kernels = kernels
 
 
 def _key(value):
@@ -86,9 +76,8 @@ def _arrays(value):
     return [array for each in value for array in _arrays(each)] if isinstance(value, (tuple, list)) else []
 
 
-def _cost(kernel, args, options, result):
-    """(shape, flops or None, bytes) of one call."""
-    named = inspect.signature(kernel).bind(*args, **options).arguments
+def _cost(named, result):
+    """(shape, flops or None, bytes) of one call, from its arguments by name."""
     given, made = _arrays(tuple(named.values())), _arrays(result)
     largest = max(given + made, key=lambda array: array.size, default=np.empty(0))
     weights = named.get("w_shape") or getattr(named.get("w"), "shape", ())

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minisenet.data import Dataset, batches, loader, random, test_batches
+from minisenet.backend import watching
+from minisenet.data import Dataset, batches, random, test_batches
 from minisenet.data.augment import augment, draw, normalise
 
 pytestmark = pytest.mark.section_5
@@ -81,16 +82,15 @@ def test_an_exception_in_the_loop_ends_the_thread():
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 3])
-def test_the_thread_works_in_its_callers_context(monkeypatch, prefetch):
+def test_the_thread_works_in_its_callers_context(prefetch):
     """With what the caller has set for NumPy, whichever thread it is."""
     seen = []
 
-    def watched(*args, **options):
+    def hook(call):
         seen.append(np.geterr()["under"])
-        return augment(*args, **options)
+        return call()
 
-    monkeypatch.setattr(loader, "augment", watched)
-    with np.errstate(under="print"):
+    with watching(hook), np.errstate(under="print"):
         assert len(list(batches(dataset(), batch_size=4, epoch=0, seed=0, prefetch=prefetch))) == 5
     assert seen == ["print"] * 5 and np.geterr()["under"] == "ignore"
 
@@ -100,43 +100,43 @@ def test_a_generator_that_is_never_started_has_no_thread():
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 3])
-def test_an_exception_of_the_worker_comes_out_where_its_batch_would(monkeypatch, prefetch):
+def test_an_exception_of_the_worker_comes_out_where_its_batch_would(prefetch):
     calls = []
 
-    def broken(*args, **options):
+    def broken(call):
         calls.append(threading.current_thread())
         if len(calls) == 3:
             raise MemoryError("no room")
-        return augment(*args, **options)
+        return call()
 
-    monkeypatch.setattr(loader, "augment", broken)
-    generator = batches(dataset(), batch_size=2, epoch=0, seed=0, prefetch=prefetch)
-    next(generator), next(generator)
-    with pytest.raises(MemoryError, match="no room"):
-        next(generator)
+    with watching(broken):
+        generator = batches(dataset(), batch_size=2, epoch=0, seed=0, prefetch=prefetch)
+        next(generator), next(generator)
+        with pytest.raises(MemoryError, match="no room"):
+            next(generator)
     assert all((thread is threading.main_thread()) == (prefetch == 0) for thread in calls)
 
 
-def test_the_queue_is_bounded(monkeypatch):
+def test_the_queue_is_bounded():
     begun = []
-    monkeypatch.setattr(loader, "augment", lambda *args, **options: begun.append(1) or augment(*args, **options))
-    generator = batches(dataset(), batch_size=1, epoch=0, seed=0, prefetch=3)
-    for taken in range(1, 6):
-        next(generator)
-        assert len(begun) <= taken + 3
-    generator.close()
+    with watching(lambda call: begun.append(1) or call()):
+        generator = batches(dataset(), batch_size=1, epoch=0, seed=0, prefetch=3)
+        for taken in range(1, 6):
+            next(generator)
+            assert len(begun) <= taken + 3
+        generator.close()
 
 
-def test_closing_drops_what_was_not_begun(monkeypatch):
+def test_closing_drops_what_was_not_begun():
     begun, go_on = [], threading.Event()
-    monkeypatch.setattr(loader, "augment", lambda *args, **options: (begun.append(1), len(begun) == 1 or go_on.wait(5)))
-    generator = batches(dataset(), batch_size=1, epoch=0, seed=0, prefetch=20)
-    next(generator)                                         # the second is under way, and waits
-    timer = threading.Timer(0.2, go_on.set)
-    timer.start()
-    generator.close()
-    timer.join()
-    assert len(begun) <= 2
+    with watching(lambda call: (begun.append(1), len(begun) == 1 or go_on.wait(5))):
+        generator = batches(dataset(), batch_size=1, epoch=0, seed=0, prefetch=20)
+        next(generator)                                     # the second is under way, and waits
+        timer = threading.Timer(0.2, go_on.set)
+        timer.start()
+        generator.close()
+        timer.join()
+        assert len(begun) <= 2
 
 
 @pytest.mark.parametrize("change, error, message", [
