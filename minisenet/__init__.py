@@ -5,7 +5,7 @@
 
 `minisenet.functional` is the mathematics, to be read first; `layers`, `blocks` and `models` hold the state; `fit` trains.
 """
-from minisenet import functional
+from minisenet import _late, functional
 from minisenet.backend import get_backend, get_num_threads, reuse_memory, set_backend, set_num_threads, use_backend
 from minisenet._version import __version__
 from minisenet.layers import inference_mode
@@ -13,3 +13,12 @@ from minisenet.train import fit
 
 __all__ = ["__version__", "fit", "functional", "get_backend", "get_num_threads", "inference_mode", "reuse_memory",
            "set_backend", "set_num_threads", "use_backend"]
+
+
+def _checker():
+    from minisenet import checker                                      # when it is used: `import minisenet` stays fast
+    return checker
+
+
+# The proof knows nothing of the checker, and users find both in one place.
+_late.bind("minisenet.gradcheck", _checker, "Verdict", "check", "check_file")

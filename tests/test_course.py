@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minisenet import functional, gradcheck, optim
+from minisenet import checker, functional, optim
 from minisenet.cli import main
 from minisenet.course import EXERCISES, files, gradescope, kernel, marking, report, select, source, start
 from minisenet.gradcheck import composites
@@ -327,7 +327,7 @@ def wrong(monkeypatch):
         mistakes.asked.append(name)
         return Verdict(name not in mistakes, like, mistakes.get(name))
 
-    monkeypatch.setattr(gradcheck, "check_file", check_file)
+    monkeypatch.setattr(checker, "check_file", check_file)
     monkeypatch.setattr(kernel, "build", lambda path, folder: path)
     monkeypatch.setattr(kernel, "float32_fault", lambda path, name: None)
     monkeypatch.setattr("minisenet.cli.course.PROCESSES", 1)

@@ -15,6 +15,7 @@ EXTRAS = ("torch", "matplotlib", "tqdm", "pooch", "safetensors", "PIL", "hypothe
 MATHEMATICS = {"backend", "functional"}
 ALLOWED = {
     "_kernels": set(),
+    "_late": set(),
     "backend": {"_kernels"},
     "functional": {"backend"},
     "layers": MATHEMATICS,
@@ -22,17 +23,18 @@ ALLOWED = {
     "blocks": MATHEMATICS | {"layers", "fused_blocks"},
     "models": MATHEMATICS | {"layers", "fused_blocks", "blocks"},
     "train": MATHEMATICS | {"layers", "blocks", "models", "optim", "data", "_version"},
-    "cli": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "gradcheck", "summary", "info", "bench",
-                          "course", "_version"},
+    "cli": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "gradcheck", "checker", "summary", "info",
+                          "bench", "course", "_version"},
     "_version": set(),
     "optim": MATHEMATICS,
     "data": MATHEMATICS,
     "summary": MATHEMATICS | {"layers", "blocks", "models"},
     "info": {"backend", "_version"},
-    "gradcheck": MATHEMATICS | {"layers", "blocks", "models", "optim", "data", "_version"},
-    "course": MATHEMATICS | {"gradcheck", "optim"},
+    "gradcheck": MATHEMATICS | {"_late", "layers", "blocks", "models", "optim", "data", "_version"},
+    "checker": MATHEMATICS | {"gradcheck", "optim"},
+    "course": MATHEMATICS | {"gradcheck", "checker", "optim"},
     "bench": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "_version"},
-    "__init__": MATHEMATICS | {"_version", "train", "models", "layers", "blocks"},
+    "__init__": MATHEMATICS | {"_late", "_version", "train", "models", "layers", "blocks", "checker"},
     "__main__": {"cli"},
 }
 ALLOWED["reference"] = set(ALLOWED) - {"_kernels"} | {"__init__"}
@@ -124,6 +126,7 @@ def test_the_order_has_no_cycle():
     ("def f():\n    import minisenet.train", "models", "imports minisenet.train"),
     ("from ..cli import main", "models", "imports minisenet.cli.main"),
     ("from minisenet.reference import networks", "gradcheck", "imports minisenet.reference.networks"),
+    ("def f():\n    from minisenet.checker import check", "gradcheck", "imports minisenet.checker.check"),
     ("import torch", "train", "imports torch when it is imported"),
     ("if True:\n    from tqdm import tqdm", "cli", "imports tqdm.tqdm when it is imported"),
     ("from minisenet import get_backend", "layers", "imports minisenet.get_backend"),
@@ -138,8 +141,8 @@ def test_a_wrong_import_is_found(source, part, fault, tmp_path, monkeypatch):
     assert len(faults_of(path)) == 1 and fault in faults_of(path)[0]
 
 
-@pytest.mark.parametrize("module", ["minisenet", "minisenet.models", "minisenet.gradcheck", "minisenet.optim",
-                                    "minisenet.train", "minisenet.data", "minisenet.cli"])
+@pytest.mark.parametrize("module", ["minisenet", "minisenet.models", "minisenet.gradcheck", "minisenet.checker",
+                                    "minisenet.optim", "minisenet.train", "minisenet.data", "minisenet.cli"])
 def test_numpy_is_all_that_an_import_needs(module):
     """In a fresh interpreter, with none of the extras to be had."""
     code = (f"import sys\nfor name in {EXTRAS}: sys.modules[name] = None\n"      # None makes an import raise ImportError

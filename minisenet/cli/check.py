@@ -26,7 +26,7 @@ def add(commands):
 
 def _name(name):
     """An argparse type: a function that answers can be compared with."""
-    from minisenet.gradcheck.questions import QUESTIONS
+    from minisenet.checker.questions import QUESTIONS
     if name not in QUESTIONS:
         raise argparse.ArgumentTypeError(f"{name!r} is not one of minisenet's functions: {', '.join(QUESTIONS)}")
     return name
@@ -41,8 +41,8 @@ def _shapes(text):
 
 
 def run(args):
-    from minisenet import gradcheck
-    verdict = gradcheck.check_file(args.target, args.like, shapes=args.shapes, seed=args.seed, time_limit=args.time_limit,
+    from minisenet import checker
+    verdict = checker.check_file(args.target, args.like, shapes=args.shapes, seed=args.seed, time_limit=args.time_limit,
                                    memory_limit=int(args.memory_limit * 2**30))
     if args.json:
         _options.print_json(verdict.to_dict())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from minisenet.course.build_kernel import NO_COMPILER, TOOLS_MISSING
-from minisenet.gradcheck.sandbox import Ended, Isolated, end_group
+from minisenet.checker.sandbox import Ended, Isolated, end_group
 
 TIME_LIMIT = 120.0              # seconds: a small file takes about ten
 SHOWN = 3                       # errors: the first one is nearly always the cause of the rest
@@ -100,7 +100,7 @@ def float32_fault(path, function="squeeze", *, time_limit=10.0, memory_limit=2 <
 
 
 def _float32_fault(u, seen):
-    """What is wrong with one call, as `gradcheck.sandbox` saw it."""
+    """What is wrong with one call, as `checker.sandbox` saw it."""
     z, error = seen["value"], seen["error"]
     if error:
         return f"it raises {error['type']}: {error['text']}"

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from minisenet import gradcheck
+from minisenet import checker
 from minisenet.course import kernel
 from minisenet.course.exercises import EXERCISES, Exercise
 
@@ -127,7 +127,7 @@ def mark_function(folder, exercise, name):
     """
     path = folder / exercise.file
     if exercise.suffix == ".py":
-        return _marked(name, gradcheck.check_file(f"{path}:{name}", like=name))
+        return _marked(name, checker.check_file(f"{path}:{name}", like=name))
     with tempfile.TemporaryDirectory() as place:
         try:
             built = kernel.build(path, Path(place))
@@ -135,7 +135,7 @@ def mark_function(folder, exercise, name):
             return FunctionMark(name, NOT_CHECKED, text=str(reason))
         except kernel.NotCompiled as error:
             return FunctionMark(name, WRONG, "does not compile", str(error))
-        one = _marked(name, gradcheck.check_file(f"{built}:{name}", like=name))
+        one = _marked(name, checker.check_file(f"{built}:{name}", like=name))
         fault = kernel.float32_fault(built, name) if one.verdict == RIGHT else None
         return FunctionMark(name, WRONG, "float32", textwrap.fill(f"With float64 it is right; {fault}.", 80),
                             one.details) if fault else one

@@ -8,19 +8,12 @@
     cases         how a case of each is drawn
     checks        complex step, central differences, adjoint identity
     bugs          planted bugs that the checks must reject, and what no gradient check can see
+    mistakes      the formulas of the mistakes that students make: planted here, and called by name by the checker
     frozen        PyTorch's outputs in a file; `freeze` makes it
     report        the result as text and as JSON
 
-And somebody else's answer, against the same table: `check` and `check_file`.
-
-    answers       `check` and `check_file`
-    examination   the search for the smallest case on which it is wrong
-    questions     what can be asked, from the fixed signatures; `own` for layers that are not ours
-    small         cases that can be read, and shrink
-    sandbox       a process of its own for a file that nobody has run yet; `_student` is the program in it
-    judge         one call, judged
-    diagnosis     what the mistake is called, one file for each kind of explanation; `mistakes` are its tables
-    verdict       the result as text and as JSON
+`check` and `check_file` check a function of your own against the same table. They are in `minisenet.checker`, which imports
+this package and is unknown to it: `minisenet/__init__.py` puts them here.
 """
 import importlib.util
 import sys
@@ -28,14 +21,20 @@ import time
 
 import numpy as np
 
+from minisenet import _late
 from minisenet.backend import builds, get_num_threads, set_num_threads
 from minisenet.gradcheck import bugs, checks, frozen
-from minisenet.gradcheck.answers import check, check_file
 from minisenet.gradcheck.operations import OPERATIONS, select
 from minisenet.gradcheck.report import CHECKS, Report
-from minisenet.gradcheck.verdict import Verdict
 
 __all__ = ["OPERATIONS", "Report", "Verdict", "check", "check_file", "run"]
+
+__getattr__ = _late.names(__name__)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
+
 
 BUG_CASES = 64                      # a bug in dilation shows in a case with dilation: so many cases may be drawn to meet it
 

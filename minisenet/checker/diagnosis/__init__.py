@@ -12,9 +12,9 @@ Explanations are asked for from the particular to the general, and the first one
     shapes         what the wrong shapes of all cases have in common
     places         where it is wrong: only for N > 1, only with a stride, ...
 """
-from minisenet.gradcheck.diagnosis import conduct, places, precision, predictions, shapes
-from minisenet.gradcheck.diagnosis.conduct import ended, not_imported
-from minisenet.gradcheck.diagnosis.evidence import Evidence
+from minisenet.checker.diagnosis import conduct, places, precision, predictions, shapes
+from minisenet.checker.diagnosis.conduct import ended, not_imported
+from minisenet.checker.diagnosis.evidence import Evidence
 
 __all__ = ["diagnose", "ended", "not_imported"]
 

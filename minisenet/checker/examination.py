@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisenet.gradcheck.judge import Fault, judge
-from minisenet.gradcheck.questions import Call
-from minisenet.gradcheck.sandbox import Ended
-from minisenet.gradcheck.small import KINDS, numbers
+from minisenet.checker.judge import Fault, judge
+from minisenet.checker.questions import Call
+from minisenet.checker.sandbox import Ended
+from minisenet.checker.small import KINDS, numbers
 
 EXAMPLES = 80                       # sizes that are drawn in search of a wrong one
 EVIDENCE = 60                       # calls with real numbers that an explanation has to explain

@@ -4,15 +4,15 @@ import functools
 import numpy as np
 import pytest
 
-from minisenet.gradcheck.diagnosis import diagnose, formulas
-from minisenet.gradcheck.diagnosis.evidence import Evidence
-from minisenet.gradcheck.diagnosis.terms import FACTORS
-from minisenet.gradcheck.examination import Examination, Trial
-from minisenet.gradcheck.judge import judge
+from minisenet.checker.diagnosis import diagnose, formulas
+from minisenet.checker.diagnosis.evidence import Evidence
+from minisenet.checker.diagnosis.terms import FACTORS
+from minisenet.checker.examination import Examination, Trial
+from minisenet.checker.judge import judge
 from minisenet.gradcheck.mistakes import TERMS, WRONG
-from minisenet.gradcheck.questions import QUESTIONS
-from minisenet.gradcheck.sandbox import Direct
-from minisenet.gradcheck.verdict import Smallest, Verdict
+from minisenet.checker.questions import QUESTIONS
+from minisenet.checker.sandbox import Direct
+from minisenet.checker.verdict import Smallest, Verdict
 
 # Two entries with the same numbers in every case that is drawn: only the first of them can be said.
 TWINS = {

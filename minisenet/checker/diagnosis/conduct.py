@@ -1,5 +1,5 @@
 """How a call went: what can be said of it before any number is looked at."""
-from minisenet.gradcheck.verdict import Mistake
+from minisenet.checker.verdict import Mistake
 
 ORDER = "A backward returns one gradient for each array argument of its forward, in that order."
 COPY = "Whoever called still needs that array: copy it, or write into a new one."

@@ -1,8 +1,8 @@
 """Results of the wrong shape: what the shapes of all cases have in common."""
 import numpy as np
 
-from minisenet.gradcheck.diagnosis.evidence import numbers
-from minisenet.gradcheck.verdict import Mistake
+from minisenet.checker.diagnosis.evidence import numbers
+from minisenet.checker.verdict import Mistake
 
 OUTPUT_SIZE = "floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, for each side by itself."
 LAYOUT = "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), fully connected ones (out, in)."

@@ -10,13 +10,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from minisenet.gradcheck import checks, diagnosis, own
-from minisenet.gradcheck.examination import Examination, hypothesis
-from minisenet.gradcheck.judge import numeric
-from minisenet.gradcheck.questions import PAIRS, QUESTIONS, NoAnswer, Question
-from minisenet.gradcheck.sandbox import Direct, Ended, Isolated
-from minisenet.gradcheck.small import numbers
-from minisenet.gradcheck.verdict import Mistake, Smallest, Verdict
+from minisenet.checker import diagnosis, own
+from minisenet.checker.examination import Examination, hypothesis
+from minisenet.checker.judge import numeric
+from minisenet.checker.questions import PAIRS, QUESTIONS, NoAnswer, Question
+from minisenet.checker.sandbox import Direct, Ended, Isolated
+from minisenet.checker.small import numbers
+from minisenet.checker.verdict import Mistake, Smallest, Verdict
+from minisenet.gradcheck import checks
 
 
 def check(function, like=None, *, backward=None, shapes=None, seed=0):

@@ -1,7 +1,7 @@
 """Mistakes that have a formula of their own: the planted bugs first, since the pages explain them, then `mistakes.WRONG`."""
 from minisenet.gradcheck import bugs
 from minisenet.gradcheck.mistakes import WRONG
-from minisenet.gradcheck.verdict import Mistake
+from minisenet.checker.verdict import Mistake
 
 
 def guesses(evidence, wrong):

@@ -13,8 +13,8 @@ import numpy as np
 
 from minisenet.gradcheck.checks import CENTRAL_STEP, COMPLEX_STEP
 from minisenet.gradcheck.operations import Operation
-from minisenet.gradcheck.questions import Call, returned_names
-from minisenet.gradcheck.small import Small
+from minisenet.checker.questions import Call, returned_names
+from minisenet.checker.small import Small
 
 EXACT, MEASURED = (1e-9, 1e-12), (1e-5, 1e-8)           # tolerances, relative and absolute: of complex step, of differences
 LARGEST = 3                         # of each dimension: every element's slope is measured by itself

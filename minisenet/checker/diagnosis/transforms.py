@@ -3,9 +3,9 @@ import itertools
 
 import numpy as np
 
-from minisenet.gradcheck.diagnosis.evidence import close, numbers
-from minisenet.gradcheck.diagnosis.symbols import symbols
-from minisenet.gradcheck.verdict import Mistake
+from minisenet.checker.diagnosis.evidence import close, numbers
+from minisenet.checker.diagnosis.symbols import symbols
+from minisenet.checker.verdict import Mistake
 
 MAPS = {4: ("image", "row", "column", "channel"), 2: ("image", "channel"), 1: ("channel",)}             # dimensions -> axes
 WEIGHTS = {4: ("output channel", "input channel", "kernel row", "kernel column"), 2: ("output", "input")}

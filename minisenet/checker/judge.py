@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minisenet.gradcheck._student import Other
+from minisenet.checker._student import Other
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from minisenet.gradcheck import _student
+from minisenet.checker import _student
 
 PRINTED = 10_000                    # bytes of output that are kept
 IMPORT = 10.0                       # seconds that the process may take to start and to import the file

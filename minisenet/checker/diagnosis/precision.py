@@ -1,8 +1,8 @@
 """Right to seven digits: somewhere inside, float64 was cut to float32."""
 import numpy as np
 
-from minisenet.gradcheck.diagnosis.evidence import numbers
-from minisenet.gradcheck.verdict import Mistake
+from minisenet.checker.diagnosis.evidence import numbers
+from minisenet.checker.verdict import Mistake
 
 SEVEN_DIGITS = 3e-6                 # relative: what a few steps in float32 lose at most
 

@@ -16,7 +16,7 @@ from minisenet.backend import use_backend
 from minisenet.gradcheck import composites
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS, Operation
-from minisenet.gradcheck.small import SMALL
+from minisenet.checker.small import SMALL
 
 # A size of `small` that stands for an option: the parameters of which a function takes one if it takes the option.
 OPTIONS = {f"{name}{side}": (name,) for name in ("stride", "padding", "dilation") for side in ("", "_height", "_width")} | {

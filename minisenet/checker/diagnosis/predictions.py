@@ -9,9 +9,9 @@ import itertools
 
 import numpy as np
 
-from minisenet.gradcheck.diagnosis import formulas, terms, transforms
-from minisenet.gradcheck.diagnosis.evidence import close, numbers
-from minisenet.gradcheck.verdict import Mistake
+from minisenet.checker.diagnosis import formulas, terms, transforms
+from minisenet.checker.diagnosis.evidence import close, numbers
+from minisenet.checker.verdict import Mistake
 
 GUESSES = (formulas.guesses, terms.guesses, transforms.guesses)
 NO_VALUE = (ValueError, IndexError, AttributeError, TypeError, KeyError, ZeroDivisionError)      # for these shapes

@@ -5,10 +5,10 @@ follow one law, a number or a size of the call, the law is the explanation.
 """
 import numpy as np
 
-from minisenet.gradcheck.diagnosis.evidence import close
-from minisenet.gradcheck.diagnosis.symbols import symbols
+from minisenet.checker.diagnosis.evidence import close
+from minisenet.checker.diagnosis.symbols import symbols
 from minisenet.gradcheck.mistakes import TERMS
-from minisenet.gradcheck.verdict import Mistake
+from minisenet.checker.verdict import Mistake
 
 LESSON = "Derive it once more, term by term, and look for the line that each term became."
 FACTORS = {0.0: "is missing", -1.0: "has the wrong sign", 2.0: "is there twice", 0.5: "is halved",

@@ -5,10 +5,10 @@ from check_answers import answer, names_of
 
 from minisenet import functional as F
 from minisenet import gradcheck
-from minisenet.gradcheck.judge import judge
-from minisenet.gradcheck.questions import QUESTIONS
-from minisenet.gradcheck.sandbox import Direct
-from minisenet.gradcheck.small import KINDS, numbers
+from minisenet.checker.judge import judge
+from minisenet.checker.questions import QUESTIONS
+from minisenet.checker.sandbox import Direct
+from minisenet.checker.small import KINDS, numbers
 
 # Wrong answers of every kind: values, shapes, exceptions, arguments written to; each with sizes that it needs.
 CHOSEN = """

@@ -1,5 +1,5 @@
 """Where it is wrong: what the smallest case cannot do without. The last thing that can be said, and always true."""
-from minisenet.gradcheck.verdict import Mistake, symbol
+from minisenet.checker.verdict import Mistake, symbol
 
 
 def explain(evidence):

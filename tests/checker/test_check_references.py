@@ -5,7 +5,7 @@ import pytest
 import minisenet
 from minisenet import functional as F
 from minisenet import gradcheck
-from minisenet.gradcheck.questions import QUESTIONS
+from minisenet.checker.questions import QUESTIONS
 
 
 @pytest.mark.parametrize("name", QUESTIONS)

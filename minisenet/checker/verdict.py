@@ -3,8 +3,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minisenet.gradcheck._text import arrays, wrapped
-from minisenet.gradcheck.judge import numeric
+from minisenet.checker._text import arrays, wrapped
+from minisenet.checker.judge import numeric
 
 SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r",
            "size": "size",
