@@ -9,30 +9,21 @@ import dataclasses
 
 import numpy as np
 
+from minisenet import models
 from minisenet.backend import get_backend, use_backend
 from minisenet.blocks import ResidualBlock, SEBlock
 from minisenet.layers import Conv2d, Linear
 
-# The paper gives errors for its CIFAR networks, and no counts. These are exact, by hand, for 10 classes and r = 16, from the
-# specification in He et al. 2016, section 4.2; the SE weights are eq. (5), 2 / r sum C^2. Public implementations have them
-# too: akamaster/pytorch_resnet_cifar10 for shortcut A, moskomule/senet.pytorch for shortcut B.
-# (depth, shortcut): parameters without SE, SE weights, SE biases, millions of multiply-adds (convolutions + fully connected)
-PAPER_COUNTS = {
-    (20, "A"): (269_722, 2_016, 357, 40.551), (20, "B"): (272_474, 2_016, 357, 40.813),
-    (32, "A"): (464_154, 3_360, 595, 68.863), (32, "B"): (466_906, 3_360, 595, 69.125),
-    (56, "A"): (853_018, 6_048, 1_071, 125.486), (56, "B"): (855_770, 6_048, 1_071, 125.748),
-    (110, "A"): (1_727_962, 12_096, 2_142, 252.888), (110, "B"): (1_730_714, 12_096, 2_142, 253.150),
-}
 
-
-def summary(model, image_size=32):
+def summary(model, image_size=None):
     """Count a network's cost for one image of image_size x image_size.
 
     Parameters
     ----------
     model : Layer
         It is left as it is: the counting happens on a copy.
-    image_size : int or (int, int)
+    image_size : int or (int, int), optional
+        Unless given, what a model of `minisenet.models.create` is made for.
 
     Returns
     -------
@@ -41,7 +32,8 @@ def summary(model, image_size=32):
         parameters, multiply_adds, saved_bytes (arrays that two layers share count for the first one that saved them; on the
         fused backend a block saves what its layers would, and less, and so its own row has it).
         `totals`: parameters, running_statistics, conv_and_fc, with_se_fc, with_scale (multiply-adds), saved_bytes.
-        `backend`: the one whose saved bytes they are. `paper`: parameters and million_multiply_adds of the same network by the specification, or None.
+        `backend`: the one whose saved bytes they are. `paper`: what the specification says of the same network, or None (see
+        `minisenet.models.registry.Network.specified`).
 
     Raises
     ------
@@ -52,6 +44,8 @@ def summary(model, image_size=32):
     -----
     Source: section 4. The parameters of the SE blocks add up to eq. (5), 2 / r sum_s N_s C_s^2, where r divides each C_s.
     """
+    if image_size is None:
+        image_size = model.image_size
     height, width = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
     twin = copy.deepcopy(model).train()
     x = np.zeros((1, height, width, 3), next(iter(twin.parameters().values())).value.dtype)
@@ -73,8 +67,10 @@ def summary(model, image_size=32):
     parameters = _size(twin.parameters())
     totals = dict(parameters=parameters, running_statistics=state - parameters, conv_and_fc=conv_and_fc, with_se_fc=with_fc,
                   with_scale=with_fc + totals["scale"], saved_bytes=sum(row["saved_bytes"] for row in rows))
-    return dict(model=getattr(model, "name", type(model).__name__), options=getattr(model, "options", {}),
-                backend=get_backend(), image=[height, width, 3], rows=rows, totals=totals, paper=paper_counts(model))
+    name, options = getattr(model, "name", type(model).__name__), getattr(model, "options", {})
+    paper = models.MODELS[name].specified(**options) if name in models.MODELS else None
+    return dict(model=name, options=options, backend=get_backend(), image=[height, width, 3], rows=rows, totals=totals,
+                paper=paper)
 
 
 def _record(model, x):
@@ -145,23 +141,6 @@ def _base(array):
     return array
 
 
-def paper_counts(model):
-    """What the specification of a network says: parameters and millions of multiply-adds, or None where it is silent."""
-    options = dict(getattr(model, "options", {}))
-    se, _, depth = getattr(model, "name", "").rpartition("resnet")
-    known = PAPER_COUNTS.get((int(depth) if depth.isdigit() else None, options.get("shortcut", "B")))
-    reduction = options.get("reduction", 16)
-    if known is None or se not in ("", "se_") or options.get("width", 16) != 16 or (se and reduction not in (2, 4, 8, 16)):
-        return None
-    if se and options.get("se_bias") and reduction != 16:
-        return None
-    parameters, weights, biases, millions = known
-    if se:
-        parameters += weights * 16 // reduction + (biases if options.get("se_bias") else 0)     # eq. (5): as 1 / r
-    extra = options.get("num_classes", 10) - 10
-    return dict(parameters=parameters + 65 * extra, million_multiply_adds=round(millions + 64 * extra / 1e6, 3))
-
-
 def format_summary(result):
     """The result of `summary` as fixed-width text."""
     width = max(12, *(len(row["name"]) for row in result["rows"]))
@@ -172,7 +151,7 @@ def format_summary(result):
                      f"{_number(row['multiply_adds']):>13}  {_kib(row['saved_bytes']):>9}")
     t, paper = result["totals"], result["paper"] or {}
     height, image_width, _ = result["image"]
-    same_image = paper and height == image_width == 32
+    same_image = paper and height == image_width == paper["image_size"]
     lines += ["", f"{result['model']}, one image of {height} x {image_width}",
               f"  parameters                        {t['parameters']:>12,}"
               + (f"   specification: {paper['parameters']:,}" if paper else ""),
@@ -183,7 +162,7 @@ def format_summary(result):
               f"  multiply-adds, + scale, eq. (4)   {t['with_scale']:>12,}",
               f"  saved for backward                {t['saved_bytes']:>12,} bytes on the {result['backend']} backend"]
     if paper:
-        lines.append("The paper gives only errors for CIFAR; the specification is He et al. 2016, with SE by eq. (5).")
+        lines.append(paper["source"])
     return "\n".join(lines)
 
 

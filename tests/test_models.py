@@ -4,6 +4,11 @@ import pytest
 
 import minisenet
 from minisenet import models
+from minisenet.bench import ours, plot, report
+from minisenet.bench.contenders import Settings, why_not
+from minisenet.layers import Linear, Sequential, Squeeze
+from minisenet.models.registry import Counts, Network
+from minisenet.summary import format_summary, summary
 
 
 def count(name, **options):
@@ -64,9 +69,37 @@ def test_names_are_pytorch_like():
     assert plain == {name for name in names if ".se." not in name}
 
 
-def test_every_network_has_its_twin():
-    assert {name.removeprefix("se_") for name in models.MODELS} == {f"resnet{d}" for d in (20, 32, 44, 56, 110)}
-    assert len(models.MODELS) == 10
+def test_every_network_has_its_plain_twin():
+    assert {name for name, network in models.MODELS.items() if network.plain is None} == {
+        f"resnet{d}" for d in (20, 32, 44, 56, 110)}
+    assert {name: network.plain for name, network in models.MODELS.items() if network.plain} == {
+        f"se_resnet{d}": f"resnet{d}" for d in (20, 32, 44, 56, 110)}
+
+
+class Tiny(Sequential):
+    """A network for images of 6x6, of three classes, which comes in one width."""
+
+    def __init__(self, num_classes, *, seed=0):
+        super().__init__(Squeeze(), Linear(3, num_classes, rng=np.random.default_rng(seed)))
+
+
+def test_a_network_of_another_family_is_an_entry_of_the_registry(monkeypatch, tmp_path):
+    """Its image size, its classes and its options are data: summary, bench and the commands take them from there."""
+    counts = {None: Counts(parameters=12, million_multiply_adds=9e-6, features=3)}
+    monkeypatch.setitem(models.MODELS, "tiny", Network(Tiny, 6, 3, counts=counts, source="By hand."))
+    assert models.create("tiny").options == dict(num_classes=3)
+    result = summary(models.create("tiny", seed=1))
+    assert result["image"] == [6, 6, 3] and result["totals"]["conv_and_fc"] == 9
+    assert result["paper"] == dict(parameters=12, million_multiply_adds=0.0, image_size=6, source="By hand.")
+    assert summary(models.create("tiny", 5))["paper"]["parameters"] == 20
+    assert "specification: 12" in format_summary(result) and format_summary(result).endswith("By hand.")
+    settings = Settings("tiny", {}, batch_size=4, threads=1)
+    images, labels = ours.batch(settings)
+    assert images.shape == (4, 6, 6, 3) and labels.max() < 3
+    assert why_not("minisenet_plain", settings) == "tiny is a plain network itself"
+    assert list(plot.points(settings)) == ["batch size", "threads"] and report._width(settings) is None
+    with pytest.raises(ValueError, match="tiny has no option 'width'; it takes seed"):
+        models.create("tiny", width=8)
 
 
 def test_a_model_says_how_it_was_made():

@@ -2,6 +2,7 @@
 import importlib.util
 from dataclasses import dataclass, field
 
+from minisenet import models
 from minisenet.backend import builds
 
 
@@ -43,6 +44,6 @@ def why_not(name, settings):
         return 'PyTorch is not installed: pip install "minisenet[torch]"'
     if contender.kernels and builds.kernels is None:
         return f"the compiled kernels are not installed ({builds.why_no_kernels})"
-    if contender.se and not settings.model.startswith("se_"):
+    if contender.se and models.MODELS[settings.model].plain is None:
         return f"{settings.model} is a plain network itself"
     return None

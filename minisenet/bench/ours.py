@@ -11,9 +11,10 @@ LR = 0.01
 
 
 def batch(settings):
-    """Images (N, 32, 32, 3) in float32 and labels (N,): as real ones in all that costs time."""
-    rng = np.random.default_rng(0)
-    return rng.standard_normal((settings.batch_size, 32, 32, 3)).astype(np.float32), rng.integers(0, 10, settings.batch_size)
+    """Images (N, H, W, 3) in float32 and labels (N,): as real ones in all that costs time."""
+    rng, network, n = np.random.default_rng(0), models.MODELS[settings.model], settings.batch_size
+    images = rng.standard_normal((n, network.image_size, network.image_size, 3)).astype(np.float32)
+    return images, rng.integers(0, network.num_classes, n)
 
 
 class Ours:
@@ -56,7 +57,7 @@ def fastest(settings):
 
 def plain(settings):
     """The same network without its SE blocks."""
-    return Ours(settings, settings.model.removeprefix("se_"), "auto")
+    return Ours(settings, models.MODELS[settings.model].plain, "auto")
 
 
 def bodies(settings):

@@ -22,7 +22,7 @@ def check(path, settings):
     Raises
     ------
     ValueError
-        For a file that cannot be written, or a network that does not come in one of the widths.
+        For a file that cannot be written, or a network with options that do not go with one of the widths.
     ImportError
         Where matplotlib is not installed.
     """
@@ -37,19 +37,22 @@ def check(path, settings):
         raise ValueError(f"--plot {path} cannot be written: {error.strerror}") from None
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError('pictures need matplotlib, which is not installed: pip install "minisenet[train]"')
-    for width in WIDTHS:
-        models.create(settings.model, **settings.options | dict(width=width))
+    for point in points(settings).get("width", {}).values():
+        models.create(point.model, **point.options)
 
 
 def points(settings):
     """What is measured: panel -> value -> Settings, each panel around the settings that were asked for."""
     cores = backend.threads.cores()
     threads = range(1, cores + 1) if cores <= 8 else [*(1 << i for i in range(cores.bit_length()) if 1 << i < cores), cores]
-    return {
+    panels = {
         "batch size": {n: replace(settings, batch_size=n) for n in BATCH_SIZES},
         "width": {n: replace(settings, options=settings.options | dict(width=n)) for n in WIDTHS},
         "threads": {n: replace(settings, threads=n) for n in threads},
     }
+    if "width" not in models.MODELS[settings.model].defaults:
+        del panels["width"]
+    return panels
 
 
 def measure_all(settings, names, say=lambda text: None, panels=None):
@@ -87,8 +90,8 @@ def measure_all(settings, names, say=lambda text: None, panels=None):
 
 
 def _key(point):
-    """Settings as text; a width that is not given is 16."""
-    return json.dumps(asdict(replace(point, options=dict(width=16) | point.options)), sort_keys=True)
+    """Settings as text, with the options that are not given."""
+    return json.dumps(asdict(replace(point, options=models.MODELS[point.model].defaults | point.options)), sort_keys=True)
 
 
 def draw(path, curves, title):

@@ -1,5 +1,4 @@
 """The result of a run as one dict for JSON, and as tables for people."""
-import inspect
 import os
 import textwrap
 
@@ -46,8 +45,7 @@ def result(settings, repeat, times):
 
 def _width(settings):
     """The width that was asked for, or the network's own."""
-    own = inspect.signature(models.MODELS[settings.model]).parameters.get("width")
-    return settings.options.get("width", own and own.default)
+    return (models.MODELS[settings.model].defaults | settings.options).get("width")
 
 
 def format_header(r):

@@ -10,8 +10,9 @@ def add(commands):
                                              "totals beside the specification's.")
     parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(models.MODELS)}")
     _options.add_model(parser)
-    parser.add_argument("--classes", type=_options.number(int, 1), default=10, metavar="K", help="default: 10")
-    parser.add_argument("--image-size", type=_options.number(int, 1), default=32, metavar="N", help="default: 32")
+    parser.add_argument("--classes", type=_options.number(int, 1), metavar="K", help="default: those of its data set")
+    parser.add_argument("--image-size", type=_options.number(int, 1), metavar="N",
+                        help="default: what the network is made for")
     _options.add_json(parser)
     return parser
 

@@ -66,7 +66,7 @@ def _new(given):
                 ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "padding", "cutout")}
     name = given.get("model", MODEL)
     options = {key: given[key] for key in ("reduction", "width", "se_bias", "shortcut") if key in given}
-    models.create(name, 10, **options)          # an error in them should not wait for the data
+    models.create(name, **options)              # an error in them should not wait for the data
     settings |= dict(seed=given.get("seed", 0), epochs=given.get("epochs"))
     return dict(data=given.get("data", DATA), limit=given.get("limit"), model=name, options=options, settings=settings,
                 backend=given.get("backend"))
@@ -144,11 +144,13 @@ def _conclude(history, out):
 def command(spec):
     """The command that trains this run again, with every setting that decides its bits."""
     words = ["minisenet", "train", "--data", spec["data"], "--model", spec["model"]]
-    options = dict(spec["options"])
-    if options.pop("se_bias", False):
+    network = models.MODELS[spec["model"]]
+    options = network.defaults | spec["options"]
+    if options.pop("se_bias"):
         words.append("--se-bias")
-    defaults = dict(width=16, shortcut="B") | (dict(reduction=16) if spec["model"].startswith("se_") else {})
-    for name, value in (defaults | options | spec["settings"] | dict(limit=spec["limit"], backend=spec["backend"])).items():
+    if network.plain is None:
+        del options["reduction"]
+    for name, value in (options | spec["settings"] | dict(limit=spec["limit"], backend=spec["backend"])).items():
         if value is not None:
             words += [f"--{name.replace('_', '-')}", f"{value}"]
     return shlex.join(words)

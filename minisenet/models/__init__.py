@@ -1,28 +1,27 @@
 """Networks by name: `create("se_resnet20", num_classes=10, reduction=4)`."""
-import functools
-import inspect
-
+from minisenet.models.registry import MODELS
 from minisenet.models.resnet import CifarResNet
 
-MODELS = {f"{'se_' * se}resnet{depth}": functools.partial(CifarResNet, depth, se=se)
-          for depth in (20, 32, 44, 56, 110) for se in (False, True)}
+__all__ = ["MODELS", "CifarResNet", "create"]
 
 
-def create(name, num_classes=10, **options):
+def create(name, num_classes=None, **options):
     """Build a network.
 
     Parameters
     ----------
     name : str
         One of `MODELS`; every network has its plain twin without "se_".
-    num_classes : int
+    num_classes : int, optional
+        Unless given, that of the data set that the network was made for.
     **options
         As the network's class takes them: width, reduction, se_bias, shortcut, seed.
 
     Returns
     -------
     Layer
-        In float32; `.astype(np.float64)` to check gradients. Its `name` and `options` say how it was made.
+        In float32; `.astype(np.float64)` to check gradients. Its `name` and `options` say how it was made, and its
+        `image_size` for which images.
 
     Raises
     ------
@@ -31,10 +30,11 @@ def create(name, num_classes=10, **options):
     """
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; it is one of {', '.join(MODELS)}")
-    known = [k for k in inspect.signature(MODELS[name]).parameters if k not in ("num_classes", "se")]
+    network = MODELS[name]
     for option in options:
-        if option not in known:
-            raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(known)}")
-    model = MODELS[name](num_classes, **options)
-    model.name, model.options = name, dict(num_classes=num_classes, **options)
+        if option not in network.defaults:
+            raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(network.defaults)}")
+    options = dict(num_classes=network.num_classes if num_classes is None else num_classes, **options)
+    model = network.build(**options)
+    model.name, model.options, model.image_size = name, options, network.image_size
     return model
