@@ -10,7 +10,7 @@ import contextlib
 import numpy as np
 
 import minisenet.functional as F
-from minisenet.functional import _check
+from minisenet import arguments as _check
 
 _inference = False      # while True no forward saves anything
 

@@ -1,8 +1,8 @@
 """Stochastic gradient descent, and the learning rate over a run."""
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def _check_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
@@ -10,7 +10,7 @@ def _check_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, ne
     if not value.shape == grad.shape == velocity.shape or not value.dtype == grad.dtype == velocity.dtype:
         raise ValueError(f"value, grad and velocity have shapes {value.shape}, {grad.shape}, {velocity.shape} and dtypes "
                          f"{value.dtype}, {grad.dtype}, {velocity.dtype}; they take one of each")
-    numbers = {name: _check.real_number(name, number) for name, number in
+    numbers = {name: arguments.real_number(name, number) for name, number in
                dict(lr=lr, momentum=momentum, weight_decay=weight_decay).items()}
     return (value, grad, velocity), numbers | dict(nesterov=bool(nesterov))
 

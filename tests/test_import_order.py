@@ -12,12 +12,13 @@ PACKAGE = Path(minisenet.__file__).parent
 EXTRAS = ("torch", "matplotlib", "tqdm", "pooch", "safetensors", "PIL", "hypothesis", "pytest", "Cython")
 
 # part -> the parts it may import. The first column of the design, then what stands beside it.
-MATHEMATICS = {"backend", "functional"}
+MATHEMATICS = {"arguments", "backend", "functional"}
 ALLOWED = {
     "_kernels": set(),
     "_late": set(),
     "backend": {"_kernels"},
-    "functional": {"backend"},
+    "arguments": set(),
+    "functional": {"arguments", "backend"},
     "layers": MATHEMATICS,
     "fused_blocks": MATHEMATICS,
     "blocks": MATHEMATICS | {"layers", "fused_blocks"},

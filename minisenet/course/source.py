@@ -69,9 +69,9 @@ def _parsed(module):
 
 
 def _is_check(statement):
-    """Whether a statement only checks arguments: it calls `_check_…(…)` or something of the module `_check`."""
+    """Whether a statement only checks arguments: it calls `_check_…(…)` or something of the module `arguments`."""
     names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    return isinstance(statement, (ast.Assign, ast.Expr)) and any(name.startswith("_check") for name in names)
+    return isinstance(statement, (ast.Assign, ast.Expr)) and any(name == "arguments" or name.startswith("_check") for name in names)
 
 
 def _without_raises(docstring):

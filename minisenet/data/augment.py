@@ -5,9 +5,9 @@ see any crop they like. The test images go through the same function without a s
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
 from minisenet.data import random
-from minisenet.functional import _check
 
 
 def _check_images(images):
@@ -32,12 +32,12 @@ def _check_pairs(name, value, n):
 def _check_augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size=0):
     images = _check_images(images)
     n, *size, channels = images.shape
-    mean, std = _check.arrays(mean=(mean, 1, (channels,)), std=(std, 1, (channels,)))
+    mean, std = arguments.arrays(mean=(mean, 1, (channels,)), std=(std, 1, (channels,)))
     if np.iscomplexobj(mean):
         raise TypeError(f"mean has dtype {mean.dtype}; it takes real numbers")
     if not (std > 0).all():
         raise ValueError(f"std is {std.tolist()}; it takes values above 0: is a channel the same everywhere?")
-    padding, hole_size = _check.integer("padding", padding, 0), _check.integer("hole_size", hole_size, 0)
+    padding, hole_size = arguments.integer("padding", padding, 0), arguments.integer("hole_size", hole_size, 0)
 
     shift, hole = _check_pairs("shift", shift, n), _check_pairs("hole", hole, n)
     if shift.min() < 0 or shift.max() > 2 * padding:
@@ -151,8 +151,8 @@ def draw(seed, epoch, indices, image_size, *, padding=4, flip=True):
     TypeError, ValueError
         For what is not an integer, or is negative.
     """
-    height, width = _check.pair("image_size", image_size, 1)
-    padding = _check.integer("padding", padding, 0)
+    height, width = arguments.pair("image_size", image_size, 1)
+    padding = arguments.integer("padding", padding, 0)
 
     def pairs(rows, row_stream, columns, column_stream):
         return np.stack([random.integers(rows, seed, row_stream, epoch, indices),

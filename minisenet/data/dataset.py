@@ -8,7 +8,7 @@ import functools
 
 import numpy as np
 
-from minisenet.functional import _check
+from minisenet import arguments
 
 
 class DataError(ValueError):
@@ -53,7 +53,7 @@ class Dataset:
                 raise TypeError(f"{split}_images is {got}; it takes a uint8 array")
             if images.ndim != 4 or images.shape[3] != 3 or not images.size:
                 raise ValueError(f"{split}_images has shape {images.shape}; it takes (N, H, W, 3), not empty")
-            labels = _check.labels(split + "_labels", labels, len(images), len(self.classes))
+            labels = arguments.labels(split + "_labels", labels, len(images), len(self.classes))
             object.__setattr__(self, split + "_labels", labels)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
             raise ValueError(f"train_images have shape {self.train_images.shape}, test_images {self.test_images.shape}: "
@@ -88,7 +88,7 @@ class Dataset:
         ValueError
             For n below 1 or above the number of training images.
         """
-        n = _check.integer("limit", n, 1)
+        n = arguments.integer("limit", n, 1)
         if n > len(self.train_images):
             raise ValueError(f"limit is {n}, but {self.name} has only {len(self.train_images)} training images")
         if n == len(self.train_images):

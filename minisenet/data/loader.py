@@ -8,9 +8,9 @@ import contextvars
 
 import numpy as np
 
+from minisenet import arguments
 from minisenet.data import random
 from minisenet.data.augment import augment, draw, normalise
-from minisenet.functional import _check
 
 
 def _ahead(prepare, count, prefetch):
@@ -77,10 +77,10 @@ def batches(dataset, *, batch_size, epoch, seed, dtype=np.float32, cutout=0, pad
         For a batch that is larger than the data, and for what is not an integer or is negative.
     """
     n = len(dataset.train_images)
-    batch_size, prefetch = _check.integer("batch_size", batch_size, 1), _check.integer("prefetch", prefetch, 0)
+    batch_size, prefetch = arguments.integer("batch_size", batch_size, 1), arguments.integer("prefetch", prefetch, 0)
     if batch_size > n:
         raise ValueError(f"batch_size is {batch_size}, but there are only {n} training images: take at most {n}")
-    padding, cutout = _check.integer("padding", padding, 0), _check.integer("cutout", cutout, 0)
+    padding, cutout = arguments.integer("padding", padding, 0), arguments.integer("cutout", cutout, 0)
     order = random.permutation(n, seed, epoch)
     mean, std = _statistics(dataset, dtype)
 
@@ -114,7 +114,7 @@ def test_batches(dataset, batch_size, dtype=np.float32, *, prefetch=2):
     TypeError, ValueError
         For a batch_size or a prefetch that is not an integer or too small, or a dtype that is not floating point.
     """
-    batch_size, prefetch = _check.integer("batch_size", batch_size, 1), _check.integer("prefetch", prefetch, 0)
+    batch_size, prefetch = arguments.integer("batch_size", batch_size, 1), arguments.integer("prefetch", prefetch, 0)
     mean, std = _statistics(dataset, dtype)
 
     def prepare(i):

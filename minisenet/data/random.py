@@ -11,7 +11,7 @@ output number `index`.
 """
 import numpy as np
 
-from minisenet.functional import _check
+from minisenet import arguments
 
 GOLDEN = 0x9E3779B97F4A7C15     # 2^64 / golden ratio, odd: multiples of it wander through all 64-bit integers
 _WORD = (1 << 64) - 1
@@ -40,7 +40,7 @@ def _key(*words):
     """One 64-bit integer from several, each hashed on top of those before it."""
     key = 0
     for name, word in zip(("seed", "stream", "epoch"), words):
-        word = _check.integer(name, word, 0)
+        word = arguments.integer(name, word, 0)
         if word > _WORD:
             raise ValueError(f"{name} is {word}; it takes at most 2**64 - 1")
         key = int(finalise(np.array([(key + GOLDEN + word) & _WORD], np.uint64))[0])
@@ -85,7 +85,7 @@ def integers(n, seed, stream, epoch, index):
 
     A value's probability is off by less than 2^-32. Raises ValueError unless 1 <= n <= 2**31.
     """
-    n = _check.integer("n", n, 1)
+    n = arguments.integer("n", n, 1)
     if n > 1 << 31:
         raise ValueError(f"n is {n}; it takes at most 2**31")
     return (((bits(seed, stream, epoch, index) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
@@ -116,5 +116,5 @@ def permutation(n, seed, epoch):
     TypeError, ValueError
         For what is not an integer, or is negative; n at least 1.
     """
-    indices = np.arange(_check.integer("n", n, 1))
+    indices = np.arange(arguments.integer("n", n, 1))
     return np.argsort(bits(seed, ORDER, epoch, indices), kind="stable").astype(np.int64, copy=False)

@@ -15,9 +15,9 @@ machines, and a pixel by one grey level.
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.data import random
 from minisenet.data.dataset import Dataset
-from minisenet.functional import _check
 
 SIZE = 32
 KINDS = ("disc", "ring", "square", "triangle", "cross")
@@ -141,7 +141,7 @@ def shapes(*, seed=0, train=10_000, test=2_000, source="the built-in shapes"):
     TypeError, ValueError
         For a negative seed, or fewer than one image.
     """
-    arrays, numbers = [], [_check.integer(name, n, 1) for name, n in (("train", train), ("test", test))]
+    arrays, numbers = [], [arguments.integer(name, n, 1) for name, n in (("train", train), ("test", test))]
     for split, n in enumerate(numbers):
         parts = [_draw(seed, split, np.arange(start, min(start + 250, n))) for start in range(0, n, 250)]
         arrays += [np.concatenate(part) for part in zip(*parts)]

@@ -1,18 +1,18 @@
 """The two activations of eq. (3): delta, the ReLU, and sigma, the sigmoid. Each backward needs the output only."""
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def _check_forward(x):
     x = np.asarray(x)
-    return tuple(_check.arrays(x=(x, x.ndim))), {}
+    return tuple(arguments.arrays(x=(x, x.ndim))), {}
 
 
 def _check_backward(dy, y):
     y = np.asarray(y)
-    return tuple(_check.arrays(dy=(dy, y.ndim, y.shape), y=(y, y.ndim))), {}
+    return tuple(arguments.arrays(dy=(dy, y.ndim, y.shape), y=(y, y.ndim))), {}
 
 
 @kernelised(_check_forward)

@@ -22,8 +22,8 @@ the mean or the scale of xhat. With dy = 1 everywhere dx is 0, so a check with o
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def _channels(x):
@@ -32,30 +32,30 @@ def _channels(x):
 
 def _check_forward(x, gamma, beta, *, eps=1e-5):
     c = _channels(x)
-    x, gamma, beta = _check.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c))
+    x, gamma, beta = arguments.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c))
     if x.size == x.shape[3]:
         raise ValueError(f"x has shape {x.shape}: one value per channel has no variance; train on a larger batch or image")
-    return (x, gamma, beta), dict(eps=_check.real_number("eps", eps, least=0))
+    return (x, gamma, beta), dict(eps=arguments.real_number("eps", eps, least=0))
 
 
 def _check_backward(dy, x, gamma, mean, var, *, eps=1e-5):
     c = _channels(x)
-    args = _check.arrays(dy=(dy, 4, np.shape(x)), x=(x, 4), gamma=(gamma, 1, c), mean=(mean, 1, c), var=(var, 1, c))
-    return tuple(args), dict(eps=_check.real_number("eps", eps, least=0))
+    args = arguments.arrays(dy=(dy, 4, np.shape(x)), x=(x, 4), gamma=(gamma, 1, c), mean=(mean, 1, c), var=(var, 1, c))
+    return tuple(args), dict(eps=arguments.real_number("eps", eps, least=0))
 
 
 def _check_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5):
     c = _channels(x)
-    args = _check.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c),
+    args = arguments.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c),
                          running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
-    return tuple(args), dict(eps=_check.real_number("eps", eps, least=0))
+    return tuple(args), dict(eps=arguments.real_number("eps", eps, least=0))
 
 
 def _check_inference_backward(dy, x, gamma, running_mean, running_var, *, eps=1e-5):
     c = _channels(x)
-    args = _check.arrays(dy=(dy, 4, np.shape(x)), x=(x, 4), gamma=(gamma, 1, c),
+    args = arguments.arrays(dy=(dy, 4, np.shape(x)), x=(x, 4), gamma=(gamma, 1, c),
                          running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
-    return tuple(args), dict(eps=_check.real_number("eps", eps, least=0))
+    return tuple(args), dict(eps=arguments.real_number("eps", eps, least=0))
 
 
 @kernelised(_check_forward)

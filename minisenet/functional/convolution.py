@@ -15,8 +15,8 @@ that tap (i, j) meets while the output position runs over the whole map, so the 
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def output_size(size, kernel, stride, padding, dilation):
@@ -26,8 +26,8 @@ def output_size(size, kernel, stride, padding, dilation):
 
 def _geometry(x_shape, w_shape, stride, padding, dilation, groups):
     """The normalised options, and the output's shape. Raises ValueError where x and w do not fit together."""
-    options = dict(stride=_check.pair("stride", stride, 1), padding=_check.pair("padding", padding, 0),
-                   dilation=_check.pair("dilation", dilation, 1), groups=_check.integer("groups", groups, 1))
+    options = dict(stride=arguments.pair("stride", stride, 1), padding=arguments.pair("padding", padding, 0),
+                   dilation=arguments.pair("dilation", dilation, 1), groups=arguments.integer("groups", groups, 1))
     n, height, width, channels = x_shape
     c_out, per_group, *kernel = w_shape
     if channels != per_group * groups:
@@ -45,24 +45,24 @@ def _geometry(x_shape, w_shape, stride, padding, dilation, groups):
 
 
 def _check_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
-    x, w, b = _check.arrays(x=(x, 4), w=(w, 4), b=(b, 1, np.shape(w)[:1]))
+    x, w, b = arguments.arrays(x=(x, 4), w=(w, 4), b=(b, 1, np.shape(w)[:1]))
     options, _ = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
     return (x, w, b), options
 
 
 def _check_backward_input(dy, w, x_shape, *, stride=1, padding=0, dilation=1, groups=1):
-    dy, w = _check.arrays(dy=(dy, 4), w=(w, 4))
-    x_shape = _check.shape("x_shape", x_shape, 4)
+    dy, w = arguments.arrays(dy=(dy, 4), w=(w, 4))
+    x_shape = arguments.shape("x_shape", x_shape, 4)
     options, y_shape = _geometry(x_shape, w.shape, stride, padding, dilation, groups)
-    _check.arrays(dy=(dy, 4, y_shape))
+    arguments.arrays(dy=(dy, 4, y_shape))
     return (dy, w, x_shape), options
 
 
 def _check_backward_weight(dy, x, w_shape, *, stride=1, padding=0, dilation=1, groups=1):
-    dy, x = _check.arrays(dy=(dy, 4), x=(x, 4))
-    w_shape = _check.shape("w_shape", w_shape, 4)
+    dy, x = arguments.arrays(dy=(dy, 4), x=(x, 4))
+    w_shape = arguments.shape("w_shape", w_shape, 4)
     options, y_shape = _geometry(x.shape, w_shape, stride, padding, dilation, groups)
-    _check.arrays(dy=(dy, 4, y_shape))
+    arguments.arrays(dy=(dy, 4, y_shape))
     return (dy, x, w_shape), options
 
 

@@ -7,21 +7,22 @@ the label smoothing and K the number of classes,
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def _check_forward(logits, labels, *, label_smoothing=0.0):
-    logits, = _check.arrays(logits=(logits, 2))
-    labels = _check.labels("labels", labels, *logits.shape)
-    return (logits, labels), dict(label_smoothing=_check.real_number("label_smoothing", label_smoothing, least=0, below=1))
+    logits, = arguments.arrays(logits=(logits, 2))
+    labels = arguments.labels("labels", labels, *logits.shape)
+    label_smoothing = arguments.real_number("label_smoothing", label_smoothing, least=0, below=1)
+    return (logits, labels), dict(label_smoothing=label_smoothing)
 
 
 def _check_backward(p, labels, *, dloss=1.0, label_smoothing=0.0):
-    p, = _check.arrays(p=(p, 2))
-    labels = _check.labels("labels", labels, *p.shape)
-    label_smoothing = _check.real_number("label_smoothing", label_smoothing, least=0, below=1)
-    return (p, labels), dict(dloss=_check.real_number("dloss", dloss), label_smoothing=label_smoothing)
+    p, = arguments.arrays(p=(p, 2))
+    labels = arguments.labels("labels", labels, *p.shape)
+    label_smoothing = arguments.real_number("label_smoothing", label_smoothing, least=0, below=1)
+    return (p, labels), dict(dloss=arguments.real_number("dloss", dloss), label_smoothing=label_smoothing)
 
 
 def _target(labels, shape, label_smoothing):

@@ -6,14 +6,14 @@ Eq. (3) has no biases, and section 6 leaves them out for all its ablations; the 
 """
 import numpy as np
 
-from minisenet.functional import _check
+from minisenet import arguments
 from minisenet.functional.activation import relu, relu_backward, sigmoid, sigmoid_backward
 from minisenet.functional.linear import linear, linear_backward
 
 
 def _check_weights(w1, w2):
     """W1 is (C / r, C) and W2 is (C, C / r)."""
-    w1, w2 = _check.arrays(w1=(w1, 2), w2=(w2, 2))
+    w1, w2 = arguments.arrays(w1=(w1, 2), w2=(w2, 2))
     if w2.shape != w1.shape[::-1]:
         raise ValueError(f"w1 is {w1.shape} and w2 is {w2.shape}: they are (C / r, C) and (C, C / r)")
 

@@ -25,7 +25,7 @@ between. `minisenet/fused_blocks.py` puts them together.
 import numpy as np
 
 from minisenet.backend import kernelised
-from minisenet.functional import _check
+from minisenet import arguments as _check
 from minisenet.functional.activation import relu, relu_backward
 from minisenet.functional.convolution import _geometry, conv2d, conv2d_backward_input, conv2d_backward_weight
 

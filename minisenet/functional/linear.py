@@ -5,12 +5,12 @@
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def _check_forward(x, w, b=None):
-    x, w, b = _check.arrays(x=(x, 2), w=(w, 2), b=(b, 1, np.shape(w)[:1]))
+    x, w, b = arguments.arrays(x=(x, 2), w=(w, 2), b=(b, 1, np.shape(w)[:1]))
     if x.shape[1] != w.shape[1]:
         raise ValueError(f"x has {x.shape[1]} features, w takes {w.shape[1]}: x is (N, in), w is (out, in)")
     return (x, w, b), {}
@@ -18,7 +18,7 @@ def _check_forward(x, w, b=None):
 
 def _check_backward(dy, x, w, *, bias=True):
     (x, w, _), _ = _check_forward(x, w)
-    dy, _ = _check.arrays(dy=(dy, 2, (len(x), len(w))), x=(x, 2))
+    dy, _ = arguments.arrays(dy=(dy, 2, (len(x), len(w))), x=(x, 2))
     return (dy, x, w), dict(bias=bool(bias))
 
 

@@ -5,8 +5,8 @@ A window that starts at row p t - a and column q t - a (stride t, padding a) is 
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def pooled_size(size, kernel, stride, padding, ceil_mode):
@@ -16,9 +16,9 @@ def pooled_size(size, kernel, stride, padding, ceil_mode):
 
 
 def _geometry(x_shape, kernel_size, stride, padding, ceil_mode):
-    kernel = _check.pair("kernel_size", kernel_size, 1)
-    stride = kernel if stride is None else _check.pair("stride", stride, 1)
-    padding = _check.pair("padding", padding, 0)
+    kernel = arguments.pair("kernel_size", kernel_size, 1)
+    stride = kernel if stride is None else arguments.pair("stride", stride, 1)
+    padding = arguments.pair("padding", padding, 0)
     if any(2 * p > k for p, k in zip(padding, kernel)):
         raise ValueError(f"padding is {padding}; with kernel_size {kernel} it takes at most half of it")
     out = [pooled_size(*side, ceil_mode) for side in zip(x_shape[1:3], kernel, stride, padding)]
@@ -29,14 +29,14 @@ def _geometry(x_shape, kernel_size, stride, padding, ceil_mode):
 
 
 def _check_max(x, kernel_size, *, stride=None, padding=0, ceil_mode=False):
-    x, = _check.arrays(x=(x, 4))
+    x, = arguments.arrays(x=(x, 4))
     _, options = _geometry(x.shape, kernel_size, stride, padding, ceil_mode)
     return (x, options.pop("kernel_size")), options
 
 
 def _check_max_backward(dy, argmax, x_shape):
-    dy, = _check.arrays(dy=(dy, 4))
-    x_shape = _check.shape("x_shape", x_shape, 4)
+    dy, = arguments.arrays(dy=(dy, 4))
+    x_shape = arguments.shape("x_shape", x_shape, 4)
     argmax = np.asarray(argmax)
     if not np.issubdtype(argmax.dtype, np.integer):
         raise TypeError(f"argmax has dtype {argmax.dtype}; it takes integers, as max_pool2d returned them")
@@ -56,9 +56,9 @@ def _check_avg(x, kernel_size, *, stride=None, padding=0, ceil_mode=False, count
 
 
 def _check_avg_backward(dy, x_shape, kernel_size, *, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
-    x_shape = _check.shape("x_shape", x_shape, 4)
+    x_shape = arguments.shape("x_shape", x_shape, 4)
     y_shape, options = _geometry(x_shape, kernel_size, stride, padding, ceil_mode)
-    dy, = _check.arrays(dy=(dy, 4, y_shape))
+    dy, = arguments.arrays(dy=(dy, 4, y_shape))
     return (dy, x_shape, options.pop("kernel_size")), options | dict(count_include_pad=bool(count_include_pad))
 
 

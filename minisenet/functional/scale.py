@@ -5,12 +5,12 @@
 This du is only one of the two paths into u. In an SE block s itself was computed from u, so the whole gradient is
 du = s dy + dz / (H W): see `minisenet.blocks.SEBlock.backward`.
 """
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def _check_forward(u, s):
-    u, s = _check.arrays(u=(u, 4), s=(s, 2))
+    u, s = arguments.arrays(u=(u, 4), s=(s, 2))
     if s.shape != (u.shape[0], u.shape[3]):
         raise ValueError(f"s has shape {s.shape}; with u {u.shape} it takes {u.shape[::3]}, a gate for each image and channel")
     return (u, s), {}
@@ -18,7 +18,7 @@ def _check_forward(u, s):
 
 def _check_backward(dy, u, s):
     (u, s), _ = _check_forward(u, s)
-    dy, _ = _check.arrays(dy=(dy, 4, u.shape), u=(u, 4))
+    dy, _ = arguments.arrays(dy=(dy, 4, u.shape), u=(u, 4))
     return (dy, u, s), {}
 
 

@@ -4,17 +4,17 @@
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.functional import _check
 
 
 def _check_forward(u):
-    return tuple(_check.arrays(u=(u, 4))), {}
+    return tuple(arguments.arrays(u=(u, 4))), {}
 
 
 def _check_backward(dz, height, width):
-    dz, = _check.arrays(dz=(dz, 2))
-    return (dz, _check.integer("height", height, 1), _check.integer("width", width, 1)), {}
+    dz, = arguments.arrays(dz=(dz, 2))
+    return (dz, arguments.integer("height", height, 1), arguments.integer("width", width, 1)), {}
 
 
 @kernelised(_check_forward)

@@ -10,7 +10,8 @@ sum of the two paths is proven by itself.
 import numpy as np
 
 from minisenet import functional as F
-from minisenet.functional import _check, fused
+from minisenet import arguments
+from minisenet.functional import fused
 
 
 def se_block(u, w1, w2, b1=None, b2=None):
@@ -98,7 +99,7 @@ def residual_block(u, x, w1, w2):
     -----
     Source: Fig. 3 and eqs. (2) to (4), section 3.3.
     """
-    _check.arrays(x=(x, 4, np.shape(u)), u=(u, 4))
+    arguments.arrays(x=(x, 4, np.shape(u)), u=(u, 4))
     gated, z, h, s = se_block(u, w1, w2)
     return F.relu(gated + x), z, h, s
 
@@ -163,7 +164,7 @@ def se_residual(a, gamma, beta, w1, w2, x, *, eps=1e-5):
     Source: eqs. (2) to (4) and Fig. 3; Ioffe and Szegedy 2015, algorithm 1.
     """
     c, hidden = np.shape(a)[3:], np.shape(w1)[:1]
-    a, gamma, beta, w1, w2, x = _check.arrays(a=(a, 4), gamma=(gamma, 1, c), beta=(beta, 1, c), w1=(w1, 2, hidden + c),
+    a, gamma, beta, w1, w2, x = arguments.arrays(a=(a, 4), gamma=(gamma, 1, c), beta=(beta, 1, c), w1=(w1, 2, hidden + c),
                                               w2=(w2, 2, c + hidden), x=(x, 4, np.shape(a)))
     means = a.mean(axis=(1, 2))
     squares = np.sum((a - means[:, None, None]) ** 2, axis=(1, 2))
@@ -201,7 +202,7 @@ def se_residual_backward(dy, y, a, gamma, beta, moments, z, h, s, w1, w2):
     Source: derived from eqs. (2) to (4).
     """
     means, mean, rstd = moments["means"], moments["mean"], moments["rstd"]
-    dy, y, a, means, mean, rstd, z, h, s = _check.arrays(
+    dy, y, a, means, mean, rstd, z, h, s = arguments.arrays(
         dy=(dy, 4), y=(y, 4), a=(a, 4), means=(means, 2), mean=(mean, 1), rstd=(rstd, 1), z=(z, 2), h=(h, 2), s=(s, 2))
     k = gamma * rstd
     g, sums, products, _ = fused.scale_add_relu_backward(dy, y, a, mean)

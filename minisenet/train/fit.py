@@ -9,9 +9,9 @@ import time
 import numpy as np
 
 import minisenet.functional as F
+from minisenet import arguments
 from minisenet.backend import reuse_memory
 from minisenet.data import batches
-from minisenet.functional import _check
 from minisenet.optim import SCHEDULES, SGD
 from minisenet.train import gates, recipe
 from minisenet.train.evaluate import dtype_of, evaluate
@@ -176,13 +176,13 @@ def _how_to_go_on(run, where):
 def _check_settings(settings, data):
     """The settings as plain Python values, which JSON keeps exactly."""
     for name in ("epochs", "batch_size", "eval_batch_size"):
-        settings[name] = _check.integer(name, settings[name], 1)
+        settings[name] = arguments.integer(name, settings[name], 1)
     for name in ("padding", "cutout", "seed"):
-        settings[name] = _check.integer(name, settings[name], 0)
+        settings[name] = arguments.integer(name, settings[name], 0)
     for name in ("lr", "weight_decay"):
-        settings[name] = _check.real_number(name, settings[name], least=0)
+        settings[name] = arguments.real_number(name, settings[name], least=0)
     for name in ("momentum", "label_smoothing"):
-        settings[name] = _check.real_number(name, settings[name], least=0, below=1)
+        settings[name] = arguments.real_number(name, settings[name], least=0, below=1)
     for name in ("nesterov", "decay_all"):
         settings[name] = bool(settings[name])
     if settings["schedule"] not in SCHEDULES:
