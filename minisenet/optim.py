@@ -1,4 +1,6 @@
 """Stochastic gradient descent, and the learning rate over a run."""
+import itertools
+
 import numpy as np
 
 from minisenet import arguments
@@ -10,6 +12,10 @@ def _check_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, ne
     if not value.shape == grad.shape == velocity.shape or not value.dtype == grad.dtype == velocity.dtype:
         raise ValueError(f"value, grad and velocity have shapes {value.shape}, {grad.shape}, {velocity.shape} and dtypes "
                          f"{value.dtype}, {grad.dtype}, {velocity.dtype}; they take one of each")
+    named = dict(value=value, grad=grad, velocity=velocity)
+    for (name, array), (other, theirs) in itertools.combinations(named.items(), 2):
+        if np.may_share_memory(array, theirs):              # all are contiguous, so comparing their bounds is exact
+            raise ValueError(f"{name} must not overlap {other}, got arrays that share memory: pass a copy of one of them")
     numbers = {name: arguments.real_number(name, number) for name, number in
                dict(lr=lr, momentum=momentum, weight_decay=weight_decay).items()}
     return (value, grad, velocity), numbers | dict(nesterov=bool(nesterov))
@@ -40,7 +46,7 @@ def sgd_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, neste
     Raises
     ------
     ValueError
-        For arrays that differ in shape or dtype, or cannot be written to.
+        For arrays that differ in shape or dtype, overlap, or cannot be written to.
 
     Notes
     -----

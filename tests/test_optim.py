@@ -55,6 +55,22 @@ def test_what_a_step_refuses(change, message):
         sgd_step(arguments.pop("value"), arguments.pop("grad"), arguments.pop("velocity"), **arguments)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("first, second", [("value", "grad"), ("value", "velocity"), ("grad", "velocity")])
+@pytest.mark.parametrize("shift", [0, 1, 2, 3])
+def test_a_step_refuses_arrays_that_overlap(backend, first, second, shift):
+    """Each of them is read after the other was written. Neighbours in one array are fine: they share no number."""
+    memory = np.arange(6.0)
+    arrays = dict(value=np.ones(3), grad=np.ones(3), velocity=np.ones(3)) | {first: memory[:3], second: memory[shift:shift + 3]}
+    with minisenet.use_backend(backend):
+        if shift < 3:
+            with pytest.raises(ValueError, match=f"^{first} must not overlap {second}, got .* copy"):
+                sgd_step(**arrays, lr=0.1)
+            assert np.array_equal(memory, np.arange(6.0))
+        else:
+            sgd_step(**arrays, lr=0.1)
+
+
 def test_weight_decay_leaves_batch_norm_and_biases_alone_unless_asked():
     for decay_all, moved in ((False, False), (True, True)):
         weight, bias = Parameter(np.ones(2)), Parameter(np.ones(2), decay=False)

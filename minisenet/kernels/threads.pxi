@@ -4,6 +4,9 @@
 #
 # Where the compiler has OpenMP, a kernel's loop over its pieces is an OpenMP loop. Where it has not (Apple's clang), the same
 # loop is a serial one without the GIL, and `run` calls it from Python threads, each with its share of the pieces.
+#
+# A forked child has only the thread that forked. GNU's OpenMP does not know that, and waits for the others forever. So a child
+# uses Python threads too, from a pool of its own.
 
 cdef extern from *:
     """
@@ -20,6 +23,17 @@ OPENMP = bool(COMPILED_WITH_OPENMP)
 cdef int THREADS = 1
 cdef Py_ssize_t WORK_PER_THREAD = 32768
 cdef object POOL = None
+cdef bint FORKED = False
+
+
+def after_fork():
+    """In the child of a fork: no thread of the parent's is there."""
+    global POOL, FORKED
+    POOL, FORKED = None, True
+
+
+if hasattr(os, "register_at_fork"):                 # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=after_fork)
 
 
 def set_num_threads(int n):
@@ -40,7 +54,7 @@ cdef run(loop, Py_ssize_t pieces, tuple args, Py_ssize_t work):
     """loop(*args, first, last, threads) over all the pieces, on as many threads as `work`, counted in numbers, is worth."""
     global POOL
     cdef int threads = max(1, min(THREADS, pieces, work // WORK_PER_THREAD))
-    if OPENMP or threads == 1:
+    if threads == 1 or OPENMP and not FORKED:
         loop(*args, 0, pieces, threads)
         return
     if POOL is None:

@@ -107,6 +107,9 @@ LARGE = {
     "softmax_cross_entropy": [cross_entropy],
     "conv2d_normalised": [normalised((19, 32, 32, 16), (16, 16, 3, 3), stride=1, padding=1),
                           normalised((19, 8, 8, 64), (64, 64, 3, 3), stride=1, padding=1),
+                          normalised((19, 9, 9, 16), (33, 16, 3, 3), stride=1, padding=1),      # columns and positions are
+                          normalised((5, 14, 11, 40), (64, 40, 3, 3), stride=1, padding=1),     # left over, one, two or three
+                          normalised((3, 9, 15, 64), (16, 64, 3, 3), stride=1, padding=1),
                           normalised((3, 17, 16, 32), (64, 32, 1, 1), stride=2, padding=0),
                           normalised((5, 17, 15, 3), (16, 3, 3, 3), False, stride=1, padding=1)],
     "scale_add_relu": [scale_add_relu],
