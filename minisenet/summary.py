@@ -3,16 +3,24 @@
 A multiply-add is one multiplication with its addition. The paper's "FLOPs" are multiply-adds, and which of them it counts
 differs from table to table, so three totals stand side by side: convolutions and fully connected layers; then with the two
 fully connected layers of each SE block; then with the channel-wise multiplications of eq. (4) too.
+
+The counts are those of the calls that the layers make, and follow from the shapes alone: a function in the table `UNRUN` does
+not run. Any other does, on zeros, so a layer of your own is counted like ours.
 """
+import contextlib
 import copy
-import dataclasses
+import math
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from minisenet import models
-from minisenet.backend import get_backend, use_backend
-from minisenet.blocks import ResidualBlock, SEBlock
-from minisenet.layers import Conv2d, Linear
+from minisenet.backend import get_backend, use_backend, watching
+from minisenet.blocks import SEBlock
+from minisenet.functional.convolution import _geometry
+from minisenet.layers import Layer
 
 
 def summary(model, image_size=None):
@@ -29,8 +37,7 @@ def summary(model, image_size=None):
     -------
     dict
         `rows`, one for each layer that computes, in the order in which they run: name, type, output (its shape),
-        parameters, multiply_adds, saved_bytes (arrays that two layers share count for the first one that saved them; on the
-        fused backend a block saves what its layers would, and less, and so its own row has it).
+        parameters, multiply_adds, saved_bytes (arrays that two layers share count for the first one that saved them).
         `totals`: parameters, running_statistics, conv_and_fc, with_se_fc, with_scale (multiply-adds), saved_bytes.
         `backend`: the one whose saved bytes they are. `paper`: what the specification says of the same network, or None (see
         `minisenet.models.registry.Network.specified`).
@@ -38,100 +45,152 @@ def summary(model, image_size=None):
     Raises
     ------
     ValueError
-        For images that the network does not take.
+        For images that the network does not take, or a model of your own without an image size.
 
     Notes
     -----
     Source: section 4. The parameters of the SE blocks add up to eq. (5), 2 / r sum_s N_s C_s^2, where r divides each C_s.
     """
+    image_size = image_size or getattr(model, "image_size", None)
     if image_size is None:
-        image_size = model.image_size
+        raise ValueError(f"image_size must be given: a {type(model).__name__} does not say for which images it is made")
     height, width = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
-    twin = copy.deepcopy(model).train()
-    x = np.zeros((1, height, width, 3), next(iter(twin.parameters().values())).value.dtype)
-    calls = _record(twin, x)
-    twin.forward(x)                             # and now as the backend in use does it, to see what it saves
-    calls.insert(0, ("", twin, calls[-1][2]))
-    rows, seen, totals = [], set(), dict(conv_and_fc=0, se_fc=0, scale=0)
-    for name, layer, output in calls:
-        cost = _multiply_adds(layer, output)
-        for kind, count in cost.items():
-            totals[kind] += count
-        own = layer.parameters() if isinstance(layer, SEBlock) or not layer.children() else {}
-        if layer is twin and not _saved_bytes(layer, set(seen)):
-            continue                            # the network itself saves something only where its stem is fused
-        rows.append(dict(name=name, type=type(layer).__name__, output=list(output[1:]), parameters=_size(own),
-                         multiply_adds=sum(cost.values()), saved_bytes=_saved_bytes(layer, seen)))
-    conv_and_fc, with_fc = totals["conv_and_fc"], totals["conv_and_fc"] + totals["se_fc"]
-    state = sum(array.size for array in twin.state_dict().values())
-    parameters = _size(twin.parameters())
-    totals = dict(parameters=parameters, running_statistics=state - parameters, conv_and_fc=conv_and_fc, with_se_fc=with_fc,
-                  with_scale=with_fc + totals["scale"], saved_bytes=sum(row["saved_bytes"] for row in rows))
+    parameters = model.parameters()
+    probe = copy.deepcopy(model, {id(p): p for p in parameters.values()}).train()           # parameters are only read
+    x = np.zeros((1, height, width, 3), next((p.value.dtype for p in parameters.values()), np.float32))
+    with use_backend("numpy"):                  # the fused backend makes fewer calls, each of several layers
+        forwards = _forwards(probe, x)
+    for _, layer in probe.modules():
+        layer._saved = None
+    _forwards(probe, x)                         # and as the backend in use does it, to see what it saves
+    forwards.sort(key=lambda forward: forward.layer is not probe)
+    forwards = {forward.name: forward for forward in forwards
+                if forward.calls or forward.layer._saved is not None or not forward.layer.children()}
+    sizes, counts, seen = Counter(), Counter(), {id(_base(getattr(*where))): None for where in probe._state().values()}
+    for name, parameter in parameters.items():
+        while name and name not in forwards:    # an SE block runs its two layers' weights, not the layers
+            name = name.rpartition(".")[0]
+        sizes[name] += parameter.value.size
+    rows = []
+    for name, forward in forwards.items():
+        counts.update(forward.multiply_adds)
+        rows.append(dict(name=name, type=type(forward.layer).__name__, output=list(forward.output), parameters=sizes[name],
+                         multiply_adds=forward.multiply_adds.total(), saved_bytes=_saved_bytes(forward.layer, seen)))
+    with_se_fc, size = counts["conv_and_fc"] + counts["se_fc"], sum(p.value.size for p in parameters.values())
+    totals = dict(parameters=size, running_statistics=sum(array.size for array in probe.state_dict().values()) - size,
+                  conv_and_fc=counts["conv_and_fc"], with_se_fc=with_se_fc, with_scale=with_se_fc + counts["scale"],
+                  saved_bytes=sum(row["saved_bytes"] for row in rows))
     name, options = getattr(model, "name", type(model).__name__), getattr(model, "options", {})
     paper = models.MODELS[name].specified(**options) if name in models.MODELS else None
     return dict(model=name, options=options, backend=get_backend(), image=[height, width, 3], rows=rows, totals=totals,
                 paper=paper)
 
 
-def _record(model, x):
-    """Run a forward; (name, layer, output shape) of every layer that computes, in the order in which they finish.
+# ---- the calls of a forward --------------------------------------------------------------------------------------------
 
-    It is the composition that runs, whatever the backend: the fused one does not call the layers inside a block.
+def _convolved(x, w, b=None, **options):
+    return np.zeros(_geometry(x.shape, w.shape, **options)[1], x.dtype)
+
+
+def _convolved_with_moments(a, w, mean=None, k=None, beta=None, **options):
+    y = _convolved(a, w, **options)
+    return y, *np.zeros((2, *y.shape[::3]), y.dtype)            # the kernel's two share their memory too
+
+
+# What a function would return, by the shapes of its arguments.
+UNRUN = {
+    "conv2d": _convolved,
+    "conv2d_normalised": _convolved_with_moments,
+    "linear": lambda x, w, b=None: np.zeros((len(x), len(w)), x.dtype),
+    "batch_norm": lambda x, gamma, beta, eps: tuple(map(np.zeros_like, (x, gamma, gamma))),
+    "squeeze": lambda u: np.zeros(u.shape[::3], u.dtype),
+} | dict.fromkeys(("relu", "scale", "scale_add_relu"), lambda x, *_: np.zeros_like(x))
+
+
+@dataclass(eq=False)
+class Forward:
+    """A layer's forward: what it returned, how many functions it called itself, and their multiply-adds by kind."""
+
+    name: str
+    layer: Layer
+    output: tuple = ()
+    calls: int = 0
+    multiply_adds: Counter = field(default_factory=Counter)
+
+    def record(self, call):
+        """A hook for `backend.watching`: count a call, and run it only where `UNRUN` does not know it."""
+        result = UNRUN[call.name](*call.args, **call.options) if call.name in UNRUN else call()
+        self.calls += 1
+        kind = "se_fc" if isinstance(self.layer, SEBlock) else "conv_and_fc"
+        self.multiply_adds[kind] += multiply_adds(call.arguments, result)
+        if call.name == "scale":
+            self.multiply_adds["scale"] += result.size
+        return result
+
+
+def _forwards(model, x):
+    """Run a forward; every layer's `Forward`, in the order in which they finish."""
+    running, done = [], []
+    names = {id(layer): name for name, layer in model.modules()}
+
+    def profile(frame, event, y):
+        layer = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        if id(layer) not in names:
+            return
+        if event == "call":
+            inherited = running and running[-1].layer is layer          # a class called super().forward
+            running.append(running[-1] if inherited else Forward(names[id(layer)], layer))
+        elif event == "return":
+            forward = running.pop()
+            forward.output = getattr(y, "shape", ())[1:]
+            if forward not in running[-1:]:
+                done.append(forward)
+
+    before = sys.getprofile()
+    with watching(lambda call: running[-1].record(call)):
+        sys.setprofile(profile)                 # Python says when a forward begins and returns: no layer has to be changed
+        try:
+            model.forward(x)
+        finally:
+            sys.setprofile(before)
+    return done
+
+
+def multiply_adds(arguments, result):
+    """Of a convolution or a fully connected layer by the direct algorithm, whatever runs; 0 for other functions.
+
+    An output element takes a multiply-add for each weight of its channel, and either gradient takes as many as the forward.
+    A forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
     """
-    calls = []
-
-    def wrap(name, layer):
-        original = layer.forward
-
-        def wrapped(*args):
-            y = original(*args)
-            calls.append((name, layer, y.shape))
-            return y
-        layer.forward = wrapped                 # on the instance, which hides the class's own
-
-    for name, layer in model.modules():
-        inside_se = any(name.startswith(f"{other}.") for other, outer in model.modules() if isinstance(outer, SEBlock))
-        if isinstance(layer, (SEBlock, ResidualBlock)) or not layer.children() and not inside_se:
-            wrap(name, layer)
-    with use_backend("numpy"):
-        model.forward(x)
-    for _, layer in model.modules():
-        layer._saved = None
-        vars(layer).pop("forward", None)
-    return calls
+    weights = arguments.get("w_shape") or getattr(arguments.get("w"), "shape", ())
+    products = [array for array in arrays_in(result) if array.ndim == len(weights)]
+    if not weights or not products:
+        return 0
+    output = arguments.get("dy", arguments.get("g", products[0]))       # g: what a fused backward forms its dy from
+    return len(products) * output.size * math.prod(weights[1:])
 
 
-def _multiply_adds(layer, output):
-    if isinstance(layer, Conv2d):
-        return dict(conv_and_fc=output[1] * output[2] * layer.weight.value.size)
-    if isinstance(layer, Linear):
-        return dict(conv_and_fc=layer.weight.value.size)
-    if isinstance(layer, SEBlock):
-        return dict(se_fc=layer.fc1.weight.value.size + layer.fc2.weight.value.size, scale=int(np.prod(output[1:])))
-    return {}
-
-
-def _size(parameters):
-    return sum(parameter.value.size for parameter in parameters.values())
-
+# ---- the arrays that a layer saved -------------------------------------------------------------------------------------
 
 def _saved_bytes(layer, seen):
-    """Bytes of the arrays that a layer saved, but for those in `seen`, and for its own state, which it holds anyway."""
-    state = {id(_base(getattr(owner, name))) for owner, name in layer._state().values()}
-    new = {id(base): base for base in map(_base, arrays_in(layer._saved)) if id(base) not in seen | state}
+    """Bytes of the arrays that a layer saved, but for those in `seen`, to which they are added."""
+    new = {id(base): base for base in map(_base, arrays_in(layer._saved)) if id(base) not in seen}
     seen.update(new)
     return sum(base.nbytes for base in new.values())
 
 
-def arrays_in(saved):
-    """Yield every array in what a layer saved: a nest of tuples, lists and dataclasses. One that is there twice comes twice."""
-    if dataclasses.is_dataclass(saved):
-        saved = list(vars(saved).values())
-    if isinstance(saved, (tuple, list)):
-        for part in saved:
-            yield from arrays_in(part)
-    elif isinstance(saved, np.ndarray):
-        yield saved
+def arrays_in(value):
+    """Yield every array in a nest of tuples, lists, dicts and objects that hold some. One that is there twice comes twice."""
+    if isinstance(value, np.ndarray):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from arrays_in(each)
+    elif isinstance(value, dict):
+        yield from arrays_in(list(value.values()))
+    elif not callable(value):                   # a function, a class, a layer
+        slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+        yield from arrays_in([getattr(value, name, None) for name in [*slots, *getattr(value, "__dict__", ())]])
 
 
 def _base(array):

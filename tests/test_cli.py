@@ -9,11 +9,7 @@ import pytest
 from small_runs import SMALL, run
 
 import minisenet
-from backends import needs_kernels
-from minisenet import models
 from minisenet.cli import main
-from minisenet.models.registry import CIFAR
-from minisenet.summary import summary
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +140,7 @@ def test_python_m_and_version():
     assert main(["--help"]) == 0
 
 
-# ---- info and summary --------------------------------------------------------------------------------------------------
+# ---- info and gradcheck --------------------------------------------------------------------------------------------------
 
 def test_info(capsys):
     assert main(["info", "--json"]) == 0
@@ -162,95 +158,6 @@ def test_info_without_kernels_says_what_to_type(capsys, monkeypatch):
     assert main(["info"]) == 0
     out = capsys.readouterr().out
     assert "not installed: No module named" in out and "pip install -e ." in out
-
-
-@pytest.mark.section_4
-@pytest.mark.parametrize("depth", CIFAR)
-@pytest.mark.parametrize("shortcut", ["A", "B"])
-@pytest.mark.parametrize("options", [None, {}, dict(se_bias=True)])
-def test_counts_are_those_of_the_specification(depth, shortcut, options):
-    se = options is not None
-    result = summary(models.create(f"{'se_' * se}resnet{depth}", shortcut=shortcut, **options or {}))
-    weights, biases, counts = CIFAR[depth]
-    parameters, millions = counts[shortcut]
-    expected = parameters + weights * se + biases * bool(options)
-    assert result["totals"]["parameters"] == result["paper"]["parameters"] == expected
-    assert sum(row["parameters"] for row in result["rows"]) == expected
-    assert round(result["totals"]["conv_and_fc"] / 1e6, 3) == result["paper"]["million_multiply_adds"] == millions
-
-
-@pytest.mark.section_6
-@pytest.mark.parametrize("reduction, parameters", [(2, 288_602), (4, 280_538), (8, 276_506), (16, 274_490)])
-def test_counts_by_reduction(reduction, parameters):
-    result = summary(models.create("se_resnet20", reduction=reduction))
-    assert result["totals"]["parameters"] == result["paper"]["parameters"] == parameters
-
-
-@pytest.mark.section_4
-def test_counts_for_100_classes():
-    result = summary(models.create("se_resnet20", 100))
-    assert result["paper"]["parameters"] == result["totals"]["parameters"] == 274_490 + 5_850
-
-
-@pytest.mark.section_4
-def test_summary_of_the_se_blocks():
-    with minisenet.use_backend("numpy"):
-        result = summary(models.create("se_resnet20"))
-    row = next(row for row in result["rows"] if row["name"] == "stage2.1.se")
-    # 32 channels, two hidden units: two layers of 64 weights, and 16 x 16 x 32 multiplications of the scale
-    assert row["parameters"] == 128 and row["multiply_adds"] == 128 + 16 * 16 * 32 and row["output"] == [16, 16, 32]
-    # u, and z, h and s: a map and three vectors
-    assert row["saved_bytes"] == 4 * (16 * 16 * 32 + 32 + 2 + 32)
-    totals = result["totals"]
-    assert totals["with_se_fc"] - totals["conv_and_fc"] == 2_016
-    assert totals["with_scale"] - totals["with_se_fc"] == 3 * (1024 * 16 + 256 * 32 + 64 * 64)
-    # a mean and a variance for each gamma and beta
-    assert totals["running_statistics"] == sum(row["parameters"] for row in result["rows"] if row["type"] == "BatchNorm2d")
-
-
-@pytest.mark.section_4
-def test_saved_bytes_are_counted_once():
-    """The ReLU's output is what the next convolution saved; the image is the first layer's."""
-    with minisenet.use_backend("numpy"):
-        rows = {row["name"]: row for row in summary(models.create("resnet20"))["rows"]}
-    assert rows["conv1"]["saved_bytes"] == 4 * 32 * 32 * 3
-    assert rows["relu"]["saved_bytes"] == 4 * 32 * 32 * 16 and rows["stage1.0.conv1"]["saved_bytes"] == 0
-    assert rows["stage1.0"]["saved_bytes"] == 4 * 32 * 32 * 16 and rows["stage1.1.conv1"]["saved_bytes"] == 0
-
-
-@needs_kernels
-@pytest.mark.section_4
-def test_what_a_fused_block_saves():
-    """Three full maps (a1, a2, y), the projection's where there is one, and a few numbers for each image and channel."""
-    with minisenet.use_backend("fused"):
-        result = summary(models.create("se_resnet20"))
-    assert result["backend"] == "fused"
-    rows = {row["name"]: row["saved_bytes"] for row in result["rows"] if row["saved_bytes"]}
-    for name, maps, size in (("stage1.1", 3, 32 * 32 * 16), ("stage2.0", 4, 16 * 16 * 32), ("stage3.2", 3, 8 * 8 * 64)):
-        assert maps * size <= rows[name] / 4 <= maps * size + 50 * 64
-    assert 4 * (32 * 32 * (3 + 16 + 16)) <= rows[""] <= 4 * (32 * 32 * (3 + 16 + 16) + 50 * 16)       # image, a and y: the stem
-    assert set(rows) == {"", "fc"} | {f"stage{s}.{b}" for s in (1, 2, 3) for b in (0, 1, 2)}
-    assert result["totals"]["saved_bytes"] == sum(rows.values())
-
-
-@pytest.mark.section_4
-def test_summary_leaves_the_model_alone():
-    model = models.create("se_resnet20", width=4, reduction=4)
-    before = model.state_dict()
-    summary(model)
-    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
-    assert all("forward" not in vars(layer) and layer._saved is None for _, layer in model.modules())
-
-
-@pytest.mark.section_4
-def test_summary_command(capsys):
-    assert main(["summary", "se_resnet20", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["totals"]["parameters"] == 274_490
-    assert main(["summary", "se_resnet20", "--width", "8", "--reduction", "4"]) == 0
-    out = capsys.readouterr().out
-    assert "stage3.2.se" in out and "specification" not in out
-    assert main(["summary", "resnet110", "--shortcut", "A"]) == 0
-    assert "specification: 1,727,962" in capsys.readouterr().out
 
 
 def test_gradcheck_command(capsys):

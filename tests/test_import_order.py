@@ -34,7 +34,7 @@ ALLOWED = {
     "gradcheck": MATHEMATICS | {"_late", "layers", "blocks", "models", "optim", "data", "_version"},
     "checker": MATHEMATICS | {"gradcheck", "optim"},
     "course": MATHEMATICS | {"gradcheck", "checker", "optim"},
-    "bench": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "_version"},
+    "bench": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "summary", "_version"},
     "__init__": MATHEMATICS | {"_late", "_version", "train", "models", "layers", "blocks", "checker"},
     "__main__": {"cli"},
 }

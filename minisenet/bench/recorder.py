@@ -5,13 +5,13 @@ them, new kernels appear by themselves, and the sum over the calls can be compar
 loop by itself finds its arrays in the cache, and looks faster than it is.)
 """
 import contextlib
-import math
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from minisenet.backend import watching
+from minisenet.summary import arrays_in, multiply_adds
 
 
 @dataclass
@@ -69,16 +69,9 @@ def _key(value):
     return None if isinstance(value, float) else value
 
 
-def _arrays(value):
-    """All arrays in a nest of tuples."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    return [array for each in value for array in _arrays(each)] if isinstance(value, (tuple, list)) else []
-
-
 def _cost(named, result):
     """(shape, flops or None, bytes) of one call, from its arguments by name."""
-    given, made = _arrays(tuple(named.values())), _arrays(result)
+    given, made = list(arrays_in(named)), list(arrays_in(result))
     largest = max(given + made, key=lambda array: array.size, default=np.empty(0))
     weights = named.get("w_shape") or getattr(named.get("w"), "shape", ())
     shape = "x".join(map(str, largest.shape[1:] or largest.shape))
@@ -87,17 +80,5 @@ def _cost(named, result):
     stride = named.get("stride", (1, 1))
     if stride != (1, 1):
         shape += f" / {stride[0] if stride[0] == stride[1] else 'x'.join(map(str, stride))}"
-    flops = 2 * _multiply_adds(named, made, weights) if weights else None
     unique = {array.__array_interface__["data"][0]: array.nbytes for array in given + made}
-    return shape, flops, sum(unique.values())
-
-
-def _multiply_adds(named, made, weights):
-    """Of a convolution or a fully connected layer, by the direct algorithm, whatever the kernel does.
-
-    An output element takes a multiply-add for each weight of its channel, and either gradient takes as many as the forward.
-    A forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
-    """
-    products = [array for array in made if array.ndim == len(weights)]
-    output = named.get("dy", named.get("g", products[0]))       # g: what a fused backward forms its dy from
-    return len(products) * output.size * math.prod(weights[1:])
+    return shape, 2 * multiply_adds(named, result) or None, sum(unique.values())

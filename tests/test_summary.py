@@ -1,0 +1,193 @@
+"""What `minisenet summary` counts: the specification's numbers, layer by layer, and none of the network's arithmetic runs."""
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import minisenet
+import minisenet.functional as F
+from backends import needs_kernels
+from minisenet import models
+from minisenet.backend import watching
+from minisenet.cli import main
+from minisenet.layers import Conv2d, Layer, Linear, Sequential, Squeeze
+from minisenet.models.registry import CIFAR
+from minisenet.summary import UNRUN, arrays_in, multiply_adds, summary
+
+
+@pytest.mark.section_4
+@pytest.mark.parametrize("depth", CIFAR)
+@pytest.mark.parametrize("shortcut", ["A", "B"])
+@pytest.mark.parametrize("options", [None, {}, dict(se_bias=True)])
+def test_counts_are_those_of_the_specification(depth, shortcut, options):
+    se = options is not None
+    result = summary(models.create(f"{'se_' * se}resnet{depth}", shortcut=shortcut, **options or {}))
+    weights, biases, counts = CIFAR[depth]
+    parameters, millions = counts[shortcut]
+    expected = parameters + weights * se + biases * bool(options)
+    assert result["totals"]["parameters"] == result["paper"]["parameters"] == expected
+    assert sum(row["parameters"] for row in result["rows"]) == expected
+    assert round(result["totals"]["conv_and_fc"] / 1e6, 3) == result["paper"]["million_multiply_adds"] == millions
+
+
+@pytest.mark.section_6
+@pytest.mark.parametrize("reduction, parameters", [(2, 288_602), (4, 280_538), (8, 276_506), (16, 274_490)])
+def test_counts_by_reduction(reduction, parameters):
+    result = summary(models.create("se_resnet20", reduction=reduction))
+    assert result["totals"]["parameters"] == result["paper"]["parameters"] == parameters
+
+
+@pytest.mark.section_4
+def test_counts_for_100_classes():
+    result = summary(models.create("se_resnet20", 100))
+    assert result["paper"]["parameters"] == result["totals"]["parameters"] == 274_490 + 5_850
+
+
+@pytest.mark.section_4
+def test_summary_of_the_se_blocks():
+    with minisenet.use_backend("numpy"):
+        result = summary(models.create("se_resnet20"))
+    row = next(row for row in result["rows"] if row["name"] == "stage2.1.se")
+    # 32 channels, two hidden units: two layers of 64 weights, and 16 x 16 x 32 multiplications of the scale
+    assert row["parameters"] == 128 and row["multiply_adds"] == 128 + 16 * 16 * 32 and row["output"] == [16, 16, 32]
+    # u, and z, h and s: a map and three vectors
+    assert row["saved_bytes"] == 4 * (16 * 16 * 32 + 32 + 2 + 32)
+    totals = result["totals"]
+    assert totals["with_se_fc"] - totals["conv_and_fc"] == 2_016
+    assert totals["with_scale"] - totals["with_se_fc"] == 3 * (1024 * 16 + 256 * 32 + 64 * 64)
+    # a mean and a variance for each gamma and beta
+    assert totals["running_statistics"] == sum(row["parameters"] for row in result["rows"] if row["type"] == "BatchNorm2d")
+
+
+@pytest.mark.section_4
+def test_saved_bytes_are_counted_once():
+    """The ReLU's output is what the next convolution saved; the image is the first layer's."""
+    with minisenet.use_backend("numpy"):
+        rows = {row["name"]: row for row in summary(models.create("resnet20"))["rows"]}
+    assert rows["conv1"]["saved_bytes"] == 4 * 32 * 32 * 3
+    assert rows["relu"]["saved_bytes"] == 4 * 32 * 32 * 16 and rows["stage1.0.conv1"]["saved_bytes"] == 0
+    assert rows["stage1.0"]["saved_bytes"] == 4 * 32 * 32 * 16 and rows["stage1.1.conv1"]["saved_bytes"] == 0
+
+
+@needs_kernels
+@pytest.mark.section_4
+def test_what_a_fused_block_saves():
+    """Three full maps (a1, a2, y), the projection's where there is one, and a few numbers for each image and channel."""
+    with minisenet.use_backend("fused"):
+        result = summary(models.create("se_resnet20"))
+    assert result["backend"] == "fused"
+    rows = {row["name"]: row["saved_bytes"] for row in result["rows"] if row["saved_bytes"]}
+    for name, maps, size in (("stage1.1", 3, 32 * 32 * 16), ("stage2.0", 4, 16 * 16 * 32), ("stage3.2", 3, 8 * 8 * 64)):
+        assert maps * size <= rows[name] / 4 <= maps * size + 50 * 64
+    assert 4 * (32 * 32 * (3 + 16 + 16)) <= rows[""] <= 4 * (32 * 32 * (3 + 16 + 16) + 50 * 16)       # image, a and y: the stem
+    assert set(rows) == {"", "fc"} | {f"stage{s}.{b}" for s in (1, 2, 3) for b in (0, 1, 2)}
+    assert result["totals"]["saved_bytes"] == sum(rows.values())
+
+
+@pytest.mark.section_4
+def test_summary_leaves_the_model_alone():
+    model = models.create("se_resnet20", width=4, reduction=4)
+    before = model.state_dict()
+    summary(model)
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all("forward" not in vars(layer) and layer._saved is None for _, layer in model.modules())
+
+
+# ---- how it counts -----------------------------------------------------------------------------------------------------
+
+@needs_kernels
+@pytest.mark.parametrize("backend", ["numpy", "fused"])
+def test_nothing_runs_but_what_costs_next_to_nothing(backend):
+    """Hooks nest, and this outer one gets what the counting passes on."""
+    ran = []
+    with minisenet.use_backend(backend), watching(lambda call: ran.append(call.name) or call()):
+        summary(models.create("se_resnet20"))
+    assert set(ran) <= {"merge_moments"}
+
+
+@needs_kernels
+def test_what_does_not_run_has_the_shapes_of_what_would():
+    """And the multiply-adds. Both backends together call every function of the table."""
+    seen = set()
+
+    def compare(call):
+        result = call()
+        if call.name in UNRUN:
+            unrun = UNRUN[call.name](*call.args, **call.options)
+            assert isinstance(unrun, tuple) == isinstance(result, tuple)
+            assert [(a.shape, a.dtype) for a in arrays_in(unrun)] == [(a.shape, a.dtype) for a in arrays_in(result)], call.name
+            assert multiply_adds(call.arguments, unrun) == multiply_adds(call.arguments, result)
+            seen.add(call.name)
+        return result
+
+    model, x = models.create("se_resnet20", width=4, reduction=2), np.zeros((2, 12, 8, 3), np.float32)
+    for backend in ("numpy", "fused"):
+        with minisenet.use_backend(backend), watching(compare):
+            model(x)
+    assert seen == set(UNRUN)
+
+
+class Own(Layer):
+    """A layer that the package has never seen: weights, NumPy, a function of ours with other options, and a child."""
+
+    def __init__(self):
+        self.inner = Conv2d(3, 4, 3, stride=2, padding=1, groups=1, rng=np.random.default_rng(0))
+        self.gain = Linear(4, 4, rng=np.random.default_rng(0)).weight
+
+    def forward(self, x):
+        y = self.inner(x)
+        y, self._saved = F.max_pool2d(y, 3, stride=1)
+        return np.tanh(y @ self.gain.value)
+
+
+class Heir(Own):
+    """A subclass that calls its parent's forward."""
+
+    def forward(self, x):
+        return super().forward(x)[:, :, :1]
+
+
+@pytest.mark.parametrize("kind", [Own, Heir])
+def test_a_layer_of_your_own(kind):
+    result = summary(Sequential(kind(), Squeeze(), Linear(4, 5, rng=np.random.default_rng(0))), image_size=(9, 7))
+    rows = [(row["name"], row["type"], row["output"], row["parameters"], row["multiply_adds"]) for row in result["rows"]]
+    assert rows == [("0.inner", "Conv2d", [5, 4, 4], 108, 5 * 4 * 108),
+                    ("0", kind.__name__, [3, 2 if kind is Own else 1, 4], 16, 0),
+                    ("1", "Squeeze", [4], 0, 0), ("2", "Linear", [5], 25, 20)]
+    assert result["rows"][1]["saved_bytes"] == 8 * 3 * 2 * 4            # argmax in int64
+    assert result["paper"] is None and result["totals"]["parameters"] == 108 + 16 + 25
+
+
+def test_a_model_of_your_own_needs_an_image_size():
+    with pytest.raises(ValueError, match="image_size must be given: a Sequential does not say"):
+        summary(Sequential(Own()))
+
+
+def test_arrays_in_all_that_a_layer_may_save():
+    class Slots:
+        __slots__ = ("a", "unset")
+
+    @dataclass
+    class Data:
+        a: np.ndarray
+        more: dict = field(default_factory=dict)
+
+    arrays = [np.full(1, i) for i in range(6)]
+    slots, nested = Slots(), Data(arrays[1], {"key": (arrays[2], [arrays[3]])})
+    slots.a = arrays[0]
+    saved = slots, nested, "text", 3, None, F.relu, Slots, [Data(arrays[4])], arrays[5]
+    assert [int(a[0]) for a in arrays_in(saved)] == [0, 1, 2, 3, 4, 5]
+
+
+# ---- the command -------------------------------------------------------------------------------------------------------
+
+@pytest.mark.section_4
+def test_summary_command(capsys):
+    assert main(["summary", "se_resnet20", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["totals"]["parameters"] == 274_490
+    assert main(["summary", "se_resnet20", "--width", "8", "--reduction", "4"]) == 0
+    out = capsys.readouterr().out
+    assert "stage3.2.se" in out and "specification" not in out
+    assert main(["summary", "resnet110", "--shortcut", "A"]) == 0
+    assert "specification: 1,727,962" in capsys.readouterr().out
