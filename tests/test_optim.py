@@ -44,6 +44,16 @@ def test_the_arrays_themselves_are_updated_whatever_their_shape(backend):
     np.testing.assert_array_equal(value, 1 - 0.5 * grad)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("step", [2, -1])
+def test_the_gradient_of_a_vector_may_be_strided(backend, step):
+    """Flattening a map copies it; of a vector with a stride it makes a view with a stride."""
+    value, velocity, grad = np.ones(5), np.zeros(5), np.arange(5.0 * abs(step))[::step]
+    with minisenet.use_backend(backend):
+        sgd_step(value, grad, velocity, lr=0.5)
+    np.testing.assert_array_equal(value, 1 - 0.5 * grad)
+
+
 @pytest.mark.parametrize("change, message", [
     (dict(grad=np.zeros(4)), "shapes"), (dict(velocity=np.zeros(3, np.float32)), "dtypes"),
     (dict(value=np.zeros((3, 3)).T[0]), "in place"), (dict(value=[0.0, 0.0, 0.0]), "in place"),

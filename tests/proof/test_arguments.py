@@ -99,6 +99,26 @@ def test_integers_are_refused(row, backend, dtype):
             row.forward(case.arrays | {name: case.arrays[name].astype(np.int64)}, case.options)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("step", [2, -1])
+def test_labels_may_be_strided(backend, step):
+    logits, labels = np.random.default_rng(0).standard_normal((4, 3)), np.array([0, 2, 1, 1, 2, 0, 2, 1])[::step][:4]
+    with use_backend(backend):
+        for result, again in zip(F.softmax_cross_entropy(logits, labels), F.softmax_cross_entropy(logits, labels.copy())):
+            assert np.array_equal(result, again)
+
+
+def test_biases_are_given_back_where_the_signature_says_so():
+    """excitation has none unless told, as in eq. (3); neither has a convolution; a fully connected layer has one."""
+    rng = np.random.default_rng(0)
+    z, w1, w2 = rng.standard_normal((2, 4)), rng.standard_normal((2, 4)), rng.standard_normal((4, 2))
+    s, h = F.excitation(z, w1, w2)
+    assert F.excitation_backward(s, z, h, s, w1, w2)[3:] == (None, None)
+    x, w = rng.standard_normal((1, 3, 3, 2)), rng.standard_normal((2, 2, 3, 3))
+    assert F.conv2d_backward(F.conv2d(x, w), x, w)[2] is None
+    assert F.linear_backward(h, z, w1)[2].shape == (2,)
+
+
 # ---- NaN -----------------------------------------------------------------------------------------------------------------
 
 def middle(array, value):

@@ -16,7 +16,9 @@ def test_figures_of_known_gates():
     assert row["mean"] == pytest.approx(0.5)
     assert row["deviation"] == pytest.approx(np.sqrt(0.05) / 2)       # the first channel's, averaged with a constant one
     assert row["by_class"] == pytest.approx(0.1)                      # class means 0.3 and 0.7 deviate by 0.2; and 0
-    assert "2 of 3" in format_table([row]) and "0.500" in format_table([row])
+    assert format_table([row]).splitlines() == [
+        "block        channels  mean gate  deviation  between classes  dead hidden units",
+        "stage1.0.se         2      0.500      0.112            0.100         2 of 3"]
 
 
 def test_collects_from_every_block(data, new_model):

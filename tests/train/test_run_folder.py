@@ -1,4 +1,5 @@
 """The run folder: what it holds, that a resumed run is the unbroken one, and what is said of a damaged one."""
+import dataclasses
 import json
 import shutil
 
@@ -8,7 +9,7 @@ from PIL import Image
 
 from minisenet.data.shapes import shapes
 from minisenet.train import RunError, fit
-from minisenet.train.run_folder import pack, read, write_atomically
+from minisenet.train.run_folder import fingerprint, pack, read, write_atomically
 
 pytestmark = pytest.mark.section_5
 SHORT = dict(epochs=3, batch_size=32, lr=0.05, progress=False)
@@ -136,6 +137,43 @@ def test_a_damaged_checkpoint(copy, data, new_model, damage, message):
     with pytest.raises(RunError, match=message) as error:
         fit(new_model(), data, **SHORT, out=copy, resume=True)
     assert "\n" not in str(error.value) and "last.safetensors" in str(error.value)
+
+
+def test_a_damaged_checkpoint_says_why_and_which_other_file_may_do(copy):
+    """With the reason that safetensors gives, or the kind of its error where it gives none."""
+    last, best = copy / "last.safetensors", copy / "best.safetensors"
+    for damaged, other in ((last, best), (best, last)):
+        with pytest.raises(RunError) as error:
+            whole = damaged.read_bytes()
+            truncate(damaged)
+            read(damaged)
+        damaged.write_bytes(whole)
+        assert f"; {other} may still be whole: `minisenet evaluate {other}`; to train again" in str(error.value)
+    alone = best.rename(copy / "alone.safetensors")
+    truncate(alone)
+    with pytest.raises(RunError, match="; take another copy of it, or train again$"):
+        read(alone)
+
+
+@pytest.mark.parametrize("raised, reason", [(ValueError("the header is cut off"), "the header is cut off"),
+                                            (KeyError(), "KeyError")])
+def test_the_reason_why_a_checkpoint_cannot_be_read(copy, monkeypatch, raised, reason):
+    import safetensors.numpy
+
+    def load(content):
+        raise raised
+    monkeypatch.setattr(safetensors.numpy, "load", load)
+    with pytest.raises(RunError) as error:
+        read(copy / "last.safetensors")
+    assert f"last.safetensors is damaged or not a safetensors file ({reason}); " in str(error.value)
+
+
+def test_the_fingerprint_of_a_strided_dataset(data):
+    """A view of every second image is the same data as a copy of it."""
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    views = dataclasses.replace(data, **{name: getattr(data, name)[::2] for name in names})
+    copies = dataclasses.replace(data, **{name: getattr(data, name)[::2].copy() for name in names})
+    assert fingerprint(views) == fingerprint(copies) != fingerprint(data)
 
 
 def test_a_checkpoint_of_another_model(copy, data, new_model, tmp_path):
