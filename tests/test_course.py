@@ -97,8 +97,8 @@ PLANTED = '''
 import numpy as np
 
 from minisenet import arguments
-from minisenet.backend import kernelised
 from minisenet import functional as F
+from minisenet.backend import kernelised
 from minisenet.functional.linear import linear
 
 

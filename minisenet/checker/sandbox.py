@@ -1,6 +1,6 @@
 """Somebody's function, called where it can do no harm to the check: in a process of its own, with limits, or right here.
 
-`Isolated` starts `_student.py` and talks to it: a call that hangs is ended, a process that dies is noticed, what is printed
+`Isolated` starts `worker.py` and talks to it: a call that hangs is ended, a process that dies is noticed, what is printed
 is counted. It keeps honest mistakes from hurting anybody and minisenet out of reach. It is no security boundary: the file
 runs with the rights of whoever runs the check, and code that nobody has read belongs in a container.
 
@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from minisenet.checker import _student
+from minisenet.checker import worker
 
 PRINTED = 10_000                    # bytes of output that are kept
 IMPORT = 10.0                       # seconds that the process may take to start and to import the file
@@ -43,12 +43,12 @@ class Direct:
 
     def __init__(self, function, backward=None):
         self.functions = {"forward": function, "backward": backward}
-        self.about = _student.describe(function)
-        self.about["backward"] = _student.describe(backward)["required"] if backward else None
+        self.about = worker.describe(function)
+        self.about["backward"] = worker.describe(backward)["required"] if backward else None
 
     def call(self, args, kwargs, *, twice=False, which="forward"):
-        """What `_student.observe` sees."""
-        return _student.observe(self.functions[which], args, kwargs, twice)
+        """What `worker.observe` sees."""
+        return worker.observe(self.functions[which], args, kwargs, twice)
 
     def close(self):
         """Nothing to end."""
@@ -76,7 +76,7 @@ class Isolated:
     def __init__(self, file, function, *, seconds, memory):
         self.function, self.seconds, self.left, self._output = function, seconds, seconds, bytearray()
         threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        self.process = subprocess.Popen([sys.executable, "-I", "-B", _student.__file__], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([sys.executable, "-I", "-B", worker.__file__], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | threads,
                                         start_new_session=True)
         self._reader = threading.Thread(target=self._read_output, daemon=True)
@@ -101,7 +101,7 @@ class Isolated:
         return bytes(self._output).decode(errors="replace")
 
     def call(self, args, kwargs, *, twice=False, which="forward"):
-        """What `_student.observe` sees over there. Raises `Ended`."""
+        """What `worker.observe` sees over there. Raises `Ended`."""
         which = self.function if which == "forward" else which
         started = time.monotonic()
         answer = self._exchange(dict(args=list(args), kwargs=kwargs, twice=twice, which=which), "",
@@ -132,8 +132,8 @@ class Isolated:
         timer = threading.Timer(max(seconds, 0.01), end)
         timer.start()
         try:
-            _student.send(self.process.stdin, message)
-            return _student.receive(self.process.stdout)
+            worker.send(self.process.stdin, message)
+            return worker.receive(self.process.stdout)
         except (EOFError, OSError, ValueError):
             if late.is_set():
                 raise Ended("hangs", f"it had not returned after {seconds:.0f} s {when}".strip()) from None

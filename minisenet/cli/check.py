@@ -26,9 +26,9 @@ def add(commands):
 
 def _name(name):
     """An argparse type: a function that answers can be compared with."""
-    from minisenet.checker.questions import QUESTIONS
-    if name not in QUESTIONS:
-        raise argparse.ArgumentTypeError(f"{name!r} is not one of minisenet's functions: {', '.join(QUESTIONS)}")
+    from minisenet.checker.specifications import SPECIFICATIONS
+    if name not in SPECIFICATIONS:
+        raise argparse.ArgumentTypeError(f"{name!r} is not one of minisenet's functions: {', '.join(SPECIFICATIONS)}")
     return name
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minisenet.course.build_kernel import NO_COMPILER, TOOLS_MISSING
 from minisenet.checker.sandbox import Ended, Isolated, end_group
+from minisenet.course.build_kernel import NO_COMPILER, TOOLS_MISSING
 
 TIME_LIMIT = 120.0              # seconds: a small file takes about ten
 SHOWN = 3                       # errors: the first one is nearly always the cause of the rest

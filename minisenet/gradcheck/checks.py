@@ -1,6 +1,6 @@
 """How a hand-derived gradient is checked: complex step, central differences, the adjoint identity.
 
-Let L = sum over the heads of <upstream, output>. A backward claims to return g, the gradient of L with respect to one
+Let L = sum over the outputs of <upstream, output>. A backward claims to return g, the gradient of L with respect to one
 array x. For any direction v the slope of L along v must then be <g, v>, and the slope can be had from forwards alone:
 
 complex step          Im L(x + i h v) / h          h = 1e-20; nothing is subtracted, so nothing cancels: exact to rounding
@@ -54,7 +54,7 @@ def central_difference(operation, case, rng, *, backend="numpy", coordinates=COO
         ahead, behind = (operation.forward(case.arrays | {name: case.arrays[name] + step * v}, case.options)
                          for step in (CENTRAL_STEP, -CENTRAL_STEP))
         # element by element first: outputs that did not move cancel exactly, instead of leaving their rounding in the sum
-        moved = {head: ahead[head] - behind[head] for head in operation.heads}
+        moved = {output: ahead[output] - behind[output] for output in operation.differentiable}
         return _dot(operation, upstream, moved, np.real) / (2 * CENTRAL_STEP)
 
     return _all_directions(operation, case, rng, backend, slope, coordinates)
@@ -68,7 +68,7 @@ def adjoint(operation, case, rng, *, backend="numpy"):
 
     def slope(upstream, name, v):
         there, zero = (operation.forward(case.arrays | {name: value}, case.options) for value in (v, np.zeros_like(v)))
-        moved = {head: there[head] - zero[head] for head in operation.heads}
+        moved = {output: there[output] - zero[output] for output in operation.differentiable}
         return _dot(operation, upstream, moved, np.real)
 
     return _all_directions(operation, case, rng, backend, slope, 0, names)
@@ -146,7 +146,7 @@ def _directions(shape, rng, coordinates):
 
 
 def _dot(operation, upstream, outputs, part):
-    return sum(np.sum(upstream[head] * part(outputs[head])) for head in operation.heads)
+    return sum(np.sum(upstream[output] * part(outputs[output])) for output in operation.differentiable)
 
 
 def _over(difference, size):

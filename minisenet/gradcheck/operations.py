@@ -29,10 +29,10 @@ class Operation:
         `forward(arrays, options) -> outputs`, a dict by name.
     backward : callable
         `backward(upstream, arrays, outputs, options) -> gradients`: a dict with a gradient for each array given that is not
-        a constant, from a dict with an upstream gradient for each of the `heads`.
+        a constant, from a dict with an upstream gradient for each of the `differentiable` outputs.
     draw : callable
         `draw(pick, rng) -> Case`, see `cases.py`.
-    heads : tuple of str
+    differentiable : tuple of str
         The outputs that a loss may depend on. The rest (argmax, batch statistics) is there for the backward.
     linear_in : tuple of str
         Each of these arrays goes into the outputs linearly (or with a constant added) while the others stand still.
@@ -50,7 +50,7 @@ class Operation:
     forward: Callable
     backward: Callable
     draw: Callable
-    heads: tuple = ("y",)
+    differentiable: tuple = ("y",)
     linear_in: tuple = ()
     constants: tuple = ()
     terms: Callable | None = None
@@ -60,8 +60,8 @@ class Operation:
         return [name for name in case.arrays if name not in self.constants]
 
     def upstream(self, outputs, rng):
-        """A random upstream gradient for each head. Never ones: with ones a batch norm's dx is zero whatever the formula."""
-        return {head: rng.standard_normal(np.shape(outputs[head])) for head in self.heads}
+        """A random upstream gradient by output. Never ones: with ones a batch norm's dx is zero whatever the formula."""
+        return {name: rng.standard_normal(np.shape(outputs[name])) for name in self.differentiable}
 
 
 def _named(arrays, **gradients):
@@ -300,9 +300,9 @@ _ROWS = (
     Operation("linear", "section_3_2", "eq. (3), W1 and W2", ("linear", "linear_backward"),
               _linear, _linear_backward, cases.linear, linear_in=("x", "w", "b"), terms=_linear_terms),
     Operation("squeeze", "section_3_1", "eq. (2)", ("squeeze", "squeeze_backward"),
-              _squeeze, _squeeze_backward, cases.squeeze, heads=("z",), linear_in=("u",), terms=_squeeze_terms),
+              _squeeze, _squeeze_backward, cases.squeeze, differentiable=("z",), linear_in=("u",), terms=_squeeze_terms),
     Operation("excitation", "section_3_2", "eq. (3)", ("excitation", "excitation_backward"),
-              _excitation, _excitation_backward, cases.excitation, heads=("s",)),
+              _excitation, _excitation_backward, cases.excitation, differentiable=("s",)),
     Operation("scale", "section_3_2", "eq. (4)", ("scale", "scale_backward"),
               _scale, _scale_backward, cases.scale, linear_in=("u", "s"), terms=_scale_terms),
     Operation("se_block", "section_3", "eqs. (2) to (4)", (), _se_block, _se_block_backward, cases.se_block),
@@ -313,7 +313,8 @@ _ROWS = (
     Operation("avg_pool2d", "section_5", "section 5.1", ("avg_pool2d", "avg_pool2d_backward"),
               _avg_pool2d, _avg_pool2d_backward, cases.avg_pool2d, linear_in=("x",), terms=_avg_pool2d_terms),
     Operation("softmax_cross_entropy", "section_5", "section 5", ("softmax_cross_entropy", "softmax_cross_entropy_backward"),
-              _softmax_cross_entropy, _softmax_cross_entropy_backward, cases.softmax_cross_entropy, heads=("loss",)),
+              _softmax_cross_entropy, _softmax_cross_entropy_backward, cases.softmax_cross_entropy,
+              differentiable=("loss",)),
     Operation("conv2d_normalised", "section_3_3", "eq. (1) after batch norm and ReLU",
               ("conv2d_normalised", "conv2d_normalised_backward"),
               _conv2d_normalised, _conv2d_normalised_backward, cases.conv2d_normalised, linear_in=("w",)),

@@ -133,7 +133,7 @@ def evaluate(name, arrays, upstream, options, constants=()):
     arrays : dict of ndarray
         The arguments.
     upstream : dict of ndarray
-        The upstream gradient of each head.
+        The upstream gradient of each output.
     options : dict
         As the row's forward takes them.
     constants : tuple of str
@@ -153,7 +153,7 @@ def evaluate(name, arrays, upstream, options, constants=()):
                for key, array in arrays.items()}
     outputs = EXPRESSIONS[name](torch.nn.functional, tensors, options)
     inputs = {key: tensor for key, tensor in tensors.items() if tensor.requires_grad}
-    loss = sum((torch.as_tensor(np.asarray(d)) * outputs[head]).sum() for head, d in upstream.items())
+    loss = sum((torch.as_tensor(np.asarray(d)) * outputs[name]).sum() for name, d in upstream.items())
     gradients = torch.autograd.grad(loss, list(inputs.values()))
     return ({key: value.detach().numpy().copy() for key, value in outputs.items()},
             {key: value.numpy().copy() for key, value in zip(inputs, gradients)})

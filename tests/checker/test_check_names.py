@@ -4,15 +4,15 @@ import functools
 import numpy as np
 import pytest
 
+from minisenet.checker.comparison import compare
 from minisenet.checker.diagnosis import diagnose, formulas
 from minisenet.checker.diagnosis.evidence import Evidence
 from minisenet.checker.diagnosis.terms import FACTORS
-from minisenet.checker.examination import Examination, Trial
-from minisenet.checker.judge import judge
-from minisenet.gradcheck.mistakes import TERMS, WRONG
-from minisenet.checker.questions import QUESTIONS
+from minisenet.checker.result import Smallest, Verdict
 from minisenet.checker.sandbox import Direct
-from minisenet.checker.verdict import Smallest, Verdict
+from minisenet.checker.search import Search, Trial
+from minisenet.checker.specifications import SPECIFICATIONS
+from minisenet.gradcheck.mistakes import TERMS, WRONG
 
 # Two entries with the same numbers in every case that is drawn: only the first of them can be said.
 TWINS = {
@@ -36,29 +36,29 @@ LEFT_RIGHT = {
 }
 
 
-def offered(question):
-    """(Mistake, predict): what `formulas` has for a question."""
-    return list(formulas.guesses(Evidence(question, None, []), []))
+def offered(spec):
+    """(Mistake, predict): what `formulas` has for a function."""
+    return list(formulas.guesses(Evidence(spec, None, []), []))
 
 
 def each_offer():
     """A parameter for each entry of the tables and each planted bug."""
-    for question in QUESTIONS.values():
-        for number, (mistake, _) in enumerate(offered(question)):
-            yield pytest.param(question.name, number, id=f"{question.name}-{number}-{mistake.name.replace(' ', '_')}")
+    for spec in SPECIFICATIONS.values():
+        for number, (mistake, _) in enumerate(offered(spec)):
+            yield pytest.param(spec.name, number, id=f"{spec.name}-{number}-{mistake.name.replace(' ', '_')}")
 
 
 @functools.cache
 def trials_of(name):
     """The calls that the checker makes of a function: here one that is right."""
-    question = QUESTIONS[name]
-    found = Examination(Direct(question.reference), question, 0)
-    found.search()
-    found.gather()
-    return [trial for trial in found.trials if trial.kind == "reals"]
+    spec = SPECIFICATIONS[name]
+    search = Search(Direct(spec.reference), spec, 0)
+    search.find()
+    search.gather_evidence()
+    return [trial for trial in search.trials if trial.kind == "reals"]
 
 
-def answered(question, predict, trial):
+def answered(spec, predict, trial):
     """The trial with what an answer gives that predicts so; None where the formula has no value for these shapes."""
     v, given = trial.call.v, {}
     for name, expected in trial.call.expected.items():
@@ -67,36 +67,36 @@ def answered(question, predict, trial):
         except (ValueError, IndexError):
             return None
         given[name] = expected if value is None else np.array(value)
-    arrays = [name for name in question.parameters if isinstance(vars(v).get(name), np.ndarray)]
-    value = tuple(given.values()) if len(given) > 1 else given[question.returns[0]]
+    arrays = [name for name in spec.parameters if isinstance(vars(v).get(name), np.ndarray)]
+    value = tuple(given.values()) if len(given) > 1 else given[spec.returns[0]]
     seen = dict(value=value, error=None, written=[], shares=[], changed=False, seeded=False,
                 after=[given.get(name, vars(v)[name]) for name in arrays])
-    return Trial(trial.sizes, trial.kind, trial.call, *judge(question, trial.call, seen))
+    return Trial(trial.sizes, trial.kind, trial.call, *compare(spec, trial.call, seen))
 
 
 @pytest.mark.parametrize("name, number", list(each_offer()))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")                  # wrong formulas divide by zero, and overflow
 def test_a_planted_mistake_is_called_by_its_name(name, number):
-    question = QUESTIONS[name]
-    mistake, predict = offered(question)[number]
-    trials = [trial for trial in (answered(question, predict, trial) for trial in trials_of(name)) if trial]
+    spec = SPECIFICATIONS[name]
+    mistake, predict = offered(spec)[number]
+    trials = [trial for trial in (answered(spec, predict, trial) for trial in trials_of(name)) if trial]
     wrong = [trial for trial in trials if trial.faults]
     if not wrong:
         assert trials and mistake.name in LEFT_RIGHT[name], "it is right in every case that was drawn"
         return
     smallest = min(wrong, key=lambda trial: sum(trial.sizes.values()))
-    named = diagnose(question, smallest, trials)
+    named = diagnose(spec, smallest, trials)
     assert named.name in (mistake.name, TWINS.get(mistake.name))
     if named.name == mistake.name:
         assert not named.certain
-    text = str(Verdict(name, len(trials), len(wrong), named, Smallest.of(question, smallest)))
+    text = str(Verdict(name, len(trials), len(wrong), named, Smallest.of(spec, smallest)))
     assert max(map(len, text.splitlines())) <= 80 and "{" not in text
     assert f"likely mistake: {named.name}\n" in text
 
 
 def test_twins_and_bugs_that_leave_a_pass_right_are_still_there():
     """The two lists name nothing that is gone."""
-    offers = {name: {mistake.name for mistake, _ in offered(question)} for name, question in QUESTIONS.items()}
+    offers = {name: {mistake.name for mistake, _ in offered(spec)} for name, spec in SPECIFICATIONS.items()}
     everything = set().union(*offers.values())
     assert set(TWINS) | set(TWINS.values()) <= everything
     assert all(names <= offers[name] for name, names in LEFT_RIGHT.items())
@@ -104,11 +104,11 @@ def test_twins_and_bugs_that_leave_a_pass_right_are_still_there():
 
 def test_every_entry_belongs_to_a_result_and_says_something():
     for entry in WRONG:
-        assert any(entry.output in QUESTIONS[question].returns for question in entry.questions.split()), entry.name
+        assert any(entry.output in SPECIFICATIONS[name].returns for name in entry.functions.split()), entry.name
         assert entry.name == entry.name.strip() and entry.says.endswith(".") and not entry.says.startswith(" ")
         assert not entry.lesson or entry.lesson.endswith((".", "?"))
-    for question, output in TERMS:
-        assert output in QUESTIONS[question].returns
+    for name, output in TERMS:
+        assert output in SPECIFICATIONS[name].returns
 
 
 # ---- sums: a term with another factor ------------------------------------------------------------------------------------
@@ -116,15 +116,15 @@ def test_every_entry_belongs_to_a_result_and_says_something():
 @pytest.mark.parametrize("name, output", list(TERMS))
 @pytest.mark.parametrize("factor", [0.0, -1.0, 2.0, 0.5])
 def test_a_term_that_is_missing_doubled_halved_or_of_the_wrong_sign_is_named(name, output, factor):
-    question = QUESTIONS[name]
-    known = {mistake.name for mistake, _ in offered(question)}         # for some of them there is an entry
+    spec = SPECIFICATIONS[name]
+    known = {mistake.name for mistake, _ in offered(spec)}         # for some of them there is an entry
     for changed in TERMS[name, output](trials_of(name)[-1].call.v):
         def predict(trial, result, changed=changed):
             parts = TERMS[name, output](trial.call.v).items() if result == output else ()
             return sum(part * (factor if label == changed else 1) for label, part in parts) if parts else None
 
-        trials = [answered(question, predict, trial) for trial in trials_of(name)]
-        named = diagnose(question, next(trial for trial in trials if trial.faults), trials)
+        trials = [answered(spec, predict, trial) for trial in trials_of(name)]
+        named = diagnose(spec, next(trial for trial in trials if trial.faults), trials)
         assert named.name == f"term: {changed.partition(',')[0]} {FACTORS[factor]}" or named.name in known
 
 
@@ -147,12 +147,12 @@ WEIGHTS = {"first image only": "first output channel only", "last channel left o
                                           ("linear_backward", "dx")])
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_can_happen_to_any_result(name, result, change):
-    question = QUESTIONS[name]
+    spec = SPECIFICATIONS[name]
 
     def predict(trial, output):
         return CHANGES[change](trial.call.expected[output]) if output == result else None
 
-    trials = [answered(question, predict, trial) for trial in trials_of(name)]
+    trials = [answered(spec, predict, trial) for trial in trials_of(name)]
     wrong = [trial for trial in trials if trial.faults]
-    named = diagnose(question, min(wrong, key=lambda trial: sum(trial.sizes.values())), trials)
+    named = diagnose(spec, min(wrong, key=lambda trial: sum(trial.sizes.values())), trials)
     assert named.name in (change, WEIGHTS.get(change) if result == "dw" else None)

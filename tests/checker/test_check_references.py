@@ -5,28 +5,28 @@ import pytest
 import minisenet
 from minisenet import functional as F
 from minisenet import gradcheck
-from minisenet.checker.questions import QUESTIONS
+from minisenet.checker.specifications import SPECIFICATIONS
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", SPECIFICATIONS)
 @pytest.mark.parametrize("backend", ["numpy", "auto"])
 def test_every_reference_passes(name, backend):
     with minisenet.use_backend(backend):
-        verdict = gradcheck.check(QUESTIONS[name].reference)
+        verdict = gradcheck.check(SPECIFICATIONS[name].reference)
     assert verdict.passed and verdict.mistake is None, str(verdict)
     assert verdict.cases >= 25 and verdict.wrong == 0 and verdict.smallest is None
     assert verdict.errors["values"] < 1e-9
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", SPECIFICATIONS)
 def test_every_reference_fails_with_one_number_changed(name):
     """In any of its results: the checker waves nothing through."""
-    question = QUESTIONS[name]
-    for output in question.returns:
+    spec = SPECIFICATIONS[name]
+    for output in spec.returns:
         def changed(*args, output=output, **options):
-            value = question.reference(*args, **options)
-            results = dict(zip(question.parameters, args)) if question.in_place else dict(
-                zip(question.returns, value if isinstance(value, tuple) else (value,)))
+            value = spec.reference(*args, **options)
+            results = dict(zip(spec.parameters, args)) if spec.in_place else dict(
+                zip(spec.returns, value if isinstance(value, tuple) else (value,)))
             if isinstance(results[output], np.ndarray) and results[output].size:
                 results[output].flat[-1] += 1                          # an integer too: argmax
             elif results[output] is not None:
@@ -90,7 +90,7 @@ def test_pairs_are_asked_where_they_are_taken():
 
 
 def test_an_option_that_is_not_taken_is_named_by_its_own_name():
-    block = QUESTIONS["se_block_backward"].reference
+    block = SPECIFICATIONS["se_block_backward"].reference
     verdict = gradcheck.check(lambda dy, u, z, h, s, w1, w2: block(dy, u, z, h, s, w1, w2), like="se_block_backward")
     assert verdict.passed and verdict.notes == ["it does not take bias, so that was not asked"]
     excitation = gradcheck.check(lambda z, w1, w2: F.excitation(z, w1, w2), like="excitation")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minisenet import gradcheck
-from minisenet.checker import _student, sandbox
+from minisenet.checker import sandbox, worker
 
 RIGHT = "import numpy as np\ndef squeeze(u):\n    return u.mean(axis=(1, 2))\n"
 LIMITS = dict(time_limit=120.0)                                         # for what does not hang: busy machines are slow
@@ -141,7 +141,7 @@ def test_a_big_file(check, tmp_path):
     big = tmp_path / "big"
     verdict = check(inside(f"open({str(big)!r}, 'ab').write(bytes(2**26 + 1))"))
     assert not verdict.passed and verdict.mistake in ("raises OSError", "ends the process")
-    assert not big.exists() or big.stat().st_size <= _student.MOST_BYTES
+    assert not big.exists() or big.stat().st_size <= worker.MOST_BYTES
 
 
 # ---- the channel ---------------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_nothing_is_unpickled(check, tmp_path):
         """)
     assert verdict.mistake == "wrong kind of result" and "Trap" in verdict.named.says
     assert not trap.exists()
-    assert not {"pickle", "marshal", "shelve"} & set(vars(_student)) and not {"pickle", "marshal"} & set(vars(sandbox))
+    assert not {"pickle", "marshal", "shelve"} & set(vars(worker)) and not {"pickle", "marshal"} & set(vars(sandbox))
 
 
 def test_a_file_that_speaks_the_protocol_by_itself(check):

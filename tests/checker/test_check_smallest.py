@@ -5,10 +5,10 @@ from check_answers import answer, names_of
 
 from minisenet import functional as F
 from minisenet import gradcheck
-from minisenet.checker.judge import judge
-from minisenet.checker.questions import QUESTIONS
+from minisenet.checker.comparison import compare
 from minisenet.checker.sandbox import Direct
-from minisenet.checker.small import KINDS, numbers
+from minisenet.checker.small_cases import KINDS, numbers
+from minisenet.checker.specifications import SPECIFICATIONS
 
 # Wrong answers of every kind: values, shapes, exceptions, arguments written to; each with sizes that it needs.
 CHOSEN = """
@@ -25,35 +25,35 @@ softmax_cross_entropy__sum softmax_cross_entropy_backward__smoothing_ignored sgd
 FRESH = 6                           # values of each kind that are tried on sizes that should be right
 
 
-def fails(function, question, sizes):
+def fails(function, spec, sizes):
     """Whether any fresh values on these sizes show a fault."""
-    subject, shown = Direct(function), question.small.fits(sizes)
+    subject, shown = Direct(function), spec.small_cases.fits(sizes)
     for kind in KINDS * shown:
         for seed in range(FRESH):
             rng = np.random.default_rng([seed, 4711])
-            case = question.small.case(sizes, rng, kind)
+            case = spec.small_cases.case(sizes, rng, kind)
             if case is not None:
-                call = question.ask(case, lambda *shape: numbers(rng, shape, kind), subject.about)
+                call = spec.call_on(case, lambda *shape: numbers(rng, shape, kind), subject.about)
                 with np.errstate(all="ignore"):
-                    if judge(question, call, subject.call(call.args, call.kwargs))[1]:
+                    if compare(spec, call, subject.call(call.args, call.kwargs))[1]:
                         return True
     return False
 
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_no_size_of_the_case_can_be_smaller_by_itself(name):
-    function, question = answer(name), QUESTIONS[name.partition("__")[0]]
-    verdict = gradcheck.check(function, like=question.name)
+    function, spec = answer(name), SPECIFICATIONS[name.partition("__")[0]]
+    verdict = gradcheck.check(function, like=spec.name)
     sizes = verdict.smallest.sizes
-    assert not verdict.passed and fails(function, question, sizes)
-    for size, (low, _) in question.small.sizes.items():
+    assert not verdict.passed and fails(function, spec, sizes)
+    for size, (low, _) in spec.small_cases.sizes.items():
         for value in range(low, sizes[size]):
-            assert not fails(function, question, sizes | {size: value}), f"{size} = {value} would do"
+            assert not fails(function, spec, sizes | {size: value}), f"{size} = {value} would do"
 
 
-def test_they_are_of_many_questions():
+def test_they_are_of_many_functions():
     assert len(CHOSEN) >= 25 and set(CHOSEN) <= names_of(right=False)
-    assert len({name.partition("__")[0] for name in CHOSEN} & set(QUESTIONS)) >= 24
+    assert len({name.partition("__")[0] for name in CHOSEN} & set(SPECIFICATIONS)) >= 24
 
 
 # ---- by hand -------------------------------------------------------------------------------------------------------------
@@ -88,7 +88,8 @@ def test_a_stride_on_the_wrong_axis_needs_one_stride_and_something_to_step_over(
     def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
         return F.conv2d(x, w, b, stride=stride[::-1], padding=padding, dilation=dilation, groups=groups)
     verdict = gradcheck.check(conv2d)
-    sizes, low = verdict.smallest.sizes, {name: bounds[0] for name, bounds in QUESTIONS["conv2d"].small.sizes.items()}
+    bounds = SPECIFICATIONS["conv2d"].small_cases.sizes
+    sizes, low = verdict.smallest.sizes, {name: least for name, (least, _) in bounds.items()}
     larger = {name for name in sizes if sizes[name] > low[name]}
     assert verdict.mistake == "stride on the wrong axis"
     assert len(larger & {"stride_height", "stride_width"}) == 1 and len(larger) == 2

@@ -46,7 +46,7 @@ def main(name, backend, side):
             arrays = {key: guarded(array.astype(dtype), side) for key, array in case.arrays.items()}
             with use_backend(backend):
                 outputs = {key: guarded(output, side) for key, output in row.forward(arrays, case.options).items()}
-                upstream = {head: guarded(np.asarray(d, dtype), side) for head, d in row.upstream(outputs, rng).items()}
+                upstream = {name: guarded(np.asarray(d, dtype), side) for name, d in row.upstream(outputs, rng).items()}
                 row.backward(upstream, arrays, outputs, case.options)
     print("done")
 

@@ -35,7 +35,7 @@ def some_cases(row, count, seed=0):
 
 def cast(upstream, dtype):
     """Upstream gradients of another dtype."""
-    return {head: np.asarray(d, dtype) for head, d in upstream.items()}
+    return {name: np.asarray(d, dtype) for name, d in upstream.items()}
 
 
 def call(row, case, upstream, backend):

@@ -82,8 +82,8 @@ def test_dtypes_are_never_mixed(row, backend):
                 with pytest.raises(TypeError, match="dtypes are never mixed"):
                     row.forward(mixed, case.options)
             # these backwards take one floating point array, and with it there is nothing to mix
-            for head in upstream if row.name not in ("squeeze", "max_pool2d", "avg_pool2d", "softmax_cross_entropy") else ():
-                mixed = upstream | {head: upstream[head].astype(np.float32)}
+            for name in upstream if row.name not in ("squeeze", "max_pool2d", "avg_pool2d", "softmax_cross_entropy") else ():
+                mixed = upstream | {name: upstream[name].astype(np.float32)}
                 with pytest.raises(TypeError, match="dtypes are never mixed"):
                     row.backward(mixed, case.arrays, outputs, case.options)
 
@@ -132,18 +132,18 @@ def middle(array, value):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nan_passes_on(row, backend, dtype):
-    """An array full of NaN leaves no head without one, and a single NaN goes wherever that element goes."""
+    """An array full of NaN leaves no output without one, and a single NaN goes wherever that element goes."""
     for case, upstream in some_cases(row, 6, seed=13):
         case, upstream = case.astype(dtype), cast(upstream, dtype)
         for name in case.arrays:
             with use_backend(backend):
                 outputs = row.forward(case.arrays | {name: np.full_like(case.arrays[name], np.nan)}, case.options)
-            assert all(np.isnan(outputs[head]).any() for head in row.heads)
+            assert all(np.isnan(outputs[name]).any() for name in row.differentiable)
             poisoned, moved = (type(case)(case.arrays | {name: middle(case.arrays[name], value)}, case.options)
                                for value in (np.nan, 3))
             arrives(row, backend, (case, upstream), (moved, upstream), (poisoned, upstream))
-        for head in set(upstream) - {"loss"}:                # dloss is a number, and refused if it is NaN: see BAD
-            poisoned, moved = (upstream | {head: middle(upstream[head], value)} for value in (np.nan, 3))
+        for name in set(upstream) - {"loss"}:                # dloss is a number, and refused if it is NaN: see BAD
+            poisoned, moved = (upstream | {name: middle(upstream[name], value)} for value in (np.nan, 3))
             arrives(row, backend, (case, upstream), (case, moved), (case, poisoned))
 
 

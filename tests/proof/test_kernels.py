@@ -48,7 +48,7 @@ def agree(row, case, upstream, backend, dtype):
 def componentwise(row, case, upstream, reference):
     """|y - y64| <= c K eps op(|inputs|), for every single element."""
     absolute = Case({name: np.abs(array) for name, array in case.arrays.items()}, case.options)
-    sizes = call(row, absolute, {head: np.abs(d) for head, d in upstream.items()}, "numpy")
+    sizes = call(row, absolute, {name: np.abs(d) for name, d in upstream.items()}, "numpy")
     terms = row.terms(case, reference[0])
     bounds = [{name: C * terms[name] * value for name, value in part.items()} for part in sizes]
     if row.name == "conv2d" and winograd.applies(case.arrays["w"].shape, case.options):

@@ -22,12 +22,12 @@ EXPLANATIONS = (conduct.before_numbers, precision.explain, predictions.explain, 
                 places.explain)
 
 
-def diagnose(question, smallest, trials):
+def diagnose(spec, smallest, trials):
     """The Mistake of a wrong answer.
 
     Parameters
     ----------
-    question : Question
+    spec : Specification
     smallest : Trial
         The smallest one that is wrong.
     trials : list of Trial
@@ -37,5 +37,5 @@ def diagnose(question, smallest, trials):
     -------
     Mistake
     """
-    evidence = Evidence(question, smallest, trials)
+    evidence = Evidence(spec, smallest, trials)
     return next(mistake for explain in EXPLANATIONS if (mistake := explain(evidence)))

@@ -1,10 +1,10 @@
 """How a call went: what can be said of it before any number is looked at."""
-from minisenet.checker.verdict import Mistake
+from minisenet.checker.result import Mistake
 
 ORDER = "A backward returns one gradient for each array argument of its forward, in that order."
 COPY = "Whoever called still needs that array: copy it, or write into a new one."
 OUTLIVES = "A buffer, a default argument or a global that outlives the call: make the arrays inside the function."
-BLOCKED = "minisenet is not to be had"                                    # `_student` says so
+BLOCKED = "minisenet is not to be had"                                    # `worker` says so
 
 
 def _seen(name, says, lesson=""):
@@ -13,7 +13,7 @@ def _seen(name, says, lesson=""):
 
 
 def not_imported(described):
-    """The Mistake of a file that cannot be imported, from what `_student.explain` made of the exception."""
+    """The Mistake of a file that cannot be imported, from what `worker.explain` made of the exception."""
     at = f", line {described['line']}: {described['source']}" if described.get("source") else ""
     if described["type"] == "SystemExit":
         return _seen("ends the process", f"It calls exit() while it is imported{at}.")
@@ -55,7 +55,7 @@ def beside_right_numbers(evidence):
     return None
 
 
-# ---- one function for each kind of `judge.Fault` --------------------------------------------------------------------------
+# ---- one function for each kind of `comparison.Fault` ---------------------------------------------------------------------
 
 def _raises(fault):
     kind = fault.text.partition("raises ")[2].partition(":")[0]

@@ -14,14 +14,14 @@ class Evidence:
 
     Attributes
     ----------
-    question : Question
+    spec : Specification
     smallest : Trial
         The smallest one that is wrong.
     trials : list of Trial
         All of them, right ones too.
     """
 
-    question: object
+    spec: object
     smallest: object
     trials: list
 
@@ -35,7 +35,7 @@ class Evidence:
     @cached_property
     def wrong(self):
         """The names of the results that are wrong in some chosen trial."""
-        return [name for name in self.question.returns if any(
+        return [name for name in self.spec.returns if any(
             fault.output == name and fault.kind in ABOUT_THE_RESULT for trial in self.chosen for fault in trial.faults)]
 
     def with_result(self, name):

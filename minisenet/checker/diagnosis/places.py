@@ -1,10 +1,10 @@
 """Where it is wrong: what the smallest case cannot do without. The last thing that can be said, and always true."""
-from minisenet.checker.verdict import Mistake, symbol
+from minisenet.checker.result import Mistake, symbol
 
 
 def explain(evidence):
     """The Mistake of whatever nothing else explains."""
-    smallest, least = evidence.smallest, evidence.question.small.sizes
+    smallest, least = evidence.smallest, evidence.spec.small_cases.sizes
     needed = {symbol(name) or name.replace("_", " "): value
               for name, value in smallest.sizes.items() if value > least[name][0]}
     outputs = ", ".join(dict.fromkeys(fault.output for fault in smallest.faults if fault.output)) or "The result"

@@ -2,7 +2,7 @@
 import numpy as np
 
 from minisenet.checker.diagnosis.evidence import numbers
-from minisenet.checker.verdict import Mistake
+from minisenet.checker.result import Mistake
 
 SEVEN_DIGITS = 3e-6                 # relative: what a few steps in float32 lose at most
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from minisenet.checker.diagnosis import formulas, terms, transforms
 from minisenet.checker.diagnosis.evidence import close, numbers
-from minisenet.checker.verdict import Mistake
+from minisenet.checker.result import Mistake
 
 GUESSES = (formulas.guesses, terms.guesses, transforms.guesses)
 NO_VALUE = (ValueError, IndexError, AttributeError, TypeError, KeyError, ZeroDivisionError)      # for these shapes
@@ -21,7 +21,7 @@ def explain(evidence):
     """The guess that predicts most of the wrong results, and no right one otherwise than it is; None where there is none."""
     wrong = [name for name in evidence.wrong
              if all(numbers(trial.given[name]) is not None for trial in evidence.chosen if name in trial.given)]
-    right = [name for name in evidence.question.returns if name not in wrong]
+    right = [name for name in evidence.spec.returns if name not in wrong]
     best, most = None, 0.0
     for mistake, predict in itertools.chain.from_iterable(source(evidence, wrong) for source in GUESSES):
         found = [name for name in wrong if _predicts(predict, evidence, name)]

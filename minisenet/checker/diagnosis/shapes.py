@@ -2,7 +2,7 @@
 import numpy as np
 
 from minisenet.checker.diagnosis.evidence import numbers
-from minisenet.checker.verdict import Mistake
+from minisenet.checker.result import Mistake
 
 OUTPUT_SIZE = "floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, for each side by itself."
 LAYOUT = "Images are (N, H, W, C), convolution weights (C_out, C_in / groups, KH, KW), fully connected ones (out, in)."
@@ -12,14 +12,14 @@ EVERYWHERE = "What was used at every image and position gathers from every image
 
 def explain(evidence):
     """The Mistake of the first result that has a wrong shape, or None."""
-    for name in evidence.question.returns:
+    for name in evidence.spec.returns:
         found = [trial for trial in evidence.with_result(name) if numbers(trial.given[name]) is not None]
         pairs = [(np.shape(trial.given[name]), np.shape(trial.call.expected[name])) for trial in found]
         wrong = [(given, expected) for given, expected in pairs if given != expected]
         if wrong:
             smallest = [fault.text for fault in evidence.smallest.faults if (fault.kind, fault.output) == ("shape", name)]
             says = f"{smallest[0]}." if smallest else "{} has shape {}; it takes {}.".format(name, *wrong[0])
-            return _of_convolution(evidence.question, name, found, says) or _of_any(found[0].call.v, wrong, says)
+            return _of_convolution(evidence.spec, name, found, says) or _of_any(found[0].call.v, wrong, says)
     return None
 
 
@@ -47,9 +47,9 @@ def _larger_than_one(shape):
 
 # ---- the ways to get a convolution's sizes wrong, each as the shape that it gives -----------------------------------------
 
-def _of_convolution(question, name, trials, says):
+def _of_convolution(spec, name, trials, says):
     """The Mistake whose rule gives the shapes of all trials, or None."""
-    rules = _of_y() if question.name == "conv2d" else _of_dx() if question.row.name == "conv2d" and name == "dx" else ()
+    rules = _of_y() if spec.name == "conv2d" else _of_dx() if spec.row.name == "conv2d" and name == "dx" else ()
     for rule, mistake in rules:
         if all(rule(trial.call.v) == np.shape(trial.given[name]) for trial in trials):
             return Mistake(mistake.name, mistake.says or says, mistake.lesson)

@@ -2,7 +2,7 @@
 import itertools
 import math
 
-from minisenet.checker.verdict import symbol
+from minisenet.checker.result import symbol
 
 OPTIONS = ("lr", "momentum", "weight_decay", "dloss")
 SQUARED = ("H", "W", "N", "C")      # those that somebody writes twice where another letter belongs

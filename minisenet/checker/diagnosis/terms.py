@@ -7,8 +7,8 @@ import numpy as np
 
 from minisenet.checker.diagnosis.evidence import close
 from minisenet.checker.diagnosis.symbols import symbols
+from minisenet.checker.result import Mistake
 from minisenet.gradcheck.mistakes import TERMS
-from minisenet.checker.verdict import Mistake
 
 LESSON = "Derive it once more, term by term, and look for the line that each term became."
 FACTORS = {0.0: "is missing", -1.0: "has the wrong sign", 2.0: "is there twice", 0.5: "is halved",
@@ -19,7 +19,7 @@ RIGHT = (1.0, None)                 # a law is a factor and a symbol that it is 
 def guesses(evidence, wrong):
     """Yield (Mistake, predict) for each wrong result that is a sum, where the factors of its terms follow a law."""
     for name in wrong:
-        terms = TERMS.get((evidence.question.name, name))
+        terms = TERMS.get((evidence.spec.name, name))
         solved = _solve(terms, name, evidence.with_result(name)) if terms else []
         if len(solved) < 2:
             continue

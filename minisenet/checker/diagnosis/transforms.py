@@ -5,7 +5,7 @@ import numpy as np
 
 from minisenet.checker.diagnosis.evidence import close, numbers
 from minisenet.checker.diagnosis.symbols import symbols
-from minisenet.checker.verdict import Mistake
+from minisenet.checker.result import Mistake
 
 MAPS = {4: ("image", "row", "column", "channel"), 2: ("image", "channel"), 1: ("channel",)}             # dimensions -> axes
 WEIGHTS = {4: ("output channel", "input channel", "kernel row", "kernel column"), 2: ("output", "input")}
@@ -17,7 +17,7 @@ def guesses(evidence, wrong):
     """Yield (Mistake, predict) for everything that may have happened to the `wrong` results."""
     for mistake, change in itertools.chain(_signs(), _factors(evidence, wrong)):
         yield mistake, _of_expected(change, wrong)
-    yield from _exchanged(evidence.question, wrong)
+    yield from _exchanged(evidence.spec, wrong)
     yield from _axes(wrong)
     for mistake, change in itertools.chain(_orders(), _cut_off()):
         yield mistake, _of_expected(change, wrong)
@@ -62,15 +62,15 @@ def _multiple(trial, name):
 
 # ---- another array in its place -------------------------------------------------------------------------------------------
 
-def _exchanged(question, wrong):
+def _exchanged(spec, wrong):
     """A result, or an argument, in the place of another result."""
-    returns = question.returns
+    returns = spec.returns
     for order in itertools.permutations(range(len(returns))):
         if order != tuple(range(len(returns))):
             given = ", ".join(returns[i] for i in order)
             yield (Mistake("results in the wrong order", f"It returns {given}; the order is {', '.join(returns)}.", ORDER),
                    lambda trial, name, order=order: trial.call.expected[returns[order[returns.index(name)]]])
-    for argument in question.parameters:
+    for argument in spec.parameters:
         yield (Mistake("argument returned", f"{{}} is the argument {argument} as it came."),
                lambda trial, name, argument=argument: getattr(trial.call.v, argument) if name in wrong else None)
     for other in returns:

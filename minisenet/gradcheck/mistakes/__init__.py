@@ -3,7 +3,7 @@
 A mistake is named only if its formula gives the very numbers that the answer gave, in every case that was tried. So an entry
 needs no text to be searched for and no guess: what is wrong, what there is to learn, and the wrong formula.
 
-    Wrong(questions, output, name, says, lesson, formula)          formula(v): what such an answer gives for `output`
+    Wrong(functions, output, name, says, lesson, formula)          formula(v): what such an answer gives for `output`
 
 The planted bugs of `bugs.py` are used in the same way. `TERMS` takes results apart that are sums, so that a term that is
 missing, doubled, of the wrong sign or of the wrong size is named without an entry of its own.

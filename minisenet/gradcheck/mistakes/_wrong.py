@@ -19,7 +19,7 @@ class Wrong:
 
     Attributes
     ----------
-    questions, output : str
+    functions, output : str
         The functions whose result it spoils; several with a space between them.
     name : str
     says, lesson : str
@@ -28,7 +28,7 @@ class Wrong:
         `formula(v)`: what such an answer gives.
     """
 
-    questions: str
+    functions: str
     output: str
     name: str
     says: str
@@ -36,9 +36,9 @@ class Wrong:
     formula: Callable
 
 
-def each(questions, outputs, name, says, lesson, formula):
+def each(functions, outputs, name, says, lesson, formula):
     """The entries of a mistake that shows in several results: `formula(v)` is a dict of them."""
-    return [Wrong(questions, output, name, says, lesson, lambda v, output=output: formula(v)[output])
+    return [Wrong(functions, output, name, says, lesson, lambda v, output=output: formula(v)[output])
             for output in outputs.split()]
 
 
@@ -59,9 +59,9 @@ def one_image(v, index):
 IMAGES = ((0, "first"), (-1, "last"))
 
 
-def one_image_only(questions, outputs, formula):
+def one_image_only(functions, outputs, formula):
     """A weight's gradient that was overwritten in the loop over the images, or never got beyond the first."""
-    return [Wrong(questions, output, f"{which} image only", f"{output} comes from the {which} image alone.",
+    return [Wrong(functions, output, f"{which} image only", f"{output} comes from the {which} image alone.",
                   "A weight was used for every image, so it gathers from every image: += in the loop. "
                   "A batch of one hides it.",
                   lambda v, output=output, index=index: formula(one_image(v, index))[output])

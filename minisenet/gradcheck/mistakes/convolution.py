@@ -178,9 +178,9 @@ PASSES = (
 
 
 def _entries():
-    for questions, output, mistakes in PASSES:
+    for functions, output, mistakes in PASSES:
         for name, says, lesson, changed in mistakes:
-            yield Wrong(questions, output, name, says, lesson,
+            yield Wrong(functions, output, name, says, lesson,
                         lambda v, output=output, changed=changed: GIVES[output](v, **changed(v)))
     yield from one_image_only("conv2d_backward conv2d_backward_weight", "dw", lambda v: dict(dw=dw(v)))
 

@@ -4,8 +4,8 @@ The cases of `cases.py` are there to enter every path of a kernel. These are the
 few integers, its sizes, of which smaller means simpler, so that a wrong answer can be led back to the smallest input on
 which it shows. An option counts as a size too: a stride of 2 is larger than one of 1, a bias is larger than none.
 
-    SMALL["scale"].sizes                          n, height, width, c: each with its smallest and its largest value
-    SMALL["scale"].case(sizes, rng, "integers")   the arrays of a case with these sizes
+    SMALL_CASES["scale"].sizes                          n, height, width, c: each with its smallest and its largest value
+    SMALL_CASES["scale"].case(sizes, rng, "integers")   the arrays of a case with these sizes
 """
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ KINDS = ("integers", "tenths", "reals")         # the values of a case: a pencil
 
 
 @dataclass(frozen=True)
-class Small:
+class SmallCases:
     """How the small cases of an operation are made.
 
     Attributes
@@ -176,34 +176,34 @@ def _sgd_step(s, number):
                  nesterov=bool(s["nesterov"])))
 
 
-SMALL = {
-    "conv2d": Small(dict(n=(1, 3), height=(1, 5), width=(1, 5), c=(1, 3), c_out=(1, 3), kernel_height=(1, 3),
+SMALL_CASES = {
+    "conv2d": SmallCases(dict(n=(1, 3), height=(1, 5), width=(1, 5), c=(1, 3), c_out=(1, 3), kernel_height=(1, 3),
                          kernel_width=(1, 3), stride_height=(1, 3), stride_width=(1, 3), padding_height=(0, 2),
                          padding_width=(0, 2), dilation_height=(1, 2), dilation_width=(1, 2), groups=(1, 3), bias=(0, 1)),
                     _conv2d, _conv2d_fits),
-    "batch_norm": Small(_sizes("n height width c", eps=(0, 2)), _batch_norm,
+    "batch_norm": SmallCases(_sizes("n height width c", eps=(0, 2)), _batch_norm,
                         lambda s: s["n"] * s["height"] * s["width"] > 1, _varies),
-    "batch_norm_inference": Small(_sizes("n height width c", eps=(0, 2)), _batch_norm_inference),
-    "relu": Small(_sizes("n height width c"), _elements, smooth=_spread),
-    "sigmoid": Small(_sizes("n height width c", far=(0, 1)), _elements),
-    "linear": Small(_sizes("n", c_in=(1, 4), c_out=(1, 4), bias=(0, 1)), lambda s, number: (
+    "batch_norm_inference": SmallCases(_sizes("n height width c", eps=(0, 2)), _batch_norm_inference),
+    "relu": SmallCases(_sizes("n height width c"), _elements, smooth=_spread),
+    "sigmoid": SmallCases(_sizes("n height width c", far=(0, 1)), _elements),
+    "linear": SmallCases(_sizes("n", c_in=(1, 4), c_out=(1, 4), bias=(0, 1)), lambda s, number: (
         dict(x=number(s["n"], s["c_in"]), w=number(s["c_out"], s["c_in"]))
         | (dict(b=number(s["c_out"])) if s["bias"] else {}), {})),
-    "squeeze": Small(_sizes("n height width c"), lambda s, number: (dict(u=_maps(s, number)), {})),
-    "excitation": Small(_sizes("n", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
+    "squeeze": SmallCases(_sizes("n height width c"), lambda s, number: (dict(u=_maps(s, number)), {})),
+    "excitation": SmallCases(_sizes("n", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
         dict(z=number(s["n"], s["c"])) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _off_the_kink),
-    "scale": Small(_sizes("n height width c"), lambda s, number: (
+    "scale": SmallCases(_sizes("n height width c"), lambda s, number: (
         dict(u=_maps(s, number), s=number(s["n"], s["c"])), {})),
-    "se_block": Small(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
+    "se_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
         dict(u=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _off_the_kink),
-    "residual_block": Small(_sizes("n height width", c=(1, 6), r=(1, 3)), lambda s, number: (
+    "residual_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3)), lambda s, number: (
         dict(u=_maps(s, number), x=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _residual_smooth),
-    "max_pool2d": Small(_POOLING, _max_pool2d, _pooling_fits),
-    "avg_pool2d": Small(_POOLING | dict(without_padding=(0, 1)), lambda s, number: (
+    "max_pool2d": SmallCases(_POOLING, _max_pool2d, _pooling_fits),
+    "avg_pool2d": SmallCases(_POOLING | dict(without_padding=(0, 1)), lambda s, number: (
         dict(x=_maps(s, number)), _window(s) | dict(count_include_pad=not s["without_padding"])), _pooling_fits),
-    "softmax_cross_entropy": Small(_sizes("n", k=(2, 5), smoothing=(0, 1), far=(0, 1)), _softmax_cross_entropy),
-    "sgd_step": Small(dict(size=(1, 4), momentum=(0, 1), weight_decay=(0, 1), nesterov=(0, 1)), _sgd_step),
+    "softmax_cross_entropy": SmallCases(_sizes("n", k=(2, 5), smoothing=(0, 1), far=(0, 1)), _softmax_cross_entropy),
+    "sgd_step": SmallCases(dict(size=(1, 4), momentum=(0, 1), weight_decay=(0, 1), nesterov=(0, 1)), _sgd_step),
 }

@@ -1,7 +1,7 @@
-"""What can be asked: each public pass by its name, what it is called with, and what it has to return.
+"""The specification of each public pass: what it is called with, and what it has to return.
 
-A question is made from the fixed signatures alone. The names of a function's parameters say where its arguments come from
-(an array of the case, an output that the forward kept, "dy" for the upstream gradient of y, "x_shape", an option), and the
+A specification is made from the fixed signatures alone. The names of a function's parameters say where its arguments
+come from (an array of the case, an output that the forward kept, "dy" for the upstream gradient of y, "x_shape", an option), and the
 "Returns" of its docstring says what its results are called. So a new pair of passes needs nothing here but its names.
 """
 import inspect
@@ -13,12 +13,12 @@ import numpy as np
 from minisenet import functional as F
 from minisenet import optim
 from minisenet.backend import use_backend
+from minisenet.checker.small_cases import SMALL_CASES
 from minisenet.gradcheck import composites
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS, Operation
-from minisenet.checker.small import SMALL
 
-# A size of `small` that stands for an option: the parameters of which a function takes one if it takes the option.
+# A size of `small_cases` that stands for an option: the parameters of which a function takes one if it takes the option.
 OPTIONS = {f"{name}{side}": (name,) for name in ("stride", "padding", "dilation") for side in ("", "_height", "_width")} | {
     "groups": ("groups",), "bias": ("b", "b1", "bias"), "eps": ("eps",), "smoothing": ("label_smoothing",),
     "ceil": ("ceil_mode",), "without_padding": ("count_include_pad",),
@@ -32,7 +32,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a question on a case.
+    """A call on a case, as a specification has it.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Question:
+class Specification:
     """One function that somebody may hand in.
 
     Attributes
@@ -72,7 +72,7 @@ class Question:
     in_place : bool
         Whether its results are the arrays that it was given, written to.
     one_number : bool
-        Whether it is asked with one number for both axes where an option is a pair, as some students write it.
+        Whether it is called with one number for both axes where an option is a pair, as some students write it.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Question:
     returns: tuple
     in_place: bool = False
     one_number: bool = False
-    which = "forward"               # of a file's functions: its own; see `own.py`
+    which = "forward"               # of a file's functions: its own; see `custom_layer.py`
     relative = 1e-9                 # of the largest element: another order of summation passes, a float32 inside does not
     absolute = 1e-12                # of the largest argument: where everything cancels, rounding is all that is left
 
@@ -91,13 +91,13 @@ class Question:
         return "_backward" in self.name
 
     @property
-    def small(self):
+    def small_cases(self):
         """How its small cases are made."""
-        small = SMALL[self.row.name]
+        cases = SMALL_CASES[self.row.name]
         if self.one_number:
             names = ["kernel"] * ("kernel_size" in self.parameters) + ["stride", "padding", "dilation"]
-            return small.equal([name for name in names if f"{name}_height" in small.sizes])
-        return small
+            return cases.equal([name for name in names if f"{name}_height" in cases.sizes])
+        return cases
 
     @property
     def parameters(self):
@@ -109,29 +109,30 @@ class Question:
         return about["keywords"] or about["names"] is None or name in about["names"]
 
     def left_out(self, about):
-        """Size -> the option that it stands for, of the options that a function does not take and is not asked with."""
-        mine = {size: [name for name in OPTIONS.get(size, ()) if name in self.parameters] for size in self.small.sizes}
+        """Size -> the option that it stands for, of the options that a function does not take and is not called with."""
+        mine = {size: [name for name in OPTIONS.get(size, ()) if name in self.parameters] for size in self.small_cases.sizes}
         return {size: names[0] for size, names in mine.items()
                 if names and not any(self.takes(name, about) for name in names)}
 
-    def asked(self, about):
-        """The sizes that can be asked of a function with these parameters."""
+    def sizes_for(self, about):
+        """The bounds of each size, for a function with these parameters."""
         left_out = self.left_out(about)
-        return {size: (low, low if size in left_out else high) for size, (low, high) in self.small.sizes.items()}
+        return {size: (low, low if size in left_out else high) for size, (low, high) in self.small_cases.sizes.items()}
 
-    def ask(self, case, number, about):
-        """The `Call` of this question on a case.
+    def call_on(self, case, number, about):
+        """The `Call` of this function on a case.
 
         `number(*shape)` draws the upstream gradient, so that it is of the same kind as the case's own values.
         """
         with use_backend("numpy"):
             outputs = self.row.forward(case.arrays, case.options) if self.row.forward else {}
-        upstream = {head: np.array(number(*np.shape(outputs[head]))) for head in self.row.heads} if self.backward else {}
+        names = self.row.differentiable if self.backward else ()
+        upstream = {name: np.array(number(*np.shape(outputs[name]))) for name in names}
         return self.call(case, outputs, upstream, about)
 
     def call(self, case, outputs, upstream, about):
-        """As `ask`, with the forward's outputs and the upstream gradients given."""
-        known = case.arrays | case.options | outputs | {f"d{head}": value for head, value in upstream.items()}
+        """As `call_on`, with the forward's outputs and the upstream gradients given."""
+        known = case.arrays | case.options | outputs | {f"d{name}": value for name, value in upstream.items()}
         known |= _derived(case, known)
         args, kwargs = self._arguments(known, about)
         with use_backend("numpy"):
@@ -155,8 +156,9 @@ class Question:
             case = Case(arrays, options)
             call = self.call(case, right := self.row.forward(arrays, options), {}, subject.about)
             found = answer(call)
-            lost = any(np.iscomplexobj(array) for array in arrays.values()) and not np.iscomplexobj(found[self.row.heads[0]])
-            if lost or any(np.shape(found[head]) != np.shape(right[head]) for head in self.row.heads):
+            names = self.row.differentiable
+            lost = any(np.iscomplexobj(array) for array in arrays.values()) and not np.iscomplexobj(found[names[0]])
+            if lost or any(np.shape(found[name]) != np.shape(right[name]) for name in names):
                 raise NoAnswer
             return right | found
 
@@ -222,16 +224,16 @@ def returned_names(doc):
     return tuple(names)
 
 
-_SGD = Operation("sgd_step", "section_5", "section 5", ("sgd_step",), None, None, None, heads=())
+_SGD = Operation("sgd_step", "section_5", "section 5", ("sgd_step",), None, None, None, differentiable=())
 
 
-def _questions():
+def _specifications():
     for row in OPERATIONS.values():
-        if row.name in SMALL:
+        if row.name in SMALL_CASES:
             for name in row.functions or (row.name, f"{row.name}_backward"):
                 reference = getattr(F, name, None) or getattr(composites, name)
-                yield Question(name, row, reference, returned_names(inspect.getdoc(reference)))
-    yield Question("sgd_step", _SGD, optim.sgd_step, ("value", "velocity"), in_place=True)
+                yield Specification(name, row, reference, returned_names(inspect.getdoc(reference)))
+    yield Specification("sgd_step", _SGD, optim.sgd_step, ("value", "velocity"), in_place=True)
 
 
-QUESTIONS = {question.name: question for question in _questions()}
+SPECIFICATIONS = {spec.name: spec for spec in _specifications()}

@@ -3,20 +3,21 @@
     gradcheck.check(function, like="scale_backward")          in a notebook
     gradcheck.check_file("answers.py:scale_backward")         `minisenet check` does this: the file in a process of its own
 
-The search is in `examination.py`, what the mistake is called in `diagnosis`; here is what they are asked, and the verdict.
+The search for a counterexample is in `search.py`, what the mistake is called in `diagnosis`; here both are run, and the
+verdict is put together.
 """
 import os
 from dataclasses import replace
 
 import numpy as np
 
-from minisenet.checker import diagnosis, own
-from minisenet.checker.examination import Examination, hypothesis
-from minisenet.checker.judge import numeric
-from minisenet.checker.questions import PAIRS, QUESTIONS, NoAnswer, Question
+from minisenet.checker import custom_layer, diagnosis
+from minisenet.checker.comparison import numeric
+from minisenet.checker.result import Mistake, Smallest, Verdict
 from minisenet.checker.sandbox import Direct, Ended, Isolated
-from minisenet.checker.small import numbers
-from minisenet.checker.verdict import Mistake, Smallest, Verdict
+from minisenet.checker.search import Search, hypothesis
+from minisenet.checker.small_cases import numbers
+from minisenet.checker.specifications import PAIRS, SPECIFICATIONS, NoAnswer, Specification
 from minisenet.gradcheck import checks
 
 
@@ -54,8 +55,8 @@ def check(function, like=None, *, backward=None, shapes=None, seed=0):
         raise TypeError(f"function is {type(function).__name__}; it takes a function")
     name, subject = getattr(function, "__name__", "forward"), Direct(function, backward)
     if backward is not None or shapes is not None:
-        return _examine_own(subject, name, _shapes(shapes, like), seed)
-    return _examine(subject, _question(like or name), seed)
+        return _check_custom(subject, name, _shapes(shapes, like), seed)
+    return _check(subject, _specification(like or name), seed)
 
 
 def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memory_limit=2 << 30):
@@ -93,13 +94,13 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
     if not os.path.isfile(file):
         raise FileNotFoundError(f"there is no file {file}")
     hypothesis()                                                       # before anything is started
-    is_own = shapes is not None or not (like or function in QUESTIONS)
-    if is_own:
-        shapes, question = _shapes(shapes, like), None
-        function = function.removesuffix("_backward")                  # the pair is asked
+    custom = shapes is not None or not (like or function in SPECIFICATIONS)
+    if custom:
+        shapes, spec = _shapes(shapes, like), None
+        function = function.removesuffix("_backward")                  # the pair is checked
     else:
-        question = _question(like or function)
-    name = function if is_own else question.name
+        spec = _specification(like or function)
+    name = function if custom else spec.name
     try:
         subject = Isolated(file, function, seconds=time_limit, memory=memory_limit)
     except ImportError as error:
@@ -107,16 +108,16 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
     except Ended as error:
         return Verdict(name, wrong=1, named=diagnosis.ended(error))
     try:
-        return _examine_own(subject, function, shapes, seed) if is_own else _examine(subject, question, seed)
+        return _check_custom(subject, function, shapes, seed) if custom else _check(subject, spec, seed)
     finally:
         subject.close()
 
 
-def _question(name):
-    if name not in QUESTIONS:
+def _specification(name):
+    if name not in SPECIFICATIONS:
         raise ValueError(f"{name!r} is not one of minisenet's functions: say like=... (on the command line --like), one of "
-                         f"{', '.join(QUESTIONS)}; for a layer of your own give its backward")
-    return QUESTIONS[name]
+                         f"{', '.join(SPECIFICATIONS)}; for a layer of your own give its backward")
+    return SPECIFICATIONS[name]
 
 
 def _shapes(shapes, like):
@@ -128,57 +129,57 @@ def _shapes(shapes, like):
 
 # ---- the verdict ---------------------------------------------------------------------------------------------------------
 
-def _examine(subject, question, seed):
-    """The verdict on an answer to a question."""
-    found = Examination(subject, question, seed)
+def _check(subject, spec, seed):
+    """The verdict on a function that has a specification."""
+    search = Search(subject, spec, seed)
     try:
-        sizes = found.search()
-        if sizes is not None and _takes_one_number(found):
-            found = Examination(subject, replace(question, one_number=True), seed)
-            sizes = found.search()
-        if not found.trials:
-            raise own.ForwardFails("the forward has a kink in every case that was tried")
+        sizes = search.find()
+        if sizes is not None and _takes_one_number(search):
+            search = Search(subject, replace(spec, one_number=True), seed)
+            sizes = search.find()
+        if not search.trials:
+            raise custom_layer.ForwardFails("the forward has a kink in every case that was tried")
         if sizes is None:
-            return Verdict(question.name, len(found.trials), errors=_errors(found, _middle(found.trials)),
-                           notes=_notes(found) + _in_float32(found))
-        smallest = found.wrong(found.shrink(sizes))
-        found.gather()
-        errors = _errors(found, smallest)
+            return Verdict(spec.name, len(search.trials), errors=_errors(search, _middle(search.trials)),
+                           notes=_notes(search) + _in_float32(search))
+        smallest = search.first_wrong(search.shrink(sizes))
+        search.gather_evidence()
+        errors = _errors(search, smallest)
     except Ended as error:
-        case = found.current and Smallest.of(question, found.current, shrunk=False)
-        return Verdict(question.name, len(found.trials) + 1, 1, diagnosis.ended(error), case, notes=_notes(found))
-    wrong = sum(bool(trial.faults) for trial in found.trials)
-    return Verdict(question.name, len(found.trials), wrong, diagnosis.diagnose(found.question, smallest, found.trials),
-                   Smallest.of(question, smallest), errors, _notes(found))
+        case = search.current and Smallest.of(spec, search.current, shrunk=False)
+        return Verdict(spec.name, len(search.trials) + 1, 1, diagnosis.ended(error), case, notes=_notes(search))
+    wrong = sum(bool(trial.faults) for trial in search.trials)
+    return Verdict(spec.name, len(search.trials), wrong, diagnosis.diagnose(search.spec, smallest, search.trials),
+                   Smallest.of(spec, smallest), errors, _notes(search))
 
 
-def _examine_own(subject, name, shapes, seed):
-    """The verdict on a layer of one's own."""
-    question = own.layer(subject, name, shapes)
+def _check_custom(subject, name, shapes, seed):
+    """The verdict on a custom layer."""
+    spec = custom_layer.layer(subject, name, shapes)
     try:
-        return _examine(subject, question, seed)
-    except own.ForwardFails as error:
+        return _check(subject, spec, seed)
+    except custom_layer.ForwardFails as error:
         return Verdict(name, wrong=1, named=Mistake("the forward fails", f"It cannot be measured: {error}.", certain=True))
 
 
-def _takes_one_number(found):
+def _takes_one_number(search):
     """Whether it raises on a pair of equal options and not on one number for both axes: stride=1, and not (1, 1)."""
-    question, subject = found.question, found.subject
-    if not _pairs(found):
+    spec, subject = search.spec, search.subject
+    if not _pairs(search):
         return False
-    one = replace(question, one_number=True)
-    rng = np.random.default_rng(found.seed)
-    case = one.small.case({name: low for name, (low, _) in one.small.sizes.items()}, rng)
-    calls = [asked.ask(case, lambda *shape: numbers(rng, shape, "reals"), subject.about) for asked in (question, one)]
+    one = replace(spec, one_number=True)
+    rng = np.random.default_rng(search.seed)
+    case = one.small_cases.case({name: low for name, (low, _) in one.small_cases.sizes.items()}, rng)
+    calls = [form.call_on(case, lambda *shape: numbers(rng, shape, "reals"), subject.about) for form in (spec, one)]
     with_pairs, with_numbers = (subject.call(call.args, call.kwargs)["error"] for call in calls)
     return with_pairs is not None and with_pairs["type"] in ("TypeError", "ValueError") and with_numbers is None
 
 
-def _pairs(found):
+def _pairs(search):
     """The options of both axes that it takes."""
-    if not isinstance(found.question, Question):
+    if not isinstance(search.spec, Specification):
         return []
-    return [name for name in PAIRS if name in found.question.parameters and found.question.takes(name, found.subject.about)]
+    return [name for name in PAIRS if name in search.spec.parameters and search.spec.takes(name, search.subject.about)]
 
 
 # ---- what stands beside the mistake --------------------------------------------------------------------------------------
@@ -188,17 +189,17 @@ def _middle(trials):
     return sorted(trials, key=lambda trial: sum(array.size for array in trial.call.case.arrays.values()))[len(trials) // 2]
 
 
-def _errors(found, trial):
+def _errors(search, trial):
     """The largest errors: of the values in all trials, and of the slopes, measured on one of them."""
-    question, subject = found.question, found.subject
+    spec, subject = search.spec, search.subject
     with np.errstate(all="ignore"):
-        values = [checks.relative_error(given, one.call.expected[name]) for one in found.trials
+        values = [checks.relative_error(given, one.call.expected[name]) for one in search.trials
                   for name, given in one.given.items() if numeric(given) and one.call.expected[name] is not None]
         errors = dict(values=max(values, default=np.inf))
-        if question.row.forward is None:
+        if spec.row.forward is None:
             return errors
-        row = replace(question.row, **{"backward" if question.backward else "forward": question.adapter(subject)})
-        rng, case = np.random.default_rng(found.seed), trial.call.case
+        row = replace(spec.row, **{"backward" if spec.backward else "forward": spec.adapter(subject)})
+        rng, case = np.random.default_rng(search.seed), trial.call.case
         for name in ("complex_step", "central_difference"):
             try:
                 errors[name] = getattr(checks, name)(row, case, rng, coordinates=6).error
@@ -207,26 +208,26 @@ def _errors(found, trial):
         return errors
 
 
-def _in_float32(found):
+def _in_float32(search):
     """Whether float32 stays float32: no mistake in a proof, which runs in float64, and one in training."""
-    call = found.trials[0].call
+    call = search.trials[0].call
     args = [arg.astype(np.float32) if isinstance(arg, np.ndarray) and arg.dtype == np.float64 else arg for arg in call.args]
-    value = found.subject.call(args, call.kwargs, which=found.question.which)["value"]
+    value = search.subject.call(args, call.kwargs, which=search.spec.which)["value"]
     values = value if isinstance(value, (list, tuple)) else [value]
     changed = {str(item.dtype) for item in values if isinstance(item, np.ndarray) and item.dtype.kind == "f"} - {"float32"}
     return [f"float32 in gives {min(changed)} out: dtypes should not change (np.zeros takes a dtype)"] if changed else []
 
 
-def _notes(found):
+def _notes(search):
     """What is no mistake and worth knowing."""
-    notes = [f"numpy warns: {text}" for text in sorted(found.warnings)]
-    left_out = sorted(set(found.question.left_out(found.subject.about).values()))
+    notes = [f"numpy warns: {text}" for text in sorted(search.warnings)]
+    left_out = sorted(set(search.spec.left_out(search.subject.about).values()))
     if left_out:
         notes.append(f"it does not take {_and(left_out)}, so {'these were' if len(left_out) > 1 else 'that was'} not asked")
-    if found.question.one_number:
-        notes.append(f"it takes {_and(_pairs(found))} as one number for both axes, so only such were asked")
-    if found.subject.printed:
-        lines = found.subject.printed.splitlines()
+    if search.spec.one_number:
+        notes.append(f"it takes {_and(_pairs(search))} as one number for both axes, so only such were asked")
+    if search.subject.printed:
+        lines = search.subject.printed.splitlines()
         more = f", and {len(lines) - 1} more line{'s' if len(lines) > 2 else ''}" if len(lines) > 1 else ""
         notes.append(f"it prints: {lines[0][:60]!r}{more}")
     return notes

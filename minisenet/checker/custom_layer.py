@@ -1,4 +1,4 @@
-"""A layer of one's own: no function of minisenet to compare with, so its backward is compared with its forward's slopes.
+"""A custom layer: no function of minisenet to compare with, so its backward is compared with its forward's slopes.
 
 The forward takes arrays, whose shapes its docstring gives as numpydoc has them, `x : ndarray (N, C)`, and returns one array
 or several; the first one is differentiated. Its backward takes the upstream gradient first, and then what it needs by name:
@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from minisenet.checker.small_cases import SmallCases
+from minisenet.checker.specifications import Call, returned_names
 from minisenet.gradcheck.checks import CENTRAL_STEP, COMPLEX_STEP
 from minisenet.gradcheck.operations import Operation
-from minisenet.checker.questions import Call, returned_names
-from minisenet.checker.small import Small
 
 EXACT, MEASURED = (1e-9, 1e-12), (1e-5, 1e-8)           # tolerances, relative and absolute: of complex step, of differences
 LARGEST = 3                         # of each dimension: every element's slope is measured by itself
@@ -29,22 +29,22 @@ class Kink(Exception):
 
 
 @dataclass
-class OwnLayer:
-    """The question whether a backward belongs to its forward: what `Question` is for one of minisenet's."""
+class CustomLayer:
+    """That a backward belongs to its forward: what a `Specification` is for one of minisenet's functions."""
 
     name: str
     subject: object
     shapes: dict                    # argument -> its dimensions, names or numbers
     results: tuple                  # what the forward's results are called
     takes: list                     # the parameters of the backward, without the first
-    row = Operation("own", "", "", (), None, None, None)              # of no row of the table
+    row = Operation("custom layer", "", "", (), None, None, None)              # of no row of the table
     which = "backward"
     backward = True
     in_place = one_number = False
 
     def __post_init__(self):
         names = dict.fromkeys(d for dimensions in self.shapes.values() for d in dimensions if not d.isdigit())
-        self.small = Small({name: (1, LARGEST if len(names) < 4 else 2) for name in names}, self._fill)
+        self.small_cases = SmallCases({name: (1, LARGEST if len(names) < 4 else 2) for name in names}, self._fill)
         self.returns = tuple(f"d{name}" for name in self.shapes)
         self.parameters = ["dy", *self.takes]
         self.relative, self.absolute = EXACT
@@ -54,14 +54,14 @@ class OwnLayer:
                 for name, dimensions in self.shapes.items()}, {}
 
     def left_out(self, about):
-        """Nothing: a layer of one's own has no options that are known here."""
+        """Nothing: a custom layer has no options that are known here."""
         return {}
 
-    def asked(self, about):
+    def sizes_for(self, about):
         """All sizes."""
-        return dict(self.small.sizes)
+        return dict(self.small_cases.sizes)
 
-    def ask(self, case, number, about):
+    def call_on(self, case, number, about):
         """The call of the backward, with the forward's slopes as what is expected of it; None for a case on a kink."""
         self.relative, self.absolute = EXACT
         outputs = self._forward(case.arrays)
@@ -127,7 +127,7 @@ class OwnLayer:
 
 
 def layer(subject, name, shapes):
-    """The OwnLayer of a subject. Raises ValueError where its shapes cannot be told or it has no backward."""
+    """The CustomLayer of a subject. Raises ValueError where its shapes cannot be told or it has no backward."""
     about = subject.about
     if about["backward"] is None:
         raise ValueError(f"{name} is not one of minisenet's functions, and it has no {name}_backward beside it: say which "
@@ -140,7 +140,7 @@ def layer(subject, name, shapes):
             raise ValueError(f"the shape of {argument} cannot be told: give it in the docstring of {name}, `{argument} : "
                              f"ndarray (N, C)`, or by shapes (--shapes \"{argument}=(N, C)\")")
         found[argument] = dimensions.get(argument) or _dimensions(written[1])
-    return OwnLayer(name, subject, found, returned_names(about["doc"]), about["backward"][1:])
+    return CustomLayer(name, subject, found, returned_names(about["doc"]), about["backward"][1:])
 
 
 def _dimensions(text):

@@ -3,8 +3,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minisenet.checker._text import arrays, wrapped
-from minisenet.checker.judge import numeric
+from minisenet.checker.comparison import numeric
+from minisenet.checker.text import arrays, wrapped
 
 SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r",
            "size": "size",
@@ -12,7 +12,7 @@ SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out
 
 
 def symbol(size):
-    """The paper's letter for a size; None for one that stands for an option; a layer of one's own names its own."""
+    """The paper's letter for a size; None for one that stands for an option; a custom layer names its own."""
     return SYMBOLS.get(size, size if size[:1].isupper() else None)
 
 
@@ -61,10 +61,10 @@ class Smallest:
     shrunk: bool = True
 
     @classmethod
-    def of(cls, question, trial, shrunk=True):
+    def of(cls, spec, trial, shrunk=True):
         """Of a `Trial`."""
         call = trial.call
-        names = [name for name in question.parameters if name in vars(call.v)]
+        names = [name for name in spec.parameters if name in vars(call.v)]
         arguments = dict(zip(names, call.args)) | call.kwargs
         results = [(fault.output, call.expected.get(fault.output), trial.given.get(fault.output), fault.text)
                    for fault in trial.faults]

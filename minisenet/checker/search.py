@@ -1,16 +1,16 @@
-"""The search for the smallest case on which an answer is wrong.
+"""The search for a counterexample: the smallest case on which an answer is wrong.
 
-Hypothesis draws sizes; the function is called, and judged (`judge.py`). Where it is wrong Hypothesis shrinks the sizes, and
-a last walk makes sure that no single one of them could be smaller.
+Hypothesis draws sizes; the function is called, and its results are compared (`comparison.py`). Where they are wrong
+Hypothesis shrinks the sizes, and a last walk makes sure that no single one of them could be smaller.
 """
 from dataclasses import dataclass
 
 import numpy as np
 
-from minisenet.checker.judge import Fault, judge
-from minisenet.checker.questions import Call
+from minisenet.checker.comparison import Fault, compare
 from minisenet.checker.sandbox import Ended
-from minisenet.checker.small import KINDS, numbers
+from minisenet.checker.small_cases import KINDS, numbers
+from minisenet.checker.specifications import Call
 
 EXAMPLES = 80                       # sizes that are drawn in search of a wrong one
 EVIDENCE = 60                       # calls with real numbers that an explanation has to explain
@@ -28,7 +28,7 @@ class Trial:
     ----------
     sizes : dict
     kind : str
-        Of its values: one of `small.KINDS`.
+        Of its values: one of `small_cases.KINDS`.
     call : Call
     given : dict
         The results by name, as far as they can be told.
@@ -52,25 +52,25 @@ def hypothesis():
     return hypothesis
 
 
-class Examination:
-    """A subject and the question that was put to it, with everything tried so far.
+class Search:
+    """A subject and the specification that it is compared with, and everything tried so far.
 
     Parameters
     ----------
     subject : Direct or Isolated
-    question : Question or OwnLayer
+    spec : Specification or CustomLayer
     seed : int
         Of the values, not of the sizes.
     """
 
-    def __init__(self, subject, question, seed):
-        self.subject, self.question, self.seed = subject, question, seed
-        self.sizes = question.asked(subject.about)
+    def __init__(self, subject, spec, seed):
+        self.subject, self.spec, self.seed = subject, spec, seed
+        self.sizes = spec.sizes_for(subject.about)
         self.trials, self.warnings = [], set()
         self.current = None             # the trial that is being made: all that is left of one that never ends
         self._known, self._ended = {}, None
 
-    def wrong(self, sizes):
+    def first_wrong(self, sizes):
         """The first Trial with these sizes that shows a fault, values for a pencil first; None where all are right."""
         for kind in KINDS:
             for seed in range(SEEDS if kind != "reals" else 2):
@@ -79,7 +79,7 @@ class Examination:
                     return trial
         return None
 
-    def search(self):
+    def find(self):
         """Sizes on which it is wrong, as Hypothesis finds and shrinks them; None where it finds none."""
         library = hypothesis()
         bounds = {name: library.strategies.integers(*pair) for name, pair in self.sizes.items()}
@@ -101,12 +101,12 @@ class Examination:
         while smaller:
             smaller = False
             for name, (low, _) in self.sizes.items():
-                value = next((value for value in range(low, sizes[name]) if self.wrong(sizes | {name: value})), None)
+                value = next((value for value in range(low, sizes[name]) if self.first_wrong(sizes | {name: value})), None)
                 if value is not None:
                     sizes, smaller = sizes | {name: value}, True
         return sizes
 
-    def gather(self):
+    def gather_evidence(self):
         """More trials, of sizes of every kind: what an explanation has to explain."""
         rng = np.random.default_rng(self.seed)
         for _ in range(TRIES):
@@ -139,20 +139,20 @@ class Examination:
         return self._known[key]
 
     def _try(self, sizes, kind, seed):
-        small = self.question.small
-        if not small.fits(sizes):
+        cases = self.spec.small_cases
+        if not cases.fits(sizes):
             return None
         rng = np.random.default_rng([self.seed, seed, KINDS.index(kind), *sizes.values()])
-        case = small.case(sizes, rng, kind)
+        case = cases.case(sizes, rng, kind)
         if case is None:
             return None
-        call = self.question.ask(case, lambda *shape: numbers(rng, shape, kind), self.subject.about)
+        call = self.spec.call_on(case, lambda *shape: numbers(rng, shape, kind), self.subject.about)
         if call is None:
             return None
         self.current = Trial(sizes, kind, call, {}, [Fault("dies", None, "nothing came back from this call")])
-        seen = self.subject.call(call.args, call.kwargs, twice=len(self.trials) < TWICE, which=self.question.which)
+        seen = self.subject.call(call.args, call.kwargs, twice=len(self.trials) < TWICE, which=self.spec.which)
         self.warnings.update(seen["warnings"])
         with np.errstate(all="ignore"):
-            trial = Trial(sizes, kind, call, *judge(self.question, call, seen))
+            trial = Trial(sizes, kind, call, *compare(self.spec, call, seen))
         self.trials.append(trial)
         return trial

@@ -1,9 +1,9 @@
-"""One call of somebody's function, judged: what it returned against what it should have, and how it went about it."""
+"""One call of somebody's function: what it returned against what it should have returned, and how it went about it."""
 from dataclasses import dataclass
 
 import numpy as np
 
-from minisenet.checker._student import Other
+from minisenet.checker.worker import Other
 
 
 @dataclass(frozen=True)
@@ -24,42 +24,42 @@ class Fault:
     text: str
 
 
-def judge(question, call, seen):
+def compare(spec, call, seen):
     """(given, faults): the results by name as far as they can be told, and everything that is wrong with them.
 
     Parameters
     ----------
-    question : Question
+    spec : Specification
     call : Call
-        As `Question.ask` made it.
+        As `Specification.call_on` made it.
     seen : dict
-        As `_student.observe` saw it.
+        As `worker.observe` saw it.
     """
     if seen["error"]:
         error = seen["error"]
         at = f", line {error['line']}: {error['source']}" if error.get("source") else ""
         again = "the second call " if error.get("second") else ""
         return {}, [Fault("raises", None, f"{again}raises {error['type']}: {error['text']}{at}")]
-    names = [name for name in question.parameters if name in vars(call.v)]
+    names = [name for name in spec.parameters if name in vars(call.v)]
     arrays = [i for i, arg in enumerate(call.args) if isinstance(arg, np.ndarray)]
     faults = []
-    if question.in_place:
+    if spec.in_place:
         after = dict(zip((names[i] for i in arrays), seen["after"]))
-        given = {name: after[name] for name in question.returns}
+        given = {name: after[name] for name in spec.returns}
         value = tuple(given.values())
-        allowed = question.returns
+        allowed = spec.returns
     else:
         value, allowed = seen["value"], ()
         given, problem = _named(call.expected, value)
         faults += [problem] if problem else []
     for name, result in given.items():
-        fault = _compare(name, result, call.expected[name], call.args, question)
+        fault = _compare(name, result, call.expected[name], call.args, spec)
         faults += [fault] if fault else []
     for i in seen["written"]:
         if names[i] not in allowed:
             faults.append(Fault("written", names[i], f"it writes into its argument {names[i]}"))
     for i in seen["shares"]:
-        if not question.in_place:
+        if not spec.in_place:
             faults.append(Fault("aliased", names[i], f"what it returns shares memory with its argument {names[i]}"))
     if seen["seeded"]:
         faults.append(Fault("global", None, "it changes the state of numpy.random, which belongs to the caller"))
@@ -96,7 +96,7 @@ def _kind(value):
     return str(value) if isinstance(value, Other) else f"a {type(value).__name__}"
 
 
-def _compare(name, given, expected, args, question):
+def _compare(name, given, expected, args, spec):
     """The Fault of one result, or None."""
     if expected is None:
         return Fault("returns", name, f"{name} has to be None: the forward was given no such array")
@@ -115,16 +115,16 @@ def _compare(name, given, expected, args, question):
         return Fault("dtype", name, f"{name} is {given.dtype}; with float64 arguments it takes {expected.dtype}")
     if not np.all(np.isfinite(given)):
         return Fault("value", name, f"{name} holds {'NaN' if np.isnan(given).any() else 'infinity'}")
-    if excess(given, expected, args, question) > 1:
+    if excess(given, expected, args, spec) > 1:
         return Fault("value", name, f"{name} is off by {np.max(np.abs(given - expected)):.2g}")
     return None
 
 
-def excess(given, expected, args, question):
+def excess(given, expected, args, spec):
     """The largest difference, in units of what is allowed."""
     inputs = max((np.max(np.abs(arg)) for arg in args if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size),
                  default=1.0)
-    allowed = question.relative * np.max(np.abs(expected), initial=0) + question.absolute * max(inputs, 1.0)
+    allowed = spec.relative * np.max(np.abs(expected), initial=0) + spec.absolute * max(inputs, 1.0)
     with np.errstate(invalid="ignore"):
         difference = np.max(np.abs(np.asarray(given) - expected), initial=0)
     return np.inf if np.isnan(difference) else float(difference / allowed)
