@@ -153,7 +153,7 @@ def evaluate(name, arrays, upstream, options, constants=()):
                for key, array in arrays.items()}
     outputs = EXPRESSIONS[name](torch.nn.functional, tensors, options)
     inputs = {key: tensor for key, tensor in tensors.items() if tensor.requires_grad}
-    loss = sum((torch.as_tensor(np.asarray(d)) * outputs[name]).sum() for name, d in upstream.items())
+    loss = sum((torch.as_tensor(np.asarray(d)) * outputs[output]).sum() for output, d in upstream.items())
     gradients = torch.autograd.grad(loss, list(inputs.values()))
     return ({key: value.detach().numpy().copy() for key, value in outputs.items()},
             {key: value.numpy().copy() for key, value in zip(inputs, gradients)})
