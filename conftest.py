@@ -2,7 +2,7 @@
 import importlib.util
 
 NEED_TORCH = ["minisenet/reference/operations.py", "minisenet/reference/networks.py", "minisenet/reference/train.py",
-              "minisenet/gradcheck/freeze.py", "tests/reference/comparing.py"]
+              "minisenet/reference/freeze.py", "tests/reference/comparing.py"]
 NEED_SPHINX = ["docs/_site"]
 collect_ignore = ["docs/conf.py", "docs/_build"]
 collect_ignore += [] if importlib.util.find_spec("torch") else NEED_TORCH

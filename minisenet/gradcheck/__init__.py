@@ -9,12 +9,13 @@
     checks        complex step, central differences, adjoint identity
     bugs          planted bugs that the checks must reject, and what no gradient check can see
     mistakes      the formulas of the mistakes that students make: planted here, and called by name by the checker
-    frozen        PyTorch's outputs in a file; `freeze` makes it
+    frozen        PyTorch's outputs in a file; `minisenet.reference.freeze` makes it
     report        the result as text and as JSON
 
 `check` and `check_file` check a function of your own against the same table. They are in `minisenet.checker`, which imports
 this package and is unknown to it: `minisenet/__init__.py` puts them here.
 """
+import functools
 import importlib.util
 import sys
 import time
@@ -29,7 +30,7 @@ from minisenet.gradcheck.report import CHECKS, Report
 
 __all__ = ["OPERATIONS", "Report", "Verdict", "check", "check_file", "run"]
 
-__getattr__ = _late.names(__name__)
+__getattr__ = functools.partial(_late.lookup, __name__)
 
 
 def __dir__():
@@ -39,7 +40,7 @@ def __dir__():
 BUG_CASES = 64                      # a bug in dilation shows in a case with dilation: so many cases may be drawn to meet it
 
 
-def run(names=None, *, seed=0, cases=8, pytorch="auto"):
+def run(names=None, *, seed=0, cases=8, pytorch="auto", reference=None):
     """Check operations, then plant the bugs that belong to them and check that each is caught.
 
     Parameters
@@ -53,6 +54,9 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto"):
     pytorch : {"auto", "live", "frozen"}
         Compare with PyTorch itself or with its frozen outputs. "auto" is live for a run over all operations where PyTorch
         is installed, and wherever it has been imported already; otherwise frozen, which spares a second of import.
+    reference : callable, optional
+        What to compare with in place of PyTorch: `reference(name, arrays, upstream, options, constants)`, the arguments of
+        `minisenet.reference.operations.evaluate`, returns outputs and gradients, two dicts by name.
 
     Returns
     -------
@@ -72,16 +76,18 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto"):
         raise ValueError(f"pytorch is {pytorch!r}; it is one of auto, live, frozen")
     if cases < 1:
         raise ValueError(f"cases is {cases}; it takes at least 1")
-    if pytorch == "auto":
+    if reference is None and pytorch == "auto":
         installed = importlib.util.find_spec("torch") is not None
         pytorch = "live" if "torch" in sys.modules or (names is None and installed) else "frozen"
+    if reference is None and pytorch == "live":
+        reference = _late.lookup(__name__, "evaluate")
     report = Report(tolerances=checks.TOLERANCES, backend="fused" if builds.kernels else "numpy", seed=seed, cases=cases)
     chosen = {row.name for row in rows}
     threads = get_num_threads()
     set_num_threads(1)                                                  # of any use for larger arrays only
     try:
         for row in rows:
-            report.operations[row.name] = _check(row, seed, cases, pytorch)
+            report.operations[row.name] = _check(row, seed, cases, reference)
     finally:
         set_num_threads(threads)
     for bug in bugs.BUGS:
@@ -94,7 +100,7 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto"):
     return report
 
 
-def _check(row, seed, cases, pytorch):
+def _check(row, seed, cases, reference):
     """One line of the report: the worst of every check over `cases` cases, and where it was when it is too large."""
     rng = np.random.default_rng(seed)
     backends = ["numpy"] + ["fused"] * (builds.kernels is not None)
@@ -110,22 +116,21 @@ def _check(row, seed, cases, pytorch):
             keep("central_difference" + suffix, checks.central_difference(row, case, rng, backend=backend))
             keep("adjoint", checks.adjoint(row, case, rng, backend=backend))
             keep("unchanged", checks.unchanged(row, case, rng, backend=backend))
-            if pytorch == "live":
-                keep("pytorch", _live(row, case, rng, backend))
-    if pytorch == "frozen":
+            if reference:
+                keep("pytorch", _against(reference, row, case, rng, backend))
+    if not reference:
         keep("pytorch", checks.worst(frozen.compare(row, backend) for backend in backends))
     limits = checks.TOLERANCES | {"central_difference_kernels": checks.TOLERANCES["central_difference"]}
     too_large = {name: one.where for name, one in found.items() if one is not None and one.error > limits[name]}
     names = ("complex_step", "central_difference", "central_difference_kernels", "adjoint", "unchanged", "pytorch")
     errors = {name: one.error if (one := found.get(name)) is not None else None for name in names}
-    return errors | dict(pytorch_source=pytorch, passed=not too_large, where=too_large, section=row.section,
+    return errors | dict(pytorch_source="live" if reference else "frozen", passed=not too_large, where=too_large, section=row.section,
                          equation=row.equation)
 
 
-def _live(row, case, rng, backend):
-    from minisenet.reference.operations import evaluate                # imports PyTorch: only here, only when it is wanted
+def _against(reference, row, case, rng, backend):
     upstream = row.upstream(row.forward(case.arrays, case.options), rng)
-    expected = evaluate(row.name, case.arrays, upstream, case.options, row.constants)
+    expected = reference(row.name, case.arrays, upstream, case.options, row.constants)
     return checks.compare(row, case, upstream, expected, backend)
 
 

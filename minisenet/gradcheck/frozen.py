@@ -1,7 +1,7 @@
 """PyTorch's outputs and gradients for a few cases of every operation, kept in `frozen.npz`: the comparison without PyTorch.
 
 A gradient check asks whether a backward belongs to its forward. It cannot ask whether the forward is the right one. These
-numbers can: they were computed by somebody else's code. `python -m minisenet.gradcheck.freeze` makes them.
+numbers can: they were computed by somebody else's code. `python -m minisenet.reference.freeze` makes them.
 
 In the file, "conv2d/0/array/x" is an argument of the first case of conv2d; "upstream", "output" and "gradient" stand where
 "array" stands; "options" holds, as JSON, the options of every case.

@@ -10,6 +10,7 @@ import pytest
 
 import minisenet
 from minisenet import gradcheck
+from minisenet.backend import builds
 from minisenet.gradcheck import bugs, checks, frozen
 from minisenet.gradcheck.operations import OPERATIONS
 
@@ -121,6 +122,20 @@ def test_a_bug_that_is_not_caught_is_reported(monkeypatch):
     report = gradcheck.run(["squeeze"], cases=1, pytorch="frozen")
     assert not report.passed and not report.planted_bugs["no bug at all"]["rejected"]
     assert "NOT CAUGHT" in str(report)
+
+
+@pytest.mark.parametrize("factor, passed", [(1, True), (1 + 1e-9, False)])
+def test_a_reference_can_be_given(factor, passed):
+    """As an argument: it is asked for every case on every backend, and one wrong number of it is seen."""
+    calls = []
+
+    def reference(name, arrays, upstream, options, constants):
+        calls.append(name)
+        return {"y": arrays["u"] * arrays["s"][:, None, None] * factor}, {"u": upstream["y"] * arrays["s"][:, None, None]}
+
+    report = gradcheck.run(["scale"], cases=3, reference=reference)
+    assert report.passed is passed and calls == ["scale"] * 3 * (1 + (builds.kernels is not None))
+    assert list(report.operations["scale"]["where"]) == ["pytorch"] * (not passed)
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -1,6 +1,6 @@
-"""Write `frozen.npz`, the outputs and gradients of PyTorch that everybody can compare with: needs PyTorch, once.
+"""Write `gradcheck/frozen.npz`, the outputs and gradients of PyTorch that everybody can compare with: needs PyTorch, once.
 
-    python -m minisenet.gradcheck.freeze
+    python -m minisenet.reference.freeze
 
 The cases are a function of the seed below and of nothing on this machine, so anybody can make the file again and compare.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minisenet.gradcheck import frozen
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS
 from minisenet.reference.operations import evaluate
@@ -63,7 +64,7 @@ def freeze():
 
 
 def main():
-    path = Path(__file__).with_name("frozen.npz")
+    path = Path(frozen.__file__).with_suffix(".npz")
     contents = freeze()
     np.savez_compressed(path, **contents)
     print(f"{path}: {len(contents)} arrays, {path.stat().st_size / 1000:.0f} kB")
