@@ -2,12 +2,10 @@
 import numpy as np
 
 import minisenet.functional as F
-from minisenet import fused_blocks
-from minisenet.backend import get_backend
-from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU
+from minisenet.layers import AddReLU, BatchNorm2d, Conv2d, Layer, Linear, ReLU
 
 
-class SEBlock(Layer):
+class SEBlock(Layer, deferred=True):
     """Squeeze, excitation, scale: x~ = F_scale(u, F_ex(F_sq(u))), eqs. (2) to (4).
 
     Parameters
@@ -39,34 +37,26 @@ class SEBlock(Layer):
         self.bias, self.s, self.h = bias, None, None
 
     def forward(self, u):
-        z = F.squeeze(u)                                               # eq. (2)
-        s, h = self.excite(z)                                          # eq. (3)
-        self._saved = u, z, h, s
-        return F.scale(u, s)                                           # eq. (4)
+        y, z, self.h, self.s = F.se_block(u, *self._weights(), *self._biases())
+        self._saved = u, z, self.h, self.s
+        return y
 
     def backward(self, dy):
-        u, z, h, s = self._take()
-        du, ds = F.scale_backward(dy, u, s)                            # the direct path into u ...
-        dz = self.excite_backward(ds, z, h, s)
-        return du + F.squeeze_backward(dz, *u.shape[1:3])              # ... and the path through the squeeze
-
-    def excite(self, z):
-        """(s, h), eq. (3), with this block's weights."""
-        biases = (self.fc1.bias.value, self.fc2.bias.value) if self.bias else ()
-        self.s, self.h = F.excitation(z, self.fc1.weight.value, self.fc2.weight.value, *biases)
-        return self.s, self.h
-
-    def excite_backward(self, ds, z, h, s):
-        """dz, and the weights' gradients."""
         fc1, fc2 = self.fc1, self.fc2
-        dz, fc1.weight.grad, fc2.weight.grad, db1, db2 = F.excitation_backward(
-            ds, z, h, s, fc1.weight.value, fc2.weight.value, bias=self.bias)
+        du, fc1.weight.grad, fc2.weight.grad, *biases = F.se_block_backward(dy, *self._pop_saved(), *self._weights(),
+                                                                            bias=self.bias)
         if self.bias:
-            fc1.bias.grad, fc2.bias.grad = db1, db2
-        return dz
+            fc1.bias.grad, fc2.bias.grad = biases
+        return du
+
+    def _weights(self):
+        return self.fc1.weight.value, self.fc2.weight.value
+
+    def _biases(self):
+        return (self.fc1.bias.value, self.fc2.bias.value) if self.bias else ()
 
 
-class Projection(Layer):
+class Projection(Layer, deferred=True):
     """Shortcut B: a strided 1x1 convolution and a batch norm, where the residual branch changes the shape."""
 
     def __init__(self, in_channels, out_channels, *, stride, rng):
@@ -91,7 +81,7 @@ class PaddedIdentity(Layer):
         return np.pad(x[:, ::self.stride, ::self.stride], ((0, 0), (0, 0), (0, 0), (0, self.extra)))
 
     def backward(self, dy):
-        dx = np.zeros(self._take(), dy.dtype)
+        dx = np.zeros(self._pop_saved(), dy.dtype)
         dx[:, ::self.stride, ::self.stride] = dy[..., :self.channels]
         return dx
 
@@ -113,7 +103,7 @@ class ResidualBlock(Layer):
 
     def __init__(self, in_channels, out_channels, *, stride, shortcut, reduction, se_bias, rng):
         self.se = SEBlock(out_channels, reduction=reduction, bias=se_bias, rng=rng) if reduction is not None else None
-        self.shortcut = None
+        self.shortcut, self.add = None, AddReLU()
         if shortcut not in ("A", "B"):
             raise ValueError(f"shortcut is {shortcut!r}; it takes 'A' (padded identity) or 'B' (projection)")
         if stride != 1 or in_channels != out_channels:
@@ -124,35 +114,23 @@ class ResidualBlock(Layer):
         """u = F(x), up to and with its last batch norm."""
         raise NotImplementedError
 
-    def residual_backward(self, du):
-        """The gradient of `residual`."""
+    def residual_backward(self, du, dx):
+        """The gradient of `residual`, plus dx, what reaches x through the shortcut."""
         raise NotImplementedError
 
     def forward(self, x):
-        if get_backend() == "fused":                        # the same in a few sweeps
-            y, self._saved = fused_blocks.block_forward(self, x)
-            return y
         u = self.residual(x)
         if self.se:
             u = self.se(u)
-        self._saved = y = F.relu(u + (self.shortcut(x) if self.shortcut else x))
-        return y
+        return self.add(u, self.shortcut(x) if self.shortcut else x)
 
     def backward(self, dy):
-        saved = self._take()
-        if isinstance(saved, tuple):
-            return fused_blocks.block_backward(self, dy, saved)
-        dpre = F.relu_backward(dy, saved)
-        du = self.se.backward(dpre) if self.se else dpre
-        return self.residual_backward(du) + (self.shortcut.backward(dpre) if self.shortcut else dpre)   # x went both ways
-
-    def branch(self):
-        """The residual branch as its convolutions, each with the batch norm after it; a ReLU stands between two."""
-        raise NotImplementedError
-
-    def projection(self):
-        """The shortcut's (convolution, batch norm), None where it has none."""
-        return (self.shortcut.conv, self.shortcut.bn) if isinstance(self.shortcut, Projection) else None
+        du, dx = self.add.backward(dy)
+        if self.se:
+            du = self.se.backward(du)
+        if self.shortcut:
+            dx = self.shortcut.backward(dx)
+        return self.residual_backward(du, dx)                          # x went both ways
 
 
 class BasicBlock(ResidualBlock):
@@ -169,11 +147,9 @@ class BasicBlock(ResidualBlock):
     def residual(self, x):
         return self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
 
-    def residual_backward(self, du):
-        return self.conv1.backward(self.bn1.backward(self.relu.backward(self.conv2.backward(self.bn2.backward(du)))))
-
-    def branch(self):
-        return (self.conv1, self.bn1), (self.conv2, self.bn2)
+    def residual_backward(self, du, dx):
+        du = self.bn1.backward(self.relu.backward(self.conv2.backward(self.bn2.backward(du))))
+        return self.conv1.backward(du, plus=dx)
 
 
 class Bottleneck(ResidualBlock):
@@ -193,10 +169,7 @@ class Bottleneck(ResidualBlock):
         x = self.relu2(self.bn2(self.conv2(x)))
         return self.bn3(self.conv3(x))
 
-    def residual_backward(self, du):
+    def residual_backward(self, du, dx):
         du = self.conv3.backward(self.bn3.backward(du))
         du = self.conv2.backward(self.bn2.backward(self.relu2.backward(du)))
-        return self.conv1.backward(self.bn1.backward(self.relu1.backward(du)))
-
-    def branch(self):
-        return (self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)
+        return self.conv1.backward(self.bn1.backward(self.relu1.backward(du)), plus=dx)

@@ -4,13 +4,19 @@ They have no mathematics of their own: each `forward` and `backward` is a call o
 
     y = layer.forward(x)        saves what the backward needs
     dx = layer.backward(dy)     overwrites every parameter's .grad, and uses up what was saved
+    dx = layer.backward(dy, plus=other)         backward(dy) + other: where x was used twice
 """
 import contextlib
+import functools
+import inspect
+import threading
 
 import numpy as np
 
 import minisenet.functional as F
-from minisenet import arguments as _check
+from minisenet import arguments
+from minisenet.backend.values import formed
+from minisenet.functional.deferred import as_gradient, as_map
 
 _inference = False      # while True no forward saves anything
 
@@ -50,12 +56,57 @@ class Parameter:
         return f"Parameter{self.value.shape}"
 
 
+_calls = threading.local()      # .depth: how many forwards and backwards of layers are running in this thread
+
+
+def _passing_values(method, prepare):
+    """A forward or a backward that is handed deferred values if it takes them, and arrays if not."""
+    taken = inspect.signature(method).parameters
+
+    @functools.wraps(method)
+    def passing(self, *values, **options):
+        deferred = self.takes_deferred()
+        values = map(prepare if deferred else formed, values)
+        plus = None
+        if options:
+            plus = formed(options.pop("plus", None)) if "plus" not in taken else None
+            if "input_gradient" not in taken:
+                options.pop("input_gradient", None)
+        _calls.depth = depth = getattr(_calls, "depth", 0) + 1
+        try:
+            result = method(self, *values, **options)
+            if plus is not None:
+                result = result + plus
+            return result if deferred and depth > 1 else formed(result)
+        finally:
+            _calls.depth = depth - 1
+    return passing
+
+
 class Layer:
-    """The base of everything with a forward and a backward. Its attributes that are layers are its children, in order."""
+    """The base of everything with a forward and a backward. Its attributes that are layers are its children, in order.
+
+    A layer takes and returns arrays. `class MyLayer(Layer, deferred=True)` says that its forward and backward also take the
+    deferred values of `minisenet.functional.deferred`, and may return them: true of a layer that hands its input to functions
+    of `minisenet.functional` or to other layers, and to nothing else. It holds for these two methods alone: a subclass that
+    writes one of them anew takes arrays again, unless it says so too.
+
+    Between layers, inside the forward or the backward of another layer, a value may be deferred. It does all that an array
+    does. Who calls a layer from outside gets an array.
+    """
 
     training = True
     buffers = ()        # names of attributes that are arrays of state, but not trained
     _kept = None
+    _takes_deferred = None      # the forward and the backward that said so
+
+    def __init_subclass__(cls, deferred=False, **options):
+        super().__init_subclass__(**options)
+        for name, prepare in (("forward", as_map), ("backward", as_gradient)):
+            if inspect.isfunction(vars(cls).get(name)):
+                setattr(cls, name, _passing_values(vars(cls)[name], prepare))
+        if deferred:
+            cls._takes_deferred = cls.forward, cls.backward
 
     @property
     def _saved(self):
@@ -72,10 +123,15 @@ class Layer:
     def backward(self, dy):
         raise NotImplementedError
 
-    def __call__(self, x):
-        return self.forward(x)
+    def __call__(self, *x):
+        return self.forward(*x)
 
-    def _take(self):
+    def takes_deferred(self):
+        """Whether this layer's forward and backward are those that take deferred values, and not others in their place."""
+        cls = type(self)
+        return cls._takes_deferred == (cls.forward, cls.backward) and not vars(self).keys() & {"forward", "backward"}
+
+    def _pop_saved(self):
         """What forward saved, once."""
         saved, self._saved = self._saved, None
         if saved is None:
@@ -164,7 +220,7 @@ def he_normal(rng, shape, fan):
     return (rng.standard_normal(shape) * np.sqrt(2 / fan)).astype(np.float32)
 
 
-class Conv2d(Layer):
+class Conv2d(Layer, deferred=True):
     """F_tr of section 3, eq. (1). `weight` is (C_out, C_in / groups, KH, KW).
 
     Parameters
@@ -178,7 +234,7 @@ class Conv2d(Layer):
     """
 
     def __init__(self, in_channels, out_channels, kernel_size, *, stride=1, padding=0, dilation=1, groups=1, bias=False, rng):
-        kernel = _check.pair("kernel_size", kernel_size, 1)
+        kernel = arguments.pair("kernel_size", kernel_size, 1)
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{groups} groups do not divide {in_channels} input and {out_channels} output channels")
         shape = (out_channels, in_channels // groups, *kernel)
@@ -190,15 +246,15 @@ class Conv2d(Layer):
         self._saved = x
         return F.conv2d(x, self.weight.value, self.bias and self.bias.value, **self.options)
 
-    def backward(self, dy, *, input_gradient=True):
-        x = self._take()
-        self.weight.grad = F.conv2d_backward_weight(dy, x, self.weight.value.shape, **self.options)
+    def backward(self, dy, *, input_gradient=True, plus=None):
+        dx, self.weight.grad, db = F.conv2d_backward(dy, self._pop_saved(), self.weight.value, **self.options, plus=plus,
+                                                     bias=self.bias is not None, input_gradient=input_gradient)
         if self.bias:
-            self.bias.grad = dy.sum(axis=(0, 1, 2))
-        return F.conv2d_backward_input(dy, self.weight.value, x.shape, **self.options) if input_gradient else None
+            self.bias.grad = db
+        return dx
 
 
-class BatchNorm2d(Layer):
+class BatchNorm2d(Layer, deferred=True):
     """Batch norm over (N, H, W). `weight` is gamma and `bias` is beta, as PyTorch names them.
 
     Parameters
@@ -224,13 +280,11 @@ class BatchNorm2d(Layer):
             return F.batch_norm_inference(x, gamma, beta, self.running_mean, self.running_var, eps=self.eps)
         y, mean, var = F.batch_norm(x, gamma, beta, eps=self.eps)
         self._saved = x, mean, var, F.batch_norm_backward
-        self.move(mean, var, x.size // x.shape[3])
+        self.update_running_statistics(mean, var, x.size // x.shape[3])
         return y
 
-    def move(self, mean, var, m):
+    def update_running_statistics(self, mean, var, m):
         """Move the running statistics towards a batch's, which were taken over m values for each channel."""
-        if m < 2:
-            raise ValueError("batch norm needs more than one value per channel to train: a larger batch or image, or eval()")
         self.running_mean = self._moved(self.running_mean, mean)
         self.running_var = self._moved(self.running_var, var * (m / (m - 1)))
 
@@ -238,12 +292,12 @@ class BatchNorm2d(Layer):
         return (running + self.momentum * (new - running)).astype(running.dtype, copy=False)
 
     def backward(self, dy):
-        x, mean, var, gradient = self._take()
+        x, mean, var, gradient = self._pop_saved()
         dx, self.weight.grad, self.bias.grad = gradient(dy, x, self.weight.value, mean, var, eps=self.eps)
         return dx
 
 
-class ReLU(Layer):
+class ReLU(Layer, deferred=True):
     """delta in eq. (3)."""
 
     def forward(self, x):
@@ -251,7 +305,18 @@ class ReLU(Layer):
         return y
 
     def backward(self, dy):
-        return F.relu_backward(dy, self._take())
+        return F.relu_backward(dy, self._pop_saved())
+
+
+class AddReLU(Layer, deferred=True):
+    """The sum that ends a residual block, and the ReLU after it: y = relu(u + x). Its backward returns (du, dx)."""
+
+    def forward(self, u, x):
+        self._saved = y = F.add_relu(u, x)
+        return y
+
+    def backward(self, dy):
+        return F.add_relu_backward(dy, self._pop_saved())
 
 
 class Linear(Layer):
@@ -274,13 +339,13 @@ class Linear(Layer):
         return F.linear(x, self.weight.value, self.bias and self.bias.value)
 
     def backward(self, dy):
-        dx, self.weight.grad, db = F.linear_backward(dy, self._take(), self.weight.value, bias=self.bias is not None)
+        dx, self.weight.grad, db = F.linear_backward(dy, self._pop_saved(), self.weight.value, bias=self.bias is not None)
         if self.bias:
             self.bias.grad = db
         return dx
 
 
-class Squeeze(Layer):
+class Squeeze(Layer, deferred=True):
     """Global average pooling, eq. (2): (N, H, W, C) to (N, C). Every ResNet ends with it too."""
 
     def forward(self, u):
@@ -288,7 +353,7 @@ class Squeeze(Layer):
         return F.squeeze(u)
 
     def backward(self, dz):
-        return F.squeeze_backward(dz, *self._take())
+        return F.squeeze_backward(dz, *self._pop_saved())
 
 
 class MaxPool2d(Layer):
@@ -303,7 +368,7 @@ class MaxPool2d(Layer):
         return y
 
     def backward(self, dy):
-        return F.max_pool2d_backward(dy, *self._take())
+        return F.max_pool2d_backward(dy, *self._pop_saved())
 
 
 class AvgPool2d(Layer):
@@ -318,10 +383,10 @@ class AvgPool2d(Layer):
         return F.avg_pool2d(x, self.kernel_size, **self.options)
 
     def backward(self, dy):
-        return F.avg_pool2d_backward(dy, self._take(), self.kernel_size, **self.options)
+        return F.avg_pool2d_backward(dy, self._pop_saved(), self.kernel_size, **self.options)
 
 
-class Sequential(Layer):
+class Sequential(Layer, deferred=True):
     """Layers one after another; backward runs them from the last to the first. The children are named 0, 1, 2, …"""
 
     def __init__(self, *layers):

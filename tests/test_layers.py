@@ -267,7 +267,7 @@ def test_layers_agree_with_the_functions():
     x = rng.standard_normal((2, 5, 6, 3), np.float32)
     conv = Conv2d(3, 4, 3, stride=2, padding=1, bias=True, rng=rng)
     conv.bias.value += 1
-    assert np.array_equal(conv(x), F.conv2d(x, conv.weight.value, conv.bias.value, stride=2, padding=1))
+    assert np.allclose(conv(x), F.conv2d(x, conv.weight.value, conv.bias.value, stride=2, padding=1), rtol=1e-6, atol=1e-6)
     assert np.array_equal(Squeeze()(x), F.squeeze(x))
 
 

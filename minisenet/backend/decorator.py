@@ -4,6 +4,7 @@ import functools
 import numpy as np
 
 from minisenet.backend import builds, choice, watch
+from minisenet.backend.values import apply_rule, is_deferred
 
 KERNEL_DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -26,6 +27,8 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
 
         @functools.wraps(body)
         def function(*args, **options):
+            if is_deferred(args, options):
+                return apply_rule(function, check, args, options)
             args, options = check(*args, **options)
             if choice.get_backend() in backends and args[dtype_of].dtype in KERNEL_DTYPES:
                 kind, run = "kernel", getattr(builds.kernels, name)
@@ -35,5 +38,18 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
             if hook is None:
                 return run(*args, **options)
             return hook(watch.Call(function, kind, args, options, run))
+        return function
+    return decorate
+
+
+def composed(check):
+    """Make a composition of public functions public itself: as `kernelised`, for a body that needs no kernel of its own."""
+    def decorate(body):
+        @functools.wraps(body)
+        def function(*args, **options):
+            if is_deferred(args, options):
+                return apply_rule(function, check, args, options)
+            args, options = check(*args, **options)
+            return body(*args, **options)
         return function
     return decorate

@@ -4,6 +4,7 @@ A backward takes the upstream gradient first and then just what it needs, and re
 of its forward, in that order. Nothing is mutated, and nothing is remembered.
 """
 from minisenet.functional.activation import relu, relu_backward, sigmoid, sigmoid_backward
+from minisenet.functional.addition import add_relu, add_relu_backward
 from minisenet.functional.batch_norm import (batch_norm, batch_norm_backward, batch_norm_inference,
                                              batch_norm_inference_backward)
 from minisenet.functional.convolution import conv2d, conv2d_backward, conv2d_backward_input, conv2d_backward_weight
@@ -12,12 +13,13 @@ from minisenet.functional.excitation import excitation, excitation_backward
 from minisenet.functional.linear import linear, linear_backward
 from minisenet.functional.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from minisenet.functional.scale import scale, scale_backward
+from minisenet.functional.se_block import se_block, se_block_backward
 from minisenet.functional.squeeze import squeeze, squeeze_backward
 
 __all__ = [
-    "avg_pool2d", "avg_pool2d_backward", "batch_norm", "batch_norm_backward", "batch_norm_inference",
-    "batch_norm_inference_backward", "conv2d", "conv2d_backward", "conv2d_backward_input", "conv2d_backward_weight",
-    "excitation", "excitation_backward", "linear", "linear_backward", "max_pool2d", "max_pool2d_backward", "relu",
-    "relu_backward", "scale", "scale_backward", "sigmoid", "sigmoid_backward", "softmax_cross_entropy",
-    "softmax_cross_entropy_backward", "squeeze", "squeeze_backward",
+    "add_relu", "add_relu_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm", "batch_norm_backward",
+    "batch_norm_inference", "batch_norm_inference_backward", "conv2d", "conv2d_backward", "conv2d_backward_input",
+    "conv2d_backward_weight", "excitation", "excitation_backward", "linear", "linear_backward", "max_pool2d",
+    "max_pool2d_backward", "relu", "relu_backward", "scale", "scale_backward", "se_block", "se_block_backward", "sigmoid",
+    "sigmoid_backward", "softmax_cross_entropy", "softmax_cross_entropy_backward", "squeeze", "squeeze_backward",
 ]

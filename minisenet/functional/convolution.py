@@ -16,7 +16,7 @@ that tap (i, j) meets while the output position runs over the whole map, so the 
 import numpy as np
 
 from minisenet import arguments
-from minisenet.backend import kernelised
+from minisenet.backend import composed, kernelised
 
 
 def output_size(size, kernel, stride, padding, dilation):
@@ -64,6 +64,13 @@ def _check_backward_weight(dy, x, w_shape, *, stride=1, padding=0, dilation=1, g
     options, y_shape = _geometry(x.shape, w_shape, stride, padding, dilation, groups)
     arguments.arrays(dy=(dy, 4, y_shape))
     return (dy, x, w_shape), options
+
+
+def _check_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias=False, input_gradient=True, plus=None):
+    dy, x, w = arguments.arrays(dy=(dy, 4), x=(x, 4), w=(w, 4))
+    options, y_shape = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
+    *_, plus = arguments.arrays(x=(x, 4), dy=(dy, 4, y_shape), plus=(plus, 4, x.shape))
+    return (dy, x, w), options | dict(bias=bool(bias), input_gradient=bool(input_gradient), plus=plus)
 
 
 def _pad(x, padding):
@@ -212,7 +219,8 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride=1, padding=0, dilation=1, g
     return dw
 
 
-def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias=False):
+@composed(_check_backward)
+def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias=False, input_gradient=True, plus=None):
     """All gradients of `conv2d`: (dx, dw, db), db being None without `bias`.
 
     b[c] was added at every image and position, so db[c] = sum_{n, p, q} dy[n, p, q, c].
@@ -226,10 +234,14 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias
         As given to `conv2d`.
     bias : bool
         Whether `conv2d` was given b.
+    input_gradient : bool
+        Whether dx is wanted: the first layer of a network needs none.
+    plus : ndarray (N, H, W, C_in), optional
+        Added to dx: the gradient that reaches x on another way.
 
     Returns
     -------
-    dx, dw, db : ndarray, ndarray, ndarray or None
+    dx, dw, db : ndarray or None, ndarray, ndarray or None
 
     Raises
     ------
@@ -241,7 +253,7 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias
     Source: derived from eq. (1).
     """
     options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    dx = conv2d_backward_input(dy, w, np.shape(x), **options)
-    dw = conv2d_backward_weight(dy, x, np.shape(w), **options)
-    db = np.ascontiguousarray(dy).sum(axis=(0, 1, 2)) if bias else None
-    return dx, dw, db
+    dx = conv2d_backward_input(dy, w, x.shape, **options) if input_gradient else None
+    dw = conv2d_backward_weight(dy, x, w.shape, **options)
+    db = dy.sum(axis=(0, 1, 2)) if bias else None
+    return dx if plus is None or dx is None else dx + plus, dw, db

@@ -14,18 +14,18 @@ is affine in each channel, but for the ReLU:
 and backwards, with g = dy [y > 0] and, for each image and channel, the sums P = sum g and R = sum g (a - mean):
 
     gates           ds = sum g u = k R + beta P
-    both paths      du = s g + dz / (H W), so that batch norm's sums are sum du = sum (s P + dz) and
-                    sum du (a - mean) = sum (s R + dz (mean of the image - mean)), over the images
-    batch norm      da = p g + q - r (a - mean), with p, q and r from those sums (`affine_gradient`): the convolutions before
-                    it form it while they read g and a
+    both paths      du = s g + dz / (H W), of which the sums are s P + dz and s R + dz (mean of the image - mean)
+    batch norm      da = p g + q - r (a - mean), with p, q and r from the sums of du over all images (`affine_gradient`): the
+                    convolution before it forms da while it reads g and a
 
 Each body below is literally the composition of the simple functions; a kernel of the same name does it without the maps in
-between. `minisenet/fused_blocks.py` puts them together.
+between. `minisenet/functional/deferred.py` says when they run.
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet import arguments as _check
+from minisenet.functional import activation
 from minisenet.functional.activation import relu, relu_backward
 from minisenet.functional.convolution import _geometry, conv2d, conv2d_backward_input, conv2d_backward_weight
 
@@ -43,50 +43,56 @@ def _all_or_none(**arrays):
 def _check_conv2d(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0, dilation=1, groups=1):
     _all_or_none(mean=mean, k=k, beta=beta)
     c = np.shape(a)[3:]
-    arrays = _check.arrays(a=(a, 4), w=(w, 4), mean=(mean, 1, c), k=(k, 1, c), beta=(beta, 1, c))
+    arrays = arguments.arrays(a=(a, 4), w=(w, 4), mean=(mean, 1, c), k=(k, 1, c), beta=(beta, 1, c))
     return tuple(arrays), _geometry(arrays[0].shape, arrays[1].shape, stride, padding, dilation, groups)[0]
 
 
-def _check_conv2d_backward(g, y, p, q, r, mean_y, a, w, mean=None, k=None, beta=None, more=None, *, stride=1, padding=0,
-                           dilation=1, groups=1, input_gradient=True):
+def _check_conv2d_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None, plus=None, *,
+                           stride=1, padding=0, dilation=1, groups=1, input_gradient=True):
+    _all_or_none(y=y, mean_y=mean_y, p=p, q=q, r=r)
     (a, w, mean, k, beta), options = _check_conv2d(a, w, mean, k, beta, stride=stride, padding=padding, dilation=dilation,
                                                    groups=groups)
     _, y_shape = _geometry(a.shape, w.shape, **options)
     each, c = y_shape[::3], y_shape[3:]
-    arrays = _check.arrays(g=(g, 4, y_shape), y=(y, 4, y_shape), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c),
-                           mean_y=(mean_y, 1, c), a=(a, 4), w=(w, 4), mean=(mean, 1), k=(k, 1), beta=(beta, 1),
-                           more=(more, 4, a.shape))
+    arrays = arguments.arrays(g=(g, 4, y_shape), a=(a, 4), w=(w, 4), mean=(mean, 1), k=(k, 1), beta=(beta, 1),
+                           y=(y, 4, y_shape), mean_y=(mean_y, 1, c), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c),
+                           plus=(plus, 4, a.shape))
     return tuple(arrays), options | dict(input_gradient=bool(input_gradient))
 
 
-def _check_join(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None):
+def _check_affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, relu=True):
     _all_or_none(mean_x=mean_x, k_x=k_x, beta_x=beta_x)
     if x is None and mean_x is not None:
-        raise ValueError("mean_x, k_x and beta_x take an x")
-    c, each = np.shape(a)[3:], _per_image(a)
-    return tuple(_check.arrays(a=(a, 4), mean=(mean, 1, c), k=(k, 2, each), beta=(beta, 2, each), x=(x, 4, np.shape(a)),
-                               mean_x=(mean_x, 1, c), k_x=(k_x, 1, c), beta_x=(beta_x, 1, c))), {}
+        raise ValueError("mean_x, k_x and beta_x must be given with x, got x=None")
+    c, each = np.shape(a)[3:], _per_image(a) if np.ndim(k) == 2 else np.shape(a)[3:]
+    return tuple(arguments.arrays(a=(a, 4), mean=(mean, 1, c), k=(k, len(each), each), beta=(beta, len(each), each),
+                               x=(x, 4, np.shape(a)), mean_x=(mean_x, 1, c), k_x=(k_x, 1, c),
+                               beta_x=(beta_x, 1, c))), dict(relu=bool(relu))
 
 
-def _check_join_backward(dy, y, a, mean, x=None, mean_x=None):
-    _all_or_none(x=x, mean_x=mean_x)
-    c = np.shape(a)[3:]
-    return tuple(_check.arrays(dy=(dy, 4, np.shape(a)), y=(y, 4, np.shape(a)), a=(a, 4), mean=(mean, 1, c),
-                               x=(x, 4, np.shape(a)), mean_x=(mean_x, 1, c))), {}
+def _check_gradient_sums(dy, a, mean, y=None):
+    shape = np.shape(a)
+    return tuple(arguments.arrays(dy=(dy, 4, shape), a=(a, 4), mean=(mean, 1, shape[3:]), y=(y, 4, shape))), {}
 
 
-def _check_moments(means, squares, positions):
-    return (*_check.arrays(means=(means, 2), squares=(squares, 2, np.shape(means))), _check.integer("positions", positions, 1)), {}
+def _check_moments(x):
+    return tuple(arguments.arrays(x=(x, 4))), {}
 
 
-def _check_affine(k, rstd, sums, products, positions, *, s=None, dz=None, means=None, training=True):
-    _all_or_none(s=s, dz=dz, means=means)
+def _check_merge(means, squares, positions):
+    return (*arguments.arrays(means=(means, 2), squares=(squares, 2, np.shape(means))), arguments.integer("positions", positions, 1)), {}
+
+
+def _check_affine(k, rstd, sums, products, positions, p=None, q=None, *, training=True):
     each = np.shape(sums)
-    k, rstd, sums, products, s, dz, means = _check.arrays(
-        k=(k, 1, each[1:]), rstd=(rstd, 1, each[1:]), sums=(sums, 2), products=(products, 2, each), s=(s, 2, each),
-        dz=(dz, 2, each), means=(means, 2, each))
-    return (k, rstd, sums, products, _check.integer("positions", positions, 1)), dict(s=s, dz=dz, means=means,
-                                                                                    training=bool(training))
+    k, rstd, sums, products, p, q = arguments.arrays(k=(k, 1, each[1:]), rstd=(rstd, 1, each[1:]), sums=(sums, 2),
+                                                  products=(products, 2, each), p=(p, 2, each), q=(q, 2, each))
+    return (k, rstd, sums, products, arguments.integer("positions", positions, 1), p, q), dict(training=bool(training))
+
+
+def _check_affine_map(g, p, q, r, a, mean):
+    c, each = np.shape(g)[3:], _per_image(g)
+    return tuple(arguments.arrays(g=(g, 4), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c), a=(a, 4, np.shape(g)), mean=(mean, 1, c))), {}
 
 
 # ---- convolutions that form what they read -----------------------------------------------------------------------------
@@ -122,24 +128,25 @@ def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0
     """
     x = a if mean is None else relu(k * (a - mean) + beta)
     y = conv2d(x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    means = y.mean(axis=(1, 2))
-    return y, means, np.sum((y - means[:, None, None]) ** 2, axis=(1, 2))
+    return y, *image_moments(y)
 
 
 @kernelised(_check_conv2d_backward, backends=("fused",))
-def conv2d_normalised_backward(g, y, p, q, r, mean_y, a, w, mean=None, k=None, beta=None, more=None, *, stride=1, padding=0,
-                               dilation=1, groups=1, input_gradient=True):
-    """Both gradients of `conv2d_normalised`, for the upstream gradient dy = p g + q - r (y - mean_y).
+def conv2d_normalised_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None, plus=None, *,
+                               stride=1, padding=0, dilation=1, groups=1, input_gradient=True):
+    """Both gradients of `conv2d_normalised`, for the upstream gradient g, or p g + q - r (y - mean_y).
 
     Parameters
     ----------
-    g, y : ndarray (N, OH, OW, C_out)
-        The gradient of what follows the batch norm after this convolution, and what the forward returned.
-    p, q, r, mean_y : ndarray (N, C_out), (N, C_out), (C_out,), (C_out,)
-        That batch norm's backward, from `affine_gradient`, and its mean.
+    g : ndarray (N, OH, OW, C_out)
+        The upstream gradient; with y, mean_y, p, q and r that of what follows the batch norm after this convolution.
     a, w, mean, k, beta
         As for the forward.
-    more : ndarray (N, H, W, C_in), optional
+    y : ndarray (N, OH, OW, C_out), optional
+        What the forward returned.
+    mean_y, p, q, r : ndarray (C_out,), (N, C_out), (N, C_out), (C_out,), optional
+        The mean and the backward of the batch norm that follows, from `affine_gradient`.
+    plus : ndarray (N, H, W, C_in), optional
         Added to dx: what reaches the same map on another way, as x in a residual block.
     input_gradient : bool
         Whether dx is wanted.
@@ -150,8 +157,8 @@ def conv2d_normalised_backward(g, y, p, q, r, mean_y, a, w, mean=None, k=None, b
         The gradient of relu's argument k (a - mean) + beta; without mean, k and beta that of a.
     dw : ndarray, the shape of w
     sums, products : ndarray (N, C_in) or None
-        With mean, k and beta, for each image: the sum of dx, and of dx (a - mean). They are what the batch norm before the
-        ReLU needs.
+        With mean, k and beta, for each image: the sum of dx, and of dx (a - mean), without `plus`. They are what the batch
+        norm before the ReLU needs.
 
     Raises
     ------
@@ -163,23 +170,22 @@ def conv2d_normalised_backward(g, y, p, q, r, mean_y, a, w, mean=None, k=None, b
     Source: derived from eq. (1) and Ioffe and Szegedy 2015, section 3.
     """
     options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    dy = p[:, None, None] * g + q[:, None, None] - r * (y - mean_y)
+    dy = g if y is None else affine_gradient_map(g, p, q, r, y, mean_y)
     x = a if mean is None else relu(k * (a - mean) + beta)
     dw, dx, sums, products = conv2d_backward_weight(dy, x, w.shape, **options), None, None, None
     if input_gradient:
         dx = conv2d_backward_input(dy, w, a.shape, **options)
         if mean is not None:
-            dx = relu_backward(dx, x)
-            sums, products = dx.sum(axis=(1, 2)), np.sum(dx * (a - mean), axis=(1, 2))
-        if more is not None:
-            dx = dx + more
+            dx, sums, products = gradient_sums(dx, a, mean, x)
+        if plus is not None:
+            dx = dx + plus
     return dx, dw, sums, products
 
 
-# ---- the sweep that ends a residual block ------------------------------------------------------------------------------
+# ---- the sweeps between convolutions -----------------------------------------------------------------------------------
 
-@kernelised(_check_join, backends=("fused",))
-def scale_add_relu(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None):
+@kernelised(_check_affine_add, backends=("fused",))
+def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, relu=True):
     """relu(k (a - mean) + beta + shortcut): batch norm, scale, shortcut and ReLU, the end of a residual block.
 
     Parameters
@@ -187,12 +193,14 @@ def scale_add_relu(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None)
     a : ndarray (N, H, W, C)
         What the last convolution of the residual branch returned.
     mean : ndarray (C,)
-    k, beta : ndarray (N, C)
-        Batch norm and gates together: k = s gamma rstd, and s beta.
+    k, beta : ndarray (C,), or (N, C)
+        A batch norm, k = gamma rstd. With gates there is one for each image: k = s gamma rstd, and s beta.
     x : ndarray (N, H, W, C), optional
         The shortcut. None for no shortcut (a stem).
     mean_x, k_x, beta_x : ndarray (C,), optional
         The shortcut's own batch norm, where it is a projection: then it is k_x (x - mean_x) + beta_x.
+    relu : bool
+        Whether the ReLU is there.
 
     Returns
     -------
@@ -207,32 +215,36 @@ def scale_add_relu(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None)
     -----
     Source: eq. (4) and Fig. 3; He et al. 2016, eq. (1). The authors' own code fuses scale and sum too ("Axpy").
     """
-    pre = k[:, None, None] * (a - mean) + beta[:, None, None]
+    y = _each(k) * (a - mean) + _each(beta)
     if x is not None:
-        pre = pre + (x if mean_x is None else k_x * (x - mean_x) + beta_x)
-    return relu(pre)
+        y = y + (x if mean_x is None else k_x * (x - mean_x) + beta_x)
+    return activation.relu(y) if relu else y
 
 
-@kernelised(_check_join_backward, backends=("fused",))
-def scale_add_relu_backward(dy, y, a, mean, x=None, mean_x=None):
-    """The gradient of relu's argument in `scale_add_relu`, and the sums that everything before it needs.
+def _each(k):
+    """A number for each channel, or for each image and channel, beside a map."""
+    return k if k.ndim == 1 else k[:, None, None]
+
+
+@kernelised(_check_gradient_sums, backends=("fused",))
+def gradient_sums(dy, a, mean, y=None):
+    """A ReLU's backward, and the sums of its result that the batch norm and the gates before it need.
 
     Parameters
     ----------
-    dy, y : ndarray (N, H, W, C)
-        The upstream gradient, and what the forward returned.
+    dy : ndarray (N, H, W, C)
+        The upstream gradient.
     a, mean : ndarray (N, H, W, C), (C,)
-    x, mean_x : ndarray (N, H, W, C), (C,), optional
-        A projected shortcut, before its batch norm.
+        The map before its batch norm, and the mean that it takes.
+    y : ndarray (N, H, W, C), optional
+        What the ReLU returned. None where there is no ReLU: then g is dy.
 
     Returns
     -------
     g : ndarray (N, H, W, C)
-        dy where y > 0, else 0. It is the gradient of both summands.
+        dy where y > 0, else 0.
     sums, products : ndarray (N, C)
         Each image's sum of g, and of g (a - mean): P and R above.
-    products_x : ndarray (N, C) or None
-        Each image's sum of g (x - mean_x).
 
     Raises
     ------
@@ -243,14 +255,64 @@ def scale_add_relu_backward(dy, y, a, mean, x=None, mean_x=None):
     -----
     Source: derived from eq. (4).
     """
-    g = relu_backward(dy, y)
-    products_x = None if x is None else np.sum(g * (x - mean_x), axis=(1, 2))
-    return g, g.sum(axis=(1, 2)), np.sum(g * (a - mean), axis=(1, 2)), products_x
+    g = dy if y is None else relu_backward(dy, y)
+    return g, g.sum(axis=(1, 2)), np.sum(g * (a - mean), axis=(1, 2))
+
+
+@kernelised(_check_affine_map, backends=("fused",))
+def affine_gradient_map(g, p, q, r, a, mean):
+    """p g + q - r (a - mean), where no convolution is there to form it while it reads.
+
+    Parameters
+    ----------
+    g, a : ndarray (N, H, W, C)
+    p, q, r, mean : ndarray (N, C), (N, C), (C,), (C,)
+        From `affine_gradient`, and the batch norm's mean.
+
+    Returns
+    -------
+    da : ndarray (N, H, W, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For dtypes or shapes that do not fit together.
+
+    Notes
+    -----
+    Source: derived from Ioffe and Szegedy 2015, section 3.
+    """
+    return p[:, None, None] * g + q[:, None, None] - r * (a - mean)
+
+
+@kernelised(_check_moments, backends=("fused",))
+def image_moments(x):
+    """Each image's mean, and its sum of squares about that mean.
+
+    Parameters
+    ----------
+    x : ndarray (N, H, W, C)
+
+    Returns
+    -------
+    means, squares : ndarray (N, C)
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an x that is not (N, H, W, C).
+
+    Notes
+    -----
+    Source: Ioffe and Szegedy 2015, algorithm 1.
+    """
+    means = x.mean(axis=(1, 2))
+    return means, np.sum((x - means[:, None, None]) ** 2, axis=(1, 2))
 
 
 # ---- and the arithmetic between the sweeps: a few numbers for each image and channel -----------------------------------
 
-@kernelised(_check_moments, backends=("fused",))
+@kernelised(_check_merge, backends=("fused",))
 def merge_moments(means, squares, positions):
     """The batch's mean and biased variance from those of its images, without cancellation (Chan, Golub and LeVeque 1979).
 
@@ -277,30 +339,26 @@ def merge_moments(means, squares, positions):
 
 
 @kernelised(_check_affine, backends=("fused",))
-def affine_gradient(k, rstd, sums, products, positions, *, s=None, dz=None, means=None, training=True):
-    """Batch norm's backward as an affine map: da = p g + q - r (a - mean), with the gates' and the squeeze's parts in it.
-
-    Without s and dz, g is the upstream gradient of the batch norm. With them it is that of s u + x, and batch norm's own is
-    du = s g + dz / (H W): both paths into u.
+def affine_gradient(k, rstd, sums, products, positions, p=None, q=None, *, training=True):
+    """Batch norm's backward as an affine map, da = p' g + q' - r (a - mean), for the upstream gradient du = p g + q.
 
     Parameters
     ----------
     k, rstd : ndarray (C,)
         gamma rstd, and 1 / sqrt(var + eps).
     sums, products : ndarray (N, C)
-        Each image's sum of g, and of g (a - mean).
+        Each image's sum of du, and of du (a - mean).
     positions : int
         H W.
-    s, dz : ndarray (N, C), optional
-        The gates, and the gradient of z.
-    means : ndarray (N, C), optional
-        Each image's mean of a, less the batch's. It belongs to dz.
+    p, q : ndarray (N, C), optional
+        What gates, p = s, and a squeeze, q = dz / (H W), made of g. Without them du is g.
     training : bool
-        Whether the mean and the variance were the batch's own; else they are constants, and q and r have no part of them.
+        Whether the mean and the variance were the batch's own; else they are constants, and have no part in the gradient.
 
     Returns
     -------
     p, q, r : ndarray (N, C), (N, C), (C,)
+        p', q' and r.
     dgamma, dbeta : ndarray (C,)
 
     Raises
@@ -310,15 +368,13 @@ def affine_gradient(k, rstd, sums, products, positions, *, s=None, dz=None, mean
 
     Notes
     -----
-    Source: derived from eqs. (2) and (4) and Ioffe and Szegedy 2015, section 3.
+    Source: derived from Ioffe and Szegedy 2015, section 3.
     """
     dtype, exact = sums.dtype, np.result_type(sums, np.float64)
-    if s is not None:
-        sums, products = s * sums + dz, s * products + dz * means
     dbeta, dgamma = sums.sum(axis=0, dtype=exact), products.sum(axis=0, dtype=exact) * rstd
     m = len(sums) * positions
-    p = np.broadcast_to(k, sums.shape) if s is None else k * s
-    q = np.zeros(sums.shape, dtype) if dz is None else k * dz / positions
+    p = np.broadcast_to(k, sums.shape) if p is None else k * p
+    q = np.zeros(sums.shape, dtype) if q is None else k * q
     r = np.zeros(k.shape, dtype)
     if training:
         q, r = q - k * dbeta / m, k * rstd * dgamma / m

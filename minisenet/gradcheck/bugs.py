@@ -138,16 +138,18 @@ def _pad_then_normalise(a, o):
     return right(a | dict(x=np.pad(a["x"], ((0, 0), (p, p), (p, p), (0, 0)))), o | dict(padding=0))
 
 
-def _se_residual_da(dz=True, means=True):
+def _se_residual_da(with_dz=True, with_means=True):
     """A da that lacks a term."""
     def da(d, a, out, o, right):
-        k = a["gamma"] * out["rstd"]
-        g, sums, products, _ = fused.scale_add_relu_backward(d["y"], out["y"], a["a"], out["mean"])
+        rstd, positions, means = 1 / np.sqrt(out["var"] + o["eps"]), a["a"][0, ..., 0].size, a["a"].mean(axis=(1, 2)) - out["mean"]
+        k = a["gamma"] * rstd
+        g, sums, products = fused.gradient_sums(d["y"], a["a"], out["mean"], out["y"])
         ds = k * products + a["beta"] * sums
         squeezed = F.excitation_backward(ds, out["z"], out["h"], out["s"], a["w1"], a["w2"])[0]
-        p, q, r, _, _ = fused.affine_gradient(k, out["rstd"], sums, products, d["y"][0, ..., 0].size, s=out["s"],
-                                              dz=squeezed * dz, means=(out["means"] - out["mean"]) * means)
-        return p[:, None, None] * g + q[:, None, None] - r * (a["a"] - out["mean"])
+        squeezed = squeezed * with_dz
+        sums, products = out["s"] * sums + squeezed, out["s"] * products + squeezed * means * with_means
+        p, q, r, _, _ = fused.affine_gradient(k, rstd, sums, products, positions, out["s"], squeezed / positions)
+        return fused.affine_gradient_map(g, p, q, r, a["a"], out["mean"])
     return da
 
 
@@ -297,20 +299,20 @@ BUGS = (
         "A factor's gradient is what it was multiplied with: k met a - mean.",
         backward=_instead("conv2d_normalised", k=lambda d, a, out, o, right: np.sum(right["x"] / a["k"] * a["x"],
                                                                                     axis=(0, 1, 2)))),
-    Bug("shortcut not masked", "scale_add_relu", "The shortcut gets dy, though the ReLU comes after the addition.",
+    Bug("shortcut not masked", "affine_add", "The shortcut gets dy, though the ReLU comes after the addition.",
         "Where the shortcut joins decides what it gets; before the ReLU it is dy [y > 0].",
-        backward=_instead("scale_add_relu", x=lambda d, a, out, o, right: a.get("k_x", 1) * d["y"])),
-    Bug("gates see an unmasked dy", "scale_add_relu", "dk is sum(dy (a - mean)) instead of sum(dy [y > 0] (a - mean)).",
+        backward=_instead("affine_add", x=lambda d, a, out, o, right: a.get("k_x", 1) * d["y"])),
+    Bug("gates see an unmasked dy", "affine_add", "dk is sum(dy (a - mean)) instead of sum(dy [y > 0] (a - mean)).",
         "Fusing three sweeps into one does not remove a step from the derivation.",
-        backward=_instead("scale_add_relu", k=lambda d, a, out, o, right: np.sum(d["y"] * (a["a"] - a["mean"]),
-                                                                                 axis=(1, 2)))),
+        backward=_instead("affine_add", k=lambda d, a, out, o, right: np.sum(
+            d["y"] * (a["a"] - a["mean"]), axis=(1, 2) if a["k"].ndim == 2 else (0, 1, 2)))),
     Bug("dz left out of the sweep", "se_residual", "The fused du is s g, without dz / (H W).",
         "The same missing path as in the block, where it is easiest to lose.",
-        backward=_instead("se_residual", a=_se_residual_da(dz=False))),
+        backward=_instead("se_residual", a=_se_residual_da(with_dz=False))),
     Bug("image means forgotten", "se_residual",
         "sum(du (a - mean)) leaves out dz (mean of the image - mean), as if every image had the batch's mean.",
         "The mean over the batch is zero; times dz, which differs by image, it is not.",
-        backward=_instead("se_residual", a=_se_residual_da(means=False))),
+        backward=_instead("se_residual", a=_se_residual_da(with_means=False))),
 )
 
 

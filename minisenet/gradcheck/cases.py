@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisenet import functional as F
 from minisenet.backend.builds import kernels
 from minisenet.gradcheck import composites
 
@@ -236,13 +237,16 @@ def conv2d_normalised(pick, rng):
     return Case(arrays, options)
 
 
-def scale_add_relu(pick, rng):
+def affine_add(pick, rng):
     """No shortcut, the identity, and a projection with a batch norm of its own; the sum keeps away from the kink."""
     shape = _maps(pick)
     each, c = shape[::3], shape[-1:]
+    options = dict(relu=pick((True, True, False)))
+    each = pick((each, c))                                  # with gates, or without
     arrays = dict(a=rng.standard_normal(shape), mean=rng.standard_normal(c), k=away_from_zero(rng, each, 0.3),
                   beta=rng.standard_normal(each))
-    gated = arrays["k"][:, None, None] * (arrays["a"] - arrays["mean"]) + arrays["beta"][:, None, None]
+    k, beta = (v if v.ndim == 1 else v[:, None, None] for v in (arrays["k"], arrays["beta"]))
+    gated = k * (arrays["a"] - arrays["mean"]) + beta
     wanted = away_from_zero(rng, shape)
     shortcut = pick(("identity", "projection", "none"))
     if shortcut == "identity":
@@ -251,8 +255,8 @@ def scale_add_relu(pick, rng):
         own = dict(mean_x=rng.standard_normal(c), k_x=away_from_zero(rng, c, 0.5), beta_x=rng.standard_normal(c))
         arrays |= dict(x=(wanted - gated - own["beta_x"]) / own["k_x"] + own["mean_x"], **own)
     else:
-        arrays["a"] = (wanted - arrays["beta"][:, None, None]) / arrays["k"][:, None, None] + arrays["mean"]
-    return Case(arrays, {})
+        arrays["a"] = (wanted - beta) / k + arrays["mean"]
+    return Case(arrays, options)
 
 
 def se_residual(pick, rng):
@@ -267,5 +271,6 @@ def se_residual(pick, rng):
     arrays = dict(a=rng.normal(0.5, 1.5, shape), gamma=away_from_zero(rng, c, 0.5) * 0.1,
                   beta=rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 0.8, c), w1=weights["w1"], w2=weights["w2"])
     options = dict(eps=pick((1e-5, 0.1)))
-    s, u = composites.gates_of(**arrays, **options)
-    return Case(arrays | dict(x=away_from_zero(rng, shape) - s[:, None, None] * u), options)
+    u, _, _ = F.batch_norm(arrays["a"], arrays["gamma"], arrays["beta"], **options)
+    gated = F.se_block(u, arrays["w1"], arrays["w2"])[0]
+    return Case(arrays | dict(x=away_from_zero(rng, shape) - gated), options)

@@ -11,7 +11,6 @@ import numpy as np
 
 from minisenet import functional as F
 from minisenet import arguments
-from minisenet.functional import fused
 
 
 def se_block(u, w1, w2, b1=None, b2=None):
@@ -132,87 +131,3 @@ def residual_block_backward(dy, y, u, z, h, s, w1, w2):
     dx = F.relu_backward(dy, y)                                                                 # y = relu(gated + x)
     du, dw1, dw2, _, _ = se_block_backward(dx, u, z, h, s, w1, w2)                              # gated = se_block(u)
     return du, dx, dw1, dw2
-
-
-# ---- the end of an SE residual block, by way of its short cuts ---------------------------------------------------------
-
-def se_residual(a, gamma, beta, w1, w2, x, *, eps=1e-5):
-    """y = relu(s u + x) with u = batch_norm(a) and its gates s, where u is never formed: see `minisenet.functional.fused`.
-
-    Parameters
-    ----------
-    a, x : ndarray (N, H, W, C)
-        What the last convolution of the residual branch returned, and the shortcut.
-    gamma, beta : ndarray (C,)
-    w1, w2 : ndarray (C / r, C), (C, C / r)
-    eps : float
-
-    Returns
-    -------
-    y : ndarray (N, H, W, C)
-    moments : dict
-        `means` of the images (N, C), and the batch's `mean` and `rstd` (C,).
-    z, h, s : ndarray (N, C), (N, C / r), (N, C)
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `excitation` and `scale_add_relu`.
-
-    Notes
-    -----
-    Source: eqs. (2) to (4) and Fig. 3; Ioffe and Szegedy 2015, algorithm 1.
-    """
-    c, hidden = np.shape(a)[3:], np.shape(w1)[:1]
-    a, gamma, beta, w1, w2, x = arguments.arrays(a=(a, 4), gamma=(gamma, 1, c), beta=(beta, 1, c), w1=(w1, 2, hidden + c),
-                                              w2=(w2, 2, c + hidden), x=(x, 4, np.shape(a)))
-    means = a.mean(axis=(1, 2))
-    squares = np.sum((a - means[:, None, None]) ** 2, axis=(1, 2))
-    mean, var = fused.merge_moments(means, squares, a.shape[1] * a.shape[2])
-    mean, rstd = mean.astype(a.dtype), (1 / np.sqrt(var + eps)).astype(a.dtype)
-    k = gamma * rstd
-    z = k * (means - mean) + beta
-    s, h = F.excitation(z, w1, w2)
-    return fused.scale_add_relu(a, mean, s * k, s * beta, x), dict(means=means, mean=mean, rstd=rstd), z, h, s
-
-
-def se_residual_backward(dy, y, a, gamma, beta, moments, z, h, s, w1, w2):
-    """The gradients of `se_residual`: one sweep over the maps for the sums, one for da.
-
-    Parameters
-    ----------
-    dy, y, a : ndarray (N, H, W, C)
-    gamma, beta : ndarray (C,)
-    moments : dict
-    z, h, s : ndarray (N, C), (N, C / r), (N, C)
-        As returned by `se_residual`.
-    w1, w2 : ndarray (C / r, C), (C, C / r)
-
-    Returns
-    -------
-    da, dgamma, dbeta, dw1, dw2, dx : ndarray
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `excitation_backward` and `scale_add_relu_backward`.
-
-    Notes
-    -----
-    Source: derived from eqs. (2) to (4).
-    """
-    means, mean, rstd = moments["means"], moments["mean"], moments["rstd"]
-    dy, y, a, means, mean, rstd, z, h, s = arguments.arrays(
-        dy=(dy, 4), y=(y, 4), a=(a, 4), means=(means, 2), mean=(mean, 1), rstd=(rstd, 1), z=(z, 2), h=(h, 2), s=(s, 2))
-    k = gamma * rstd
-    g, sums, products, _ = fused.scale_add_relu_backward(dy, y, a, mean)
-    dz, dw1, dw2, _, _ = F.excitation_backward(k * products + beta * sums, z, h, s, w1, w2)
-    p, q, r, dgamma, dbeta = fused.affine_gradient(k, rstd, sums, products, a.shape[1] * a.shape[2], s=s, dz=dz,
-                                                   means=means - mean)
-    return p[:, None, None] * g + q[:, None, None] - r * (a - mean), dgamma, dbeta, dw1, dw2, g
-
-
-def gates_of(a, gamma, beta, w1, w2, *, eps):
-    """(s, u) of `se_residual`, by the simple functions."""
-    u = F.batch_norm(a, gamma, beta, eps=eps)[0]
-    return F.excitation(F.squeeze(u), w1, w2)[0], u

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisenet import arguments
 from minisenet import functional as F
 from minisenet.functional import fused
+from minisenet.functional.deferred import Gradient, Map
 from minisenet.gradcheck import cases, composites
 
 
@@ -246,40 +248,49 @@ def _conv2d_normalised_backward(d, a, out, o):
     spreads = ((each, 0.5, 2), (each, -1, 1), (each[1:], -1, 1))
     p, q, r = (_spread(shape, least, most, dy.dtype) for shape, least, most in spreads)
     g = (dy - q[:, None, None] + r * (y - mean_y)) / p[:, None, None]
-    more = _spread(a["x"].shape, -1, 1, dy.dtype)
-    dx, dw, sums, products = fused.conv2d_normalised_backward(g, y, p, q, r, mean_y, a["x"], a["w"], a.get("mean"),
-                                                              a.get("k"), a.get("beta"), None if "k" in a else more, **o)
+    plus = _spread(a["x"].shape, -1, 1, dy.dtype)
+    dx, dw, sums, products = fused.conv2d_normalised_backward(g, a["x"], a["w"], a.get("mean"), a.get("k"), a.get("beta"), y,
+                                                              mean_y, p, q, r, None if "k" in a else plus, **o)
     if "k" not in a:
-        return dict(x=dx - more, w=dw)
+        return dict(x=dx - plus, w=dw)
     return dict(x=a["k"] * dx, w=dw, mean=-a["k"] * sums.sum(axis=0), k=products.sum(axis=0), beta=sums.sum(axis=0))
 
 
-def _scale_add_relu(a, o):
+def _affine_add(a, o):
     names = ("a", "mean", "k", "beta", "x", "mean_x", "k_x", "beta_x")
-    return dict(y=fused.scale_add_relu(*(a.get(name) for name in names)))
+    return dict(y=fused.affine_add(*(a.get(name) for name in names), **o))
 
 
-def _scale_add_relu_backward(d, a, out, o):
-    projection = (a["x"], a["mean_x"]) if "k_x" in a else ()
-    g, sums, products, products_x = fused.scale_add_relu_backward(d["y"], out["y"], a["a"], a["mean"], *projection)
-    k = a["k"][:, None, None]
-    gradients = dict(a=k * g, mean=-(a["k"] * sums).sum(axis=0), k=products, beta=sums)
+def _affine_add_backward(d, a, out, o):
+    g, sums, products = fused.gradient_sums(d["y"], a["a"], a["mean"], out["y"] if o["relu"] else None)
+    k, each = (a["k"][:, None, None], lambda sums: sums) if a["k"].ndim == 2 else (a["k"], lambda sums: sums.sum(axis=0))
+    gradients = dict(a=k * g, mean=-(a["k"] * sums).sum(axis=0), k=each(products), beta=each(sums))
     if "k_x" in a:
-        return gradients | dict(x=a["k_x"] * g, mean_x=-a["k_x"] * sums.sum(axis=0), k_x=products_x.sum(axis=0),
+        _, sums, products = fused.gradient_sums(g, a["x"], a["mean_x"])
+        return gradients | dict(x=a["k_x"] * g, mean_x=-a["k_x"] * sums.sum(axis=0), k_x=products.sum(axis=0),
                                 beta_x=sums.sum(axis=0))
     return gradients | ({"x": g} if "x" in a else {})
 
 
+# The end of a residual block on deferred values: the rules that the fused backend follows, on every backend and in complex.
+
+def _map(x):
+    return Map(*arguments.arrays(x=(x, 4)))
+
+
 def _se_residual(a, o):
-    y, moments, z, h, s = composites.se_residual(a["a"], a["gamma"], a["beta"], a["w1"], a["w2"], a["x"], **o)
-    return dict(y=y, **moments, z=z, h=h, s=s)
+    u, mean, var = F.batch_norm(_map(a["a"]), a["gamma"], a["beta"], **o)
+    gated, z, h, s = F.se_block(u, a["w1"], a["w2"])
+    return dict(y=F.add_relu(gated, a["x"]).form(), mean=mean, var=var, z=z, h=h, s=s)
 
 
 def _se_residual_backward(d, a, out, o):
-    moments = {name: out[name] for name in ("means", "mean", "rstd")}
-    da, dgamma, dbeta, dw1, dw2, dx = composites.se_residual_backward(
-        d["y"], out["y"], a["a"], a["gamma"], a["beta"], moments, out["z"], out["h"], out["s"], a["w1"], a["w2"])
-    return dict(a=da, gamma=dgamma, beta=dbeta, w1=dw1, w2=dw2, x=dx)
+    x = _map(a["a"])
+    u, mean, _ = F.batch_norm(x, a["gamma"], a["beta"], **o)
+    du, dx = F.add_relu_backward(Gradient(*arguments.arrays(dy=(d["y"], 4))), out["y"])
+    du, dw1, dw2, _, _ = F.se_block_backward(du, u, out["z"], out["h"], out["s"], a["w1"], a["w2"])
+    da, dgamma, dbeta = F.batch_norm_backward(du, x, a["gamma"], mean, out["var"], **o)
+    return dict(a=da.form(), gamma=dgamma, beta=dbeta, w1=dw1, w2=dw2, x=dx.form())
 
 
 # ---- the table ---------------------------------------------------------------------------------------------------------
@@ -305,8 +316,8 @@ _ROWS = (
               _excitation, _excitation_backward, cases.excitation, differentiable=("s",)),
     Operation("scale", "section_3_2", "eq. (4)", ("scale", "scale_backward"),
               _scale, _scale_backward, cases.scale, linear_in=("u", "s"), terms=_scale_terms),
-    Operation("se_block", "section_3", "eqs. (2) to (4)", (), _se_block, _se_block_backward, cases.se_block),
-    Operation("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", (), _residual_block, _residual_block_backward,
+    Operation("se_block", "section_3", "eqs. (2) to (4)", ("se_block", "se_block_backward"), _se_block, _se_block_backward, cases.se_block),
+    Operation("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", ("add_relu", "add_relu_backward"), _residual_block, _residual_block_backward,
               cases.residual_block),
     Operation("max_pool2d", "section_5", "Table 1", ("max_pool2d", "max_pool2d_backward"),
               _max_pool2d, _max_pool2d_backward, cases.max_pool2d),
@@ -318,9 +329,10 @@ _ROWS = (
     Operation("conv2d_normalised", "section_3_3", "eq. (1) after batch norm and ReLU",
               ("conv2d_normalised", "conv2d_normalised_backward"),
               _conv2d_normalised, _conv2d_normalised_backward, cases.conv2d_normalised, linear_in=("w",)),
-    Operation("scale_add_relu", "section_3_3", "eq. (4), Fig. 3", ("scale_add_relu", "scale_add_relu_backward"),
-              _scale_add_relu, _scale_add_relu_backward, cases.scale_add_relu),
-    Operation("se_residual", "section_3_3", "eqs. (2) to (4), Fig. 3", ("merge_moments", "affine_gradient"),
+    Operation("affine_add", "section_3_3", "eq. (4), Fig. 3", ("affine_add", "gradient_sums"),
+              _affine_add, _affine_add_backward, cases.affine_add),
+    Operation("se_residual", "section_3_3", "eqs. (2) to (4), Fig. 3",
+              ("image_moments", "merge_moments", "affine_gradient", "affine_gradient_map"),
               _se_residual, _se_residual_backward, cases.se_residual),
 )
 

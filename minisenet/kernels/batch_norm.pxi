@@ -126,7 +126,7 @@ def input_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] 
                            channels, <vec_f64*>NULL)
 
 
-cdef gradient_sums(dy, x, mean, rstd):
+cdef total_gradient_sums(dy, x, mean, rstd):
     """dgamma = sum(dy xhat) and dbeta = sum(dy), in float64."""
     sums, products = np.empty((len(x), x.shape[3]), x.dtype), np.empty((len(x), x.shape[3]), x.dtype)
     run(gradient_sums_images, len(x), (dy, x, mean, sums, products), x.size)
@@ -137,7 +137,7 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps):
     """As `minisenet.functional.batch_norm_backward`."""
     m = x.size // x.shape[3]
     rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
-    dgamma, dbeta = gradient_sums(dy, x, mean, rstd)
+    dgamma, dbeta = total_gradient_sums(dy, x, mean, rstd)
     p = gamma * rstd
     q, r = -p * dbeta / m, p * rstd * dgamma / m
     dx = np.empty_like(x)
@@ -149,7 +149,7 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps):
 def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, eps):
     """As `minisenet.functional.batch_norm_inference_backward`."""
     rstd = 1 / np.sqrt(running_var.astype(np.float64) + eps)
-    dgamma, dbeta = gradient_sums(dy, x, running_mean, rstd)
+    dgamma, dbeta = total_gradient_sums(dy, x, running_mean, rstd)
     dx, nothing = np.empty_like(x), np.zeros_like(gamma)
     run(affine_images, len(x), (dy, (gamma * rstd).astype(x.dtype), nothing, nothing, dx), x.size)
     return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)

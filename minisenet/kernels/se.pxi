@@ -20,25 +20,6 @@ def squeeze(u):
     return z
 
 
-def squeeze_backward_images(const real[:, ::1] dz, real[:, :, :, ::1] du, Py_ssize_t first, Py_ssize_t last, int threads):
-    """du = dz / (H W) at every position."""
-    cdef Py_ssize_t n, i, c, positions = du.shape[1] * du.shape[2], channels = du.shape[3]
-    cdef real* image
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
-        image = &du[n, 0, 0, 0]
-        for c in range(channels):
-            image[c] = dz[n, c] / positions
-        for i in range(1, positions):
-            memcpy(image + i * channels, image, channels * sizeof(real))
-
-
-def squeeze_backward(dz, height, width):
-    """As `minisenet.functional.squeeze_backward`."""
-    du = np.empty((len(dz), height, width, dz.shape[1]), dz.dtype)
-    run(squeeze_backward_images, len(dz), (dz, du), du.size)
-    return du
-
-
 cdef inline void scale_image(const real* u, const real* s, real* y, Py_ssize_t positions, Py_ssize_t channels,
                              vec* _) noexcept nogil:
     """y = s u."""

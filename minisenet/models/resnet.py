@@ -6,8 +6,6 @@ with w = 16 and a depth of 6 n + 2: 20, 32, 44, 56 and 110 layers.
 """
 import numpy as np
 
-from minisenet import fused_blocks
-from minisenet.backend import get_backend
 from minisenet.blocks import BasicBlock
 from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU, Sequential, Squeeze
 
@@ -54,10 +52,7 @@ class CifarResNet(Layer):
 
     def forward(self, x):
         """Logits (N, num_classes) of images (N, H, W, 3)."""
-        if get_backend() == "fused":                        # the same in a few sweeps
-            x, self._saved = fused_blocks.stem_forward(self.conv1, self.bn1, x)
-        else:
-            x, self._saved = self.relu(self.bn1(self.conv1(x))), None
+        x = self.relu(self.bn1(self.conv1(x)))
         x = self.stage3(self.stage2(self.stage1(x)))
         return self.fc(self.squeeze(x))
 
@@ -65,9 +60,6 @@ class CifarResNet(Layer):
         """Every parameter's gradient; the images' own only where it is asked for, else None."""
         dy = self.squeeze.backward(self.fc.backward(dy))
         dy = self.stage1.backward(self.stage2.backward(self.stage3.backward(dy)))
-        saved, self._saved = self._saved, None
-        if saved:
-            return fused_blocks.stem_backward(self.conv1, self.bn1, dy, saved, input_gradient=input_gradient)
         return self.conv1.backward(self.bn1.backward(self.relu.backward(dy)), input_gradient=input_gradient)
 
 

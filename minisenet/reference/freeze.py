@@ -30,8 +30,8 @@ def corners():
     return {"conv2d": [Case(dict(x=image, w=weight), everything)],
             "relu": [Case(dict(x=few), {})],                                       # no gradient at the kink itself
             "max_pool2d": [Case(dict(x=few), windows)],                            # the first of several maxima
-            "scale_add_relu": [Case(dict(a=few, mean=np.zeros(3), k=np.ones((2, 3)), beta=np.zeros((2, 3)), x=-few[::-1]),
-                                    {})]}
+            "affine_add": [Case(dict(a=few, mean=np.zeros(3), k=np.ones((2, 3)), beta=np.zeros((2, 3)), x=-few[::-1]),
+                                dict(relu=True))]}
 
 
 def cases():

@@ -99,9 +99,11 @@ def _conv2d_normalised(f, a, o):
     return dict(y=y, means=y.mean((1, 2)), squares=y.var((1, 2), correction=0) * y[0, ..., 0].numel())
 
 
-def _scale_add_relu(f, a, o):
+def _affine_add(f, a, o):
     shortcut = a["k_x"] * (a["x"] - a["mean_x"]) + a["beta_x"] if "k_x" in a else a.get("x", 0)
-    return dict(y=f.relu(a["k"][:, None, None] * (a["a"] - a["mean"]) + a["beta"][:, None, None] + shortcut))
+    k, beta = (v if v.ndim == 1 else v[:, None, None] for v in (a["k"], a["beta"]))
+    y = k * (a["a"] - a["mean"]) + beta + shortcut
+    return dict(y=f.relu(y) if o["relu"] else y)
 
 
 def _se_residual(f, a, o):
@@ -110,8 +112,7 @@ def _se_residual(f, a, o):
     z = u.mean((1, 2))
     h = f.relu(f.linear(z, a["w1"]))
     s = f.linear(h, a["w2"]).sigmoid()
-    return dict(y=f.relu(s[:, None, None] * u + a["x"]), means=a["a"].mean((1, 2)), mean=mean, rstd=(var + o["eps"]).rsqrt(),
-                z=z, h=h, s=s)
+    return dict(y=f.relu(s[:, None, None] * u + a["x"]), mean=mean, var=var, z=z, h=h, s=s)
 
 
 EXPRESSIONS = {
@@ -119,7 +120,7 @@ EXPRESSIONS = {
     "sigmoid": _sigmoid, "linear": _linear, "squeeze": _squeeze, "excitation": _excitation, "scale": _scale,
     "se_block": _se_block, "residual_block": _residual_block, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
     "softmax_cross_entropy": _softmax_cross_entropy, "conv2d_normalised": _conv2d_normalised,
-    "scale_add_relu": _scale_add_relu, "se_residual": _se_residual,
+    "affine_add": _affine_add, "se_residual": _se_residual,
 }
 
 

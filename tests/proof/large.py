@@ -1,6 +1,7 @@
 """Cases at the sizes of the networks: many pieces for the threads, several bands and blocks for the loops, odd batches."""
 import numpy as np
 
+from minisenet import functional as F
 from minisenet.gradcheck import cases, composites
 from minisenet.gradcheck.cases import Case
 
@@ -55,20 +56,21 @@ def normalised(x_shape, w_shape, norm=True, **options):
     return make
 
 
-def scale_add_relu(rng):
+def affine_add(rng):
     c, each = MAPS[3], MAPS[::3]
     a, mean, k, beta = rng.standard_normal(MAPS), rng.standard_normal(c), rng.uniform(0.3, 1, each), rng.standard_normal(each)
     own = dict(mean_x=rng.standard_normal(c), k_x=rng.uniform(0.5, 1, c), beta_x=rng.standard_normal(c))
     left = cases.away_from_zero(rng, MAPS) - k[:, None, None] * (a - mean) - beta[:, None, None]
-    return Case(dict(a=a, mean=mean, k=k, beta=beta, x=(left - own["beta_x"]) / own["k_x"] + own["mean_x"], **own), {})
+    return Case(dict(a=a, mean=mean, k=k, beta=beta, x=(left - own["beta_x"]) / own["k_x"] + own["mean_x"], **own), dict(relu=True))
 
 
 def se_residual(rng):
     case = cases.se_residual(last, rng)
     arrays = {name: case.arrays[name] for name in ("gamma", "beta", "w1", "w2")}
     arrays["a"] = rng.normal(0.5, 1.5, (*MAPS[:3], len(arrays["gamma"])))
-    s, u = composites.gates_of(**arrays, **case.options)
-    return Case(arrays | dict(x=cases.away_from_zero(rng, u.shape) - s[:, None, None] * u), case.options)
+    u, _, _ = F.batch_norm(arrays["a"], arrays["gamma"], arrays["beta"], **case.options)
+    gated = F.se_block(u, arrays["w1"], arrays["w2"])[0]
+    return Case(arrays | dict(x=cases.away_from_zero(rng, u.shape) - gated), case.options)
 
 
 def cross_entropy(rng):
@@ -112,7 +114,7 @@ LARGE = {
                           normalised((3, 9, 15, 64), (16, 64, 3, 3), stride=1, padding=1),
                           normalised((3, 17, 16, 32), (64, 32, 1, 1), stride=2, padding=0),
                           normalised((5, 17, 15, 3), (16, 3, 3, 3), False, stride=1, padding=1)],
-    "scale_add_relu": [scale_add_relu],
+    "affine_add": [affine_add],
     "se_residual": [se_residual],
 }
 

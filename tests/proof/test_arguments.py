@@ -66,7 +66,8 @@ def test_the_dtype_stays(row, backend, dtype):
                                   not in upstream else upstream, backend)
         for name, value in (outputs | gradients).items():
             assert name == "argmax" or value.dtype == dtype, name
-        assert all(isinstance(value, np.ndarray) and value.flags.c_contiguous for value in gradients.values())
+        assert all(isinstance(value, np.ndarray) for value in gradients.values())
+        assert all(value.flags.c_contiguous for value in gradients.values()) or row.name == "squeeze"        # a view
         assert set(gradients) == set(row.inputs(case))
         assert all(gradients[name].shape == case.arrays[name].shape for name in gradients)
 
@@ -305,14 +306,14 @@ BAD = {
                               r"labels holds 1 to 5"),
     "dloss NaN": (lambda: F.softmax_cross_entropy_backward(logits, labels, dloss=np.nan), ValueError, r"dloss is nan"),
 
-    "shortcut": (lambda: fused.scale_add_relu(x, c, z, z, x[:1]), ValueError, r"x has shape \(1, 5, 7, 3\); it takes \(2, 5, 7, 3\)"),
-    "gates of a tail": (lambda: fused.scale_add_relu(x, c, z[:1], z), ValueError, r"k has shape \(1, 3\); it takes \(2, 3\)"),
-    "half a batch norm": (lambda: fused.scale_add_relu(x, c, z, z, x, c), ValueError, "mean_x, k_x, beta_x are given together"),
-    "a norm of no shortcut": (lambda: fused.scale_add_relu(x, c, z, z, None, c, c, c), ValueError, "take an x"),
-    "y of a tail": (lambda: fused.scale_add_relu_backward(x, x[:1], x, c), ValueError, r"y has shape \(1, 5, 7, 3\)"),
+    "shortcut": (lambda: fused.affine_add(x, c, z, z, x[:1]), ValueError, r"x has shape \(1, 5, 7, 3\); it takes \(2, 5, 7, 3\)"),
+    "gates of a tail": (lambda: fused.affine_add(x, c, z[:1], z), ValueError, r"k has shape \(1, 3\); it takes \(2, 3\)"),
+    "half a batch norm": (lambda: fused.affine_add(x, c, z, z, x, c), ValueError, "mean_x, k_x, beta_x are given together"),
+    "a norm of no shortcut": (lambda: fused.affine_add(x, c, z, z, None, c, c, c), ValueError, "must be given with x"),
+    "y of a tail": (lambda: fused.gradient_sums(x, x, c, x[:1]), ValueError, r"y has shape \(1, 5, 7, 3\)"),
     "half a norm": (lambda: fused.conv2d_normalised(x, w, c), ValueError, "mean, k, beta are given together"),
-    "p of a batch norm": (lambda: fused.conv2d_normalised_backward(x, x, z[:1], z, c, c, x, np.ones((3, 3, 1, 1))), ValueError,
-                          r"p has shape \(1, 3\); it takes \(2, 3\)"),
+    "p of a batch norm": (lambda: fused.conv2d_normalised_backward(x, x, np.ones((3, 3, 1, 1)), y=x, mean_y=c, p=z[:1], q=z, r=c),
+                          ValueError, r"p has shape \(1, 3\); it takes \(2, 3\)"),
 }
 
 

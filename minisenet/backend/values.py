@@ -1,0 +1,58 @@
+"""Deferred values: how a function is handed something that is not an array yet.
+
+A deferred value stands for an array that nobody has formed. A function of `minisenet.functional` that is given one looks for
+the rule of its own name in `RULES`, which takes the value as it is; a function that has none gets the array. (NumPy's
+`__array_function__` does the same for arrays of other libraries.) `minisenet/functional/deferred.py` has the values and the
+rules; here is only how they are found.
+"""
+import inspect
+
+RULES = {}      # name of a function -> what it does with deferred values
+
+
+class Deferred:
+    """The base of deferred values.
+
+    Attributes
+    ----------
+    stand_in : ndarray
+        Any array with the shape and the dtype of the one that the value stands for: the checks of arguments take it.
+    """
+
+    def form(self):
+        """The array itself."""
+        raise NotImplementedError
+
+
+def formed(value):
+    """The array where `value` is deferred, each of them in a tuple; anything else as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(formed, value))
+    return value.form() if isinstance(value, Deferred) else value
+
+
+def is_deferred(args, options):
+    """Whether any argument is a deferred value."""
+    for value in args:
+        if isinstance(value, Deferred):
+            return True
+    return bool(options) and any(isinstance(value, Deferred) for value in options.values())
+
+
+def apply_rule(function, check, args, options):
+    """Call a function's rule, with its arguments checked as always, or the function itself on formed arrays."""
+    if any(isinstance(value, Deferred) for value in options.values()):
+        bound = inspect.signature(function).bind(*args, **options)
+        args, options = bound.args, bound.kwargs
+    rule = RULES.get(function.__name__)
+    if rule is None:
+        return function(*map(formed, args), **{name: formed(value) for name, value in options.items()})
+    clean, clean_options = check(*map(_stand_in, args), **{name: _stand_in(value) for name, value in options.items()})
+    kept = [value if isinstance(value, Deferred) else array for value, array in zip(args, clean)]
+    kept_options = {name: value if isinstance(value := options.get(name), Deferred) else array
+                    for name, array in clean_options.items()}
+    return rule(*kept, *clean[len(args):], **kept_options)
+
+
+def _stand_in(value):
+    return value.stand_in if isinstance(value, Deferred) else value

@@ -1,0 +1,433 @@
+"""Deferred values: maps and gradients that travel between layers with something still to be done to them.
+
+On the fused backend a layer that says so (`minisenet.layers.Layer`) is handed a `Map` in place of an array, and a `Gradient` in
+place of an upstream gradient. Forward,
+
+    conv2d          returns its raw map a, with each image's moments
+    batch_norm      makes it k (a - mean) + beta: two numbers for each channel, and no pass over the map
+    relu            notes that it is still to be applied
+    squeeze         reads z off the moments
+    scale           multiplies k and beta by the gates, for each image
+    add_relu        forms all that in one pass
+    conv2d          forms it while it packs a
+
+and backward, with g what has been formed so far,
+
+    relu            notes that g is still to be masked
+    scale           takes the sums of g and of g (a - mean) while it masks g, in one pass; the rest is p g
+    squeeze         adds dz / (H W): p g + q
+    batch_norm      knows the sums by now: p g + q - r (a - mean)
+    conv2d          forms that while it packs g and a; while it writes dx, it masks it for the ReLU before it, and takes its sums
+
+`minisenet/functional/fused.py` has the passes and the algebra. Each rule below has the name and the result of the function
+that it stands in for; where it knows nothing better it forms the arrays and calls that function. A value that is formed, by
+`np.asarray` or by any arithmetic, is an array from then on. So whatever reads it gets the right numbers.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from minisenet.backend import get_backend
+from minisenet.backend.decorator import KERNEL_DTYPES
+from minisenet.backend.values import RULES, Deferred, formed
+from minisenet.functional import fused
+from minisenet.functional.activation import relu, relu_backward
+from minisenet.functional.convolution import conv2d_backward_input
+from minisenet.functional.scale import scale, scale_backward
+from minisenet.functional.squeeze import squeeze
+
+
+class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
+    """What an array does, a deferred value does: it is formed for anything but its shape, its dtype and a sum."""
+
+    shape = property(lambda self: self.stand_in.shape)
+    dtype = property(lambda self: self.stand_in.dtype)
+    ndim = property(lambda self: self.stand_in.ndim)
+    size = property(lambda self: self.stand_in.size)
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.form()
+        return np.array(array, dtype, copy=True) if copy else np.asarray(array, dtype)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        if ufunc is np.add and method == "__call__" and not options:
+            return sum_of(*inputs)
+        if "out" in options:
+            options["out"] = tuple(map(formed, options["out"]))
+        return getattr(ufunc, method)(*map(formed, inputs), **options)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):                           # copy and pickle look for these on every object
+            raise AttributeError(name)
+        return getattr(self.form(), name)
+
+    def __getitem__(self, index):
+        return self.form()[index]
+
+    def __setitem__(self, index, value):
+        self.form()[index] = formed(value)
+
+    def __len__(self):
+        return len(self.stand_in)
+
+    def __iter__(self):
+        return iter(self.form())
+
+    def __repr__(self):
+        return repr(self.form())
+
+
+@dataclass(eq=False, repr=False)
+class Map(Value):
+    """The map a, or k (a - mean) + beta, or relu of that.
+
+    Attributes
+    ----------
+    a : ndarray (N, H, W, C)
+    means, squares : ndarray (N, C) or None
+        The moments of a, where they are known: see `fused.image_moments`.
+    mu, k, beta : ndarray (C,) or None
+        `mu` is the mean (an array has a method of that name). k and beta are (N, C) once there are gates in them. All None where nothing is pending.
+    relu : bool
+    ours : bool
+        Whether a was made here. It must not change while something pending refers to it, and so it becomes read-only then.
+    """
+
+    a: np.ndarray
+    means: np.ndarray | None = None
+    squares: np.ndarray | None = None
+    mu: np.ndarray | None = None
+    k: np.ndarray | None = None
+    beta: np.ndarray | None = None
+    relu: bool = False
+    ours: bool = False
+
+    stand_in = property(lambda self: self.a)
+    is_affine = property(lambda self: self.mu is not None and not self.relu)
+
+    def form(self):
+        if self.mu is not None:
+            self.a = fused.affine_add(self.a, self.mu, self.k, self.beta, relu=self.relu)
+            self.mu, self.k, self.beta, self.relu = None, None, None, False
+        self.means = self.squares = None                    # the array may be written to from now on
+        return self.a
+
+    def raw(self):
+        """(a, means, squares) with nothing pending, for a pass that only reads."""
+        if self.mu is not None:
+            self.form()
+        return (self.a, *(fused.image_moments(self.a) if self.means is None else (self.means, self.squares)))
+
+    def lock(self):
+        """Something refers to a and reads it later."""
+        if self.ours:
+            self.a.flags.writeable = False
+
+
+@dataclass(eq=False)
+class Sums:
+    """The sums of a gradient d about a map: of d, and of d (a - mean), each (N, C); with the means (N, C) of a."""
+
+    a: np.ndarray
+    mu: np.ndarray
+    means: np.ndarray | None
+    sums: np.ndarray
+    products: np.ndarray
+
+
+@dataclass(eq=False, repr=False)
+class Gradient(Value):
+    """The gradient g, masked by y where there is one; or p g + q; or p g + q - r (a - mean).
+
+    Attributes
+    ----------
+    g : ndarray (N, H, W, C)
+    y : Map, ndarray or None
+        The output of a ReLU whose backward is pending.
+    p, q : ndarray (N, C) or None
+    r, mu, a : ndarray (C,), (C,), (N, H, W, C), or None
+    known : Sums or None
+        Of the whole value, as long as there is no r.
+    undone : Map or None
+        A convolution that read this map, whose ReLU was pending, has done the ReLU's backward already: g is right where the
+        map is positive, and 0 elsewhere if `known`, anything if not.
+    whole : callable or None
+        Forms the gradient of that map, as if the ReLU's backward had not been done.
+    ours : bool
+        Whether g was made here.
+    """
+
+    g: np.ndarray
+    y: object = None
+    p: np.ndarray | None = None
+    q: np.ndarray | None = None
+    r: np.ndarray | None = None
+    mu: np.ndarray | None = None
+    a: np.ndarray | None = None
+    known: Sums | None = None
+    undone: Map | None = None
+    whole: object = None
+    ours: bool = False
+
+    stand_in = property(lambda self: self.g)
+
+    def form(self):
+        if self.undone is not None:
+            self.g = self.whole()
+        elif self.y is not None:
+            self.g = relu_backward(self.g, formed(self.y))
+        elif self.r is not None:
+            self.g = fused.affine_gradient_map(self.g, self.p, self.q, self.r, self.a, self.mu)
+        elif self.p is not None:
+            self.g = self.p[:, None, None] * self.g + self.q[:, None, None]
+        self.y = self.p = self.q = self.r = self.mu = self.a = self.known = self.undone = self.whole = None
+        return self.g
+
+    def sums_about(self, a, mean, means=None):
+        """The sums of this gradient about a map; g is masked after this, and q - r (a - mean) is not pending."""
+        known = self.known
+        if known and self.undone is None and known.a is a and (known.mu is mean or np.array_equal(known.mu, mean)):
+            return known
+        if self.undone is not None or self.p is not None:
+            self.form()
+        g, sums, products = fused.gradient_sums(self.g, a, mean, None if self.y is None else formed(self.y))
+        self.ours = self.ours or self.y is not None
+        self.g, self.y, self.known = g, None, Sums(a, mean, means, sums, products)
+        return self.known
+
+    def lock(self):
+        """Something refers to g and reads it later."""
+        if self.ours:
+            self.g.flags.writeable = False
+
+
+def as_map(x):
+    """x as a `Map`, where the fused backend can do something with it; else x."""
+    return Map(np.ascontiguousarray(x)) if _is_a_map(x) else x
+
+
+def as_gradient(dy):
+    """dy as a `Gradient`, where the fused backend can do something with it; else dy."""
+    return Gradient(np.ascontiguousarray(dy)) if _is_a_map(dy) else dy
+
+
+def _is_a_map(x):
+    return isinstance(x, np.ndarray) and x.ndim == 4 and x.dtype in KERNEL_DTYPES and x.size > 0 and get_backend() == "fused"
+
+
+def _map(x):
+    return x if isinstance(x, Map) else Map(formed(x))
+
+
+def _gradient(dy):
+    return dy if isinstance(dy, Gradient) else Gradient(formed(dy))
+
+
+def rule(function):
+    """What a public function of the same name does with deferred values."""
+    RULES[function.__name__] = function
+    return function
+
+
+# ---- sums --------------------------------------------------------------------------------------------------------------
+
+def sum_of(u, x):
+    """u + x: one pass over two maps; for gradients, what is known of both stays known."""
+    if isinstance(u, Map) or isinstance(x, Map):
+        return _sum_of_maps(u, x, False)
+    if not isinstance(u, Gradient):
+        u, x = x, u
+    known = u.known
+    if known and u.undone is None and isinstance(x, np.ndarray) and x.shape == u.shape and not any(x.strides[1:3]):
+        c = np.ascontiguousarray(x[:, 0, 0])                # one number for each image and channel, as from a squeeze
+        positions = x.shape[1] * x.shape[2]
+        p = np.ones_like(c) if u.p is None else u.p
+        means = known.means if known.means is not None else known.a.mean(axis=(1, 2))
+        return Gradient(u.g, p=p, q=c if u.q is None else u.q + c, ours=u.ours,
+                        known=Sums(known.a, known.mu, means, known.sums + positions * c,
+                                   known.products + positions * c * (means - known.mu)))
+    other = x if isinstance(x, Gradient) else None
+    if u.undone is None and other is not None and other.undone is not None:
+        u, x, other = other, u, u
+    if u.undone is not None and np.shape(x) == u.shape:
+        return _sum_of_undone(u, x)
+    return formed(u) + formed(x)
+
+
+def _sum_of_undone(u, x):
+    """The ReLU is undone in u, and in x or not: the sum is right where the ReLU let something through."""
+    whole = u.whole
+    if isinstance(x, Gradient) and x.undone is u.undone:
+        other, known = x.whole, None
+        if u.known and x.known:
+            known = Sums(u.known.a, u.known.mu, u.known.means, u.known.sums + x.known.sums,
+                         u.known.products + x.known.products)
+        return Gradient(u.g + x.g, known=known, undone=u.undone, whole=lambda: whole() + other(), ours=True)
+    x = formed(x)
+    return Gradient(u.g + x, undone=u.undone, whole=lambda: whole() + x, ours=True)
+
+
+def _sum_of_maps(u, x, with_relu):
+    if np.shape(u) != np.shape(x):
+        return formed(u) + formed(x)
+    u, x = _map(u), _map(x)
+    if not u.is_affine:
+        u, x = x, u
+    if not u.is_affine:
+        y = u.form() + x.form()
+        return relu(y) if with_relu else y
+    if not x.is_affine or x.k.ndim == 2:
+        x.form()
+    return fused.affine_add(u.a, u.mu, u.k, u.beta, x.a, x.mu, x.k, x.beta, relu=with_relu)
+
+
+@rule
+def add_relu(u, x):
+    return Map(_sum_of_maps(u, x, True))
+
+
+@rule
+def add_relu_backward(dy, y):
+    dpre = _relu_backward(dy, y)
+    return dpre, dpre
+
+
+# ---- convolution -------------------------------------------------------------------------------------------------------
+
+def _source(x):
+    """What a convolution reads, as (a, mean, k, beta): it can form relu(k (a - mean) + beta) by itself."""
+    if not x.relu or x.k.ndim == 2:
+        if x.mu is not None:
+            x.form()
+        return x.a, None, None, None
+    return x.a, x.mu, x.k, x.beta
+
+
+@rule
+def conv2d(x, w, b=None, **options):
+    a, *norm = _source(_map(x))
+    y, means, squares = fused.conv2d_normalised(a, formed(w), *norm, **options)
+    if b is not None:
+        y += b
+        means = means + b
+    return Map(y, means, squares, ours=True)
+
+
+@rule
+def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
+    dy, x = _gradient(dy), _map(x)
+    db = dy.form().sum(axis=(0, 1, 2)) if bias else None
+    a, *norm = _source(x)
+    pending = norm[0] is not None
+    upstream = (dy.a, dy.mu, dy.p, dy.q, dy.r)
+    if dy.r is None:
+        dy.form()
+        upstream = (None,) * 5
+    in_the_pass = None if plus is None or pending else formed(plus)
+    dx, dw, sums, products = fused.conv2d_normalised_backward(dy.g, a, w, *norm, *upstream, in_the_pass,
+                                                              input_gradient=input_gradient, **options)
+    if not input_gradient:
+        return None, dw, db
+    if not pending:
+        return Gradient(dx, ours=True), dw, db
+    upstream = Gradient(dy.g, p=dy.p, q=dy.q, r=dy.r, mu=dy.mu, a=dy.a)
+    dx = Gradient(dx, known=Sums(a, x.mu, x.means, sums, products), undone=x, ours=True,
+                  whole=lambda: conv2d_backward_input(upstream.form(), w, a.shape, **options))
+    return dx if plus is None else sum_of(dx, plus), dw, db
+
+
+# ---- batch norm --------------------------------------------------------------------------------------------------------
+
+def _normalised(x, moments, mean, var, gamma, beta, eps):
+    """k (a - mean) + beta; the arrays are copies, as parameters may be edited before the backward."""
+    dtype = x.a.dtype
+    k = gamma / np.sqrt(var + eps)
+    x.lock()
+    return Map(x.a, *moments, mu=mean.astype(dtype), k=k.astype(dtype), beta=beta.copy())
+
+
+@rule
+def batch_norm(x, gamma, beta, *, eps):
+    x = _map(x)
+    a, *moments = x.raw()
+    mean, var = fused.merge_moments(*moments, a.shape[1] * a.shape[2])
+    y = _normalised(x, moments, mean, var, gamma, beta, eps)
+    return y, y.mu, var.astype(a.dtype)
+
+
+@rule
+def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
+    x = _map(x)
+    moments = x.means, x.squares
+    if x.mu is not None:
+        x.form()
+        moments = None, None
+    exact = np.result_type(running_var, np.float64)
+    return _normalised(x, moments, running_mean, running_var.astype(exact), gamma, beta, eps)
+
+
+def _batch_norm_backward(dy, x, gamma, mean, var, eps, training):
+    dy, x = _gradient(dy), _map(x)
+    a = x.a if x.mu is None else x.form()
+    known = dy.sums_about(a, mean, x.means)
+    rstd = 1 / np.sqrt(var.astype(np.result_type(var, np.float64)) + eps)
+    p, q, r, dgamma, dbeta = fused.affine_gradient((gamma * rstd).astype(a.dtype), rstd.astype(a.dtype), known.sums,
+                                                   known.products, a.shape[1] * a.shape[2], dy.p, dy.q, training=training)
+    x.lock()
+    dy.lock()
+    return Gradient(dy.g, p=p, q=q, r=r, mu=mean, a=a), dgamma, dbeta
+
+
+@rule
+def batch_norm_backward(dy, x, gamma, mean, var, *, eps):
+    return _batch_norm_backward(dy, x, gamma, mean, var, eps, True)
+
+
+@rule
+def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, eps):
+    return _batch_norm_backward(dy, x, gamma, running_mean, running_var, eps, False)
+
+
+# ---- ReLU, squeeze, scale ----------------------------------------------------------------------------------------------
+
+def _relu(x):
+    x = _map(x)
+    if x.is_affine:
+        return Map(x.a, x.means, x.squares, mu=x.mu, k=x.k, beta=x.beta, relu=True)
+    return Map(relu(x.form()))
+
+
+def _relu_backward(dy, y):
+    dy = _gradient(dy)
+    if dy.undone is not None and dy.undone is y:
+        return Gradient(dy.g, y=None if dy.known else y, known=dy.known, ours=dy.ours)
+    return Gradient(dy.form(), y=y)
+
+
+def _squeeze(u):
+    if u.relu or u.means is None:
+        return squeeze(u.form())
+    return u.means if u.mu is None else u.k * (u.means - u.mu) + u.beta
+
+
+def _scale(u, s):
+    u, s = _map(u), formed(s)
+    if not u.is_affine:
+        return Map(scale(u.form(), s))
+    return Map(u.a, u.means, u.squares, mu=u.mu, k=s * u.k, beta=s * u.beta)
+
+
+def _scale_backward(dy, u, s):
+    dy, u, s = _gradient(dy), _map(u), formed(s)
+    if not u.is_affine:
+        du, ds = scale_backward(dy.form(), u.form(), s)
+        return Gradient(du, ours=True), ds
+    known = dy.sums_about(u.a, u.mu, u.means)
+    ds = u.k * known.products + u.beta * known.sums
+    q = np.zeros_like(s) if dy.q is None else s * dy.q
+    dy.lock()
+    return Gradient(dy.g, p=s if dy.p is None else s * dy.p, q=q,
+                    known=Sums(u.a, u.mu, u.means, s * known.sums, s * known.products)), ds
+
+
+RULES |= dict(relu=_relu, relu_backward=_relu_backward, squeeze=_squeeze, scale=_scale, scale_backward=_scale_backward)
