@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,15 @@ def test_refused(name, value, says):
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("minisenet: error: ")
     assert name.removeprefix("MINISENET_").lower().split("_")[-1] in done.stderr.lower() and says in done.stderr
+
+
+@pytest.mark.parametrize("folders", [("train", "reference/test_reference_training.py"), ("data", "bench", "checker", "proof")])
+def test_the_folders_of_tests_can_be_run_together(folders):
+    """Each is a package, so that its conftest and its helpers have names of their own."""
+    paths = [str(Path(__file__).parent / folder) for folder in folders]
+    done = subprocess.run([sys.executable, "-m", "pytest", "--collect-only", "-q", *paths], capture_output=True, text=True,
+                          cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_list_of_thread_counts_is_openmps_way_of_nesting():

@@ -9,6 +9,8 @@ from minisenet.bench.contenders import Contender, Settings
 from minisenet.bench.measure import measure
 from minisenet.bench.processes import ContenderError, Process
 
+from . import broken_contenders
+
 TINY = Settings("se_resnet20", dict(width=2, reduction=2), batch_size=2, threads=1)
 
 
@@ -28,7 +30,7 @@ def started(monkeypatch):
 
 def planted(monkeypatch, **makers):
     for name, maker in makers.items():
-        monkeypatch.setitem(contenders.CONTENDERS, name, Contender(f"broken_contenders:{maker}"))
+        monkeypatch.setitem(contenders.CONTENDERS, name, Contender(f"{broken_contenders.__name__}:{maker}"))
 
 
 def test_turns(started):
@@ -48,7 +50,7 @@ def test_contenders_that_go_wrong_are_left_out_and_named(monkeypatch, started):
         "dies": "train: its process ended with status 3: the last words",
         "is_killed": "train: its process was killed by SIGKILL: it said nothing",
         "late": "inference: ZeroDivisionError: division by zero",
-        "unknown": "train: AttributeError: module 'broken_contenders' has no attribute 'nobody'"}
+        "unknown": "train: AttributeError: module 'bench.broken_contenders' has no attribute 'nobody'"}
 
 
 def test_a_process_that_died_between_two_questions(started):

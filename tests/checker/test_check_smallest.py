@@ -1,7 +1,6 @@
 """The printed case is the smallest: no single size of it could be smaller, and those that are known by hand are found."""
 import numpy as np
 import pytest
-from check_answers import answer, names_of
 
 from minisenet import functional as F
 from minisenet import gradcheck
@@ -9,6 +8,8 @@ from minisenet.checker.comparison import compare
 from minisenet.checker.sandbox import Direct
 from minisenet.checker.small_cases import KINDS, numbers
 from minisenet.checker.specifications import SPECIFICATIONS
+
+from .check_answers import answer, names_of
 
 # Wrong answers of every kind: values, shapes, exceptions, arguments written to; each with sizes that it needs.
 CHOSEN = """

@@ -5,11 +5,12 @@ import tarfile
 
 import numpy as np
 import pytest
-from cifar_fixtures import LAYOUT, check, contents, py2_batch, write_archive, write_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minisenet.data import DataError, cifar, load
+
+from .cifar_fixtures import LAYOUT, check, contents, py2_batch, write_archive, write_folder
 
 pytestmark = pytest.mark.section_5
 each_layout = pytest.mark.parametrize("layout", LAYOUT.values(), ids=LAYOUT)

@@ -6,10 +6,11 @@ import threading
 import time
 
 import pytest
-from cifar_fixtures import LAYOUT, check, write_archive, write_folder
 
 from minisenet.data import DataError, download, load
 from minisenet.data.download import Archive, DownloadError, data_home, get, verify, where
+
+from .cifar_fixtures import LAYOUT, check, write_archive, write_folder
 
 pytestmark = pytest.mark.section_5
 BIN10, PY10, BIN100 = (LAYOUT[f] for f in ("cifar-10-batches-bin", "cifar-10-batches-py", "cifar-100-binary"))

@@ -5,12 +5,13 @@ import warnings
 
 import numpy as np
 import pytest
-from cifar_fixtures import py2_array
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minisenet.data import DataError
 from minisenet.data.unpickle import unpickle
+
+from .cifar_fixtures import py2_array
 
 
 @pytest.mark.parametrize("protocol", [3, 4])

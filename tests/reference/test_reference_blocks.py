@@ -4,11 +4,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "minisenet[torch]"')
 
-from comparing import TOLERANCE, assert_close, error, errors, randomised  # noqa: E402
 
 from minisenet.blocks import BasicBlock, Bottleneck, SEBlock  # noqa: E402
 from minisenet.layers import Conv2d, ReLU  # noqa: E402
 from minisenet.reference.networks import copy_weights, reference_of, to_nchw, to_nhwc  # noqa: E402
+
+from .comparing import TOLERANCE, assert_close, error, errors, randomised  # noqa: E402
 
 
 @pytest.mark.section_3_2

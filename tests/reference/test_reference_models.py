@@ -4,10 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "minisenet[torch]"')
 
-from comparing import assert_close, errors, randomised  # noqa: E402
 
 from minisenet import models  # noqa: E402
 from minisenet.reference.networks import reference_of  # noqa: E402
+
+from .comparing import assert_close, errors, randomised  # noqa: E402
 
 pytestmark = pytest.mark.section_3_3
 slow = pytest.mark.slow

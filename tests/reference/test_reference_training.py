@@ -6,7 +6,6 @@ import pytest
 
 torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install "minisenet[torch]"')
 
-from comparing import error  # noqa: E402
 
 import minisenet.functional as F  # noqa: E402
 from minisenet import models  # noqa: E402
@@ -16,6 +15,8 @@ from minisenet.train import TrainingError, recipe  # noqa: E402
 from minisenet.train import fit as our_fit  # noqa: E402
 from minisenet.reference import train as reference_train  # noqa: E402
 from minisenet.reference.networks import reference_of, to_nchw  # noqa: E402
+
+from .comparing import error  # noqa: E402
 
 pytestmark = pytest.mark.section_5
 STEPS = 20

@@ -1,0 +1,1 @@
+"""How the bench measures and reports."""

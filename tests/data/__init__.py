@@ -1,0 +1,1 @@
+"""CIFAR, shapes, augmentation, the loader."""

@@ -1,0 +1,1 @@
+"""Layers, blocks and networks against the same ones in PyTorch."""

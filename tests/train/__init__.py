@@ -1,0 +1,1 @@
+"""Training: fit, run folders, gates, progress."""
