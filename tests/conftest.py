@@ -13,7 +13,9 @@ import minisenet
 hypothesis.settings.register_profile("minisenet", deadline=None, max_examples=25, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("minisenet")
 
-collect_ignore_glob = ["answers/*"]      # data: some of them do not end, one does not even parse
+# Answers are data: some of them do not end, one does not even parse. And no two modules of one name can be searched for
+# doctests in one call.
+collect_ignore_glob = ["answers/*", "*/conftest.py"]
 
 
 @pytest.fixture(autouse=True)
