@@ -8,6 +8,7 @@ from minisenet.bench import ops, plot, report
 from minisenet.bench.contenders import CONTENDERS, Settings
 from minisenet.bench.measure import measure
 from minisenet.cli import _options
+from minisenet.train import options
 
 MODEL, BATCH_SIZE, REPEAT = "se_resnet20", 128, 9
 
@@ -16,10 +17,10 @@ def add(commands):
     parser = commands.add_parser("bench", help="compare speed and memory with PyTorch",
                                  description="Train and infer in turns with PyTorch and with the NumPy bodies, each in a "
                                              "process of its own, and print ratios.")
-    n = _options.number
+    n = options.number
     parser.add_argument("--model", default=MODEL, metavar="NAME",
                         help=f"one of {', '.join(models.MODELS)} (default: {MODEL})")
-    _options.add_model(parser)
+    options.add_model(parser)
     parser.add_argument("--batch-size", type=n(int, 1), default=BATCH_SIZE, metavar="N", help=f"default: {BATCH_SIZE}")
     parser.add_argument("--threads", type=n(int, 1), default=get_num_threads(), metavar="N",
                         help=f"of every contender (default: {get_num_threads()})")
@@ -43,7 +44,7 @@ def _names(text):
 
 
 def run(args):
-    settings = Settings(args.model, _options.model_options(args), args.batch_size, args.threads)
+    settings = Settings(args.model, options.model_options(args), args.batch_size, args.threads)
     get_backend()                                       # what is wrong with the environment, the model, the file or the
     models.create(settings.model, **settings.options)   # machine should be known now, and not after minutes
     if args.ops:

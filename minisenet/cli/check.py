@@ -3,6 +3,7 @@ import argparse
 import re
 
 from minisenet.cli import _options
+from minisenet.train.options import number
 
 
 def add(commands):
@@ -15,10 +16,10 @@ def add(commands):
                         help="the function that it has to equal, where its name does not say so")
     parser.add_argument("--shapes", metavar="\"x=(N, C), w=(C,)\"", type=_shapes,
                         help="of the arguments of a layer of your own, whose backward is FUNCTION_backward")
-    parser.add_argument("--seed", type=_options.number(int, 0), default=0, metavar="N")
-    parser.add_argument("--time-limit", type=_options.number(float, 0.1), default=10.0, metavar="SECONDS",
+    parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N")
+    parser.add_argument("--time-limit", type=number(float, 0.1), default=10.0, metavar="SECONDS",
                         help="default: 10")
-    parser.add_argument("--memory-limit", type=_options.number(float, 0.1), default=2.0, metavar="GIB",
+    parser.add_argument("--memory-limit", type=number(float, 0.1), default=2.0, metavar="GIB",
                         help="default: 2 (where the system can)")
     _options.add_json(parser)
     return parser

@@ -4,7 +4,7 @@ from pathlib import Path
 from minisenet import data as sets
 from minisenet import models
 from minisenet.cli import _options
-from minisenet.train import evaluate
+from minisenet.train import evaluate, options
 from minisenet.train.run_folder import RunError, find, model_state, read, read_config
 
 
@@ -12,7 +12,7 @@ def add(commands):
     parser = commands.add_parser("evaluate", help="test a checkpoint", description="Run a trained network over test images.")
     parser.add_argument("checkpoint", metavar="RUN_OR_CHECKPOINT",
                         help="a run folder (its best checkpoint) or a .safetensors file")
-    _options.add_data(parser, None, " (default: what the run was trained on)")
+    options.add_data(parser, "what the run was trained on")
     _options.add_machine(parser)
     _options.add_json(parser)
     return parser

@@ -2,6 +2,7 @@
 from minisenet import models
 from minisenet.cli import _options
 from minisenet.summary import format_summary, summary
+from minisenet.train import options
 
 
 def add(commands):
@@ -9,16 +10,16 @@ def add(commands):
                                  description="Shapes, parameters, multiply-adds and saved bytes of each layer, and the "
                                              "totals beside the specification's.")
     parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(models.MODELS)}")
-    _options.add_model(parser)
-    parser.add_argument("--classes", type=_options.number(int, 1), metavar="K", help="default: those of its data set")
-    parser.add_argument("--image-size", type=_options.number(int, 1), metavar="N",
+    options.add_model(parser)
+    parser.add_argument("--classes", type=options.number(int, 1), metavar="K", help="default: those of its data set")
+    parser.add_argument("--image-size", type=options.number(int, 1), metavar="N",
                         help="default: what the network is made for")
     _options.add_json(parser)
     return parser
 
 
 def run(args):
-    result = summary(models.create(args.model, args.classes, **_options.model_options(args)), args.image_size)
+    result = summary(models.create(args.model, args.classes, **options.model_options(args)), args.image_size)
     if args.json:
         _options.print_json(result)
     else:

@@ -5,13 +5,10 @@ from pathlib import Path
 
 from minisenet import models
 from minisenet.backend import builds, get_backend, get_num_threads
-from minisenet import data as sets
 from minisenet.cli import _options
-from minisenet.optim import SCHEDULES
-from minisenet.train import fit, gates, recipe
+from minisenet.train import fit, gates, options
 from minisenet.train.run_folder import RunError, read_config
 
-DATA, MODEL = "auto", "se_resnet20"
 NAMED = ("auto", "cifar10", "cifar100", "shapes")
 GOES_WITH_RESUME = ("resume", "data", "backend", "threads", "debug", "run")
 
@@ -19,25 +16,7 @@ GOES_WITH_RESUME = ("resume", "data", "backend", "threads", "debug", "run")
 def add(commands):
     parser = commands.add_parser("train", help="train a network", argument_default=argparse.SUPPRESS,
                                  description="Train a network, and keep the run in a folder.")
-    n = _options.number
-    _options.add_data(parser, argparse.SUPPRESS, f" (default: {DATA})")
-    parser.add_argument("--model", metavar="NAME", help=f"one of {', '.join(models.MODELS)} (default: {MODEL})")
-    _options.add_model(parser)
-    parser.add_argument("--epochs", type=n(int, 1), metavar="N",
-                        help=f"default: {recipe.epochs('cifar10')}, on shapes {recipe.epochs('shapes')}")
-    parser.add_argument("--batch-size", type=n(int, 1), metavar="N", help=f"default: {recipe.BATCH_SIZE}")
-    parser.add_argument("--lr", type=n(float, 0), help=f"the peak of the learning rate (default: {recipe.LR})")
-    parser.add_argument("--momentum", type=n(float, 0, 1), help=f"Nesterov's (default: {recipe.MOMENTUM})")
-    parser.add_argument("--weight-decay", type=n(float, 0), help=f"on weights only (default: {recipe.WEIGHT_DECAY})")
-    parser.add_argument("--schedule", choices=SCHEDULES, help=f"default: {recipe.SCHEDULE}")
-    parser.add_argument("--label-smoothing", type=n(float, 0, 1), help=f"default: {recipe.LABEL_SMOOTHING}")
-    parser.add_argument("--padding", type=n(int, 0), metavar="PIXELS",
-                        help=f"by how many an image may be moved at random (default: {recipe.PADDING})")
-    parser.add_argument("--cutout", type=n(int, 0), metavar="SIDE",
-                        help=f"cut squares out of the images (default: {recipe.CUTOUT})")
-    parser.add_argument("--seed", type=n(int, 0), metavar="N",
-                        help="of the initial weights, the order, the crops (default: 0)")
-    parser.add_argument("--limit", type=n(int, 1), metavar="N", help="use the first N training images only")
+    options.add_run(parser)
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out holds")
     parser.add_argument("--resume", metavar="DIR", help="go on with the run in DIR, with its own settings")
@@ -54,22 +33,10 @@ def run(args):
             raise ValueError(f"--resume goes on with the run's own settings: leave out {flags}, or start a new run")
         spec, out = _resumed(args.resume, given), Path(args.resume)
     else:
-        spec, out = _new(given), None
+        spec, out = options.describe(args) | dict(backend=given.get("backend")), None
     _options.set_machine(argparse.Namespace(backend=spec["backend"], threads=given.get("threads")))
     spec["backend"] = get_backend()
     return _train(spec, given, out)
-
-
-def _new(given):
-    """The run that the options describe, in the form that config.json keeps under `notes`."""
-    settings = {name: given.get(name, getattr(recipe, name.upper())) for name in
-                ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "padding", "cutout")}
-    name = given.get("model", MODEL)
-    options = {key: given[key] for key in ("reduction", "width", "se_bias", "shortcut") if key in given}
-    models.create(name, **options)              # an error in them should not wait for the data
-    settings |= dict(seed=given.get("seed", 0), epochs=given.get("epochs"))
-    return dict(data=given.get("data", DATA), limit=given.get("limit"), model=name, options=options, settings=settings,
-                backend=given.get("backend"))
 
 
 def _resumed(path, given):
@@ -87,21 +54,16 @@ def _resumed(path, given):
 
 
 def _train(spec, given, out):
-    data = sets.load(spec["data"])
+    data, model = options.prepare(spec)
     if spec["data"] == "auto":
         spec["data"] = data.name                # a name that will mean the same tomorrow
     elif spec["data"] not in NAMED:
         spec["data"] = str(Path(spec["data"]).expanduser().resolve())        # so that it can be resumed from anywhere
-    if spec["limit"]:
-        data = data.limit(spec["limit"])
-    settings = spec["settings"]
-    settings["epochs"] = settings["epochs"] or recipe.epochs(data.name)
-    model = models.create(spec["model"], len(data.classes), seed=settings["seed"], **spec["options"])
     resume = out is not None
     if not resume:
         out = Path(given["out"]) if "out" in given else _fresh(f"{spec['model']}-{data.name}")
     _introduce(spec, data, model, out)
-    history = fit(model, data, **settings, out=out, resume=resume, overwrite=given.get("overwrite", False),
+    history = fit(model, data, **spec["settings"], out=out, resume=resume, overwrite=given.get("overwrite", False),
                   notes=dict(train=spec))
     _conclude(history, out)
     print(f"reproduce: {command(spec)}")
@@ -145,12 +107,12 @@ def command(spec):
     """The command that trains this run again, with every setting that decides its bits."""
     words = ["minisenet", "train", "--data", spec["data"], "--model", spec["model"]]
     network = models.MODELS[spec["model"]]
-    options = network.defaults | spec["options"]
-    if options.pop("se_bias"):
+    chosen = network.defaults | spec["options"]
+    if chosen.pop("se_bias"):
         words.append("--se-bias")
     if network.plain is None:
-        del options["reduction"]
-    for name, value in (options | spec["settings"] | dict(limit=spec["limit"], backend=spec["backend"])).items():
+        del chosen["reduction"]
+    for name, value in (chosen | spec["settings"] | dict(limit=spec["limit"], backend=spec["backend"])).items():
         if value is not None:
             words += [f"--{name.replace('_', '-')}", f"{value}"]
     return shlex.join(words)

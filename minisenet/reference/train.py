@@ -17,15 +17,12 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-import minisenet
 from minisenet import data as sets
-from minisenet import models
-from minisenet.cli import _options
-from minisenet.cli.train import DATA, MODEL
+from minisenet.backend import get_num_threads, set_num_threads
 from minisenet.optim import SCHEDULES
-from minisenet.train import TrainingError, recipe
-from minisenet.train.progress import epoch_line
 from minisenet.reference.networks import reference_of, to_nchw
+from minisenet.train import TrainingError, options, recipe
+from minisenet.train.progress import epoch_line
 
 
 def sgd(reference, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY, nesterov=True):
@@ -152,57 +149,38 @@ def evaluate(reference, data, dtype, layout=torch.channels_last, *, batch_size=r
 
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m minisenet.reference.train", description=__doc__.split("\n\n")[0],
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    n = _options.number
-    _options.add_data(parser, DATA)
-    parser.add_argument("--model", default=MODEL, metavar="NAME", help=f"one of {', '.join(models.MODELS)}")
-    _options.add_model(parser)
-    parser.add_argument("--epochs", type=n(int, 1), metavar="N", help="as many as minisenet train does, unless given")
-    parser.add_argument("--batch-size", type=n(int, 1), default=recipe.BATCH_SIZE, metavar="N", help="images per step")
-    parser.add_argument("--lr", type=n(float, 0), default=recipe.LR, help="the peak of the learning rate")
-    parser.add_argument("--momentum", type=n(float, 0, 1), default=recipe.MOMENTUM, help="Nesterov's")
-    parser.add_argument("--weight-decay", type=n(float, 0), default=recipe.WEIGHT_DECAY, help="on weights only")
-    parser.add_argument("--schedule", choices=SCHEDULES, default=recipe.SCHEDULE, help="of the learning rate")
-    parser.add_argument("--label-smoothing", type=n(float, 0, 1), default=recipe.LABEL_SMOOTHING, help="0 for none")
-    parser.add_argument("--padding", type=n(int, 0), default=recipe.PADDING, metavar="PIXELS", help="of the random crop")
-    parser.add_argument("--cutout", type=n(int, 0), default=recipe.CUTOUT, metavar="SIDE", help="0 for none")
-    parser.add_argument("--seed", type=n(int, 0), default=0, metavar="N", help="of the weights, the order, the crops")
-    parser.add_argument("--limit", type=n(int, 1), metavar="N", help="use the first N training images only")
-    parser.add_argument("--threads", type=n(int, 1), default=minisenet.get_num_threads(), metavar="N", help="of PyTorch")
+                                     argument_default=argparse.SUPPRESS)
+    options.add_run(parser)
+    threads = get_num_threads()
+    parser.add_argument("--threads", type=options.number(int, 1), default=threads, metavar="N",
+                        help=f"of PyTorch (default: {threads})")
     parser.add_argument("--channels-last", action=argparse.BooleanOptionalAction, default=True,
-                        help="the order of the activations in memory")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write metrics.jsonl there")
+                        help="the order of the activations in memory (default: channels last)")
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="write metrics.jsonl there")
     return parser
-
-
-SETTINGS = ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "padding", "cutout", "seed",
-            "channels_last")
 
 
 def _run(args):
     file = args.out and args.out / "metrics.jsonl"
     if file and file.exists():
         raise ValueError(f"{file} holds a run: choose another --out")
-    data = sets.load(args.data)
-    if args.limit:
-        data = data.limit(args.limit)
-    epochs = args.epochs or recipe.epochs(data.name)
-    model = models.create(args.model, len(data.classes), seed=args.seed, **_options.model_options(args))
+    run = options.describe(args)
+    data, model = options.prepare(run)
     torch.set_num_threads(args.threads)
-    minisenet.set_num_threads(args.threads)         # the augmentation's
+    set_num_threads(args.threads)                   # the augmentation's
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
     print(f"data:  {data.name}, {len(data.train_labels):,} training and {len(data.test_labels):,} test images; "
           f"{data.source}")
-    print(f"model: {args.model} in PyTorch {torch.__version__}, {args.threads} threads", flush=True)
+    print(f"model: {run['model']} in PyTorch {torch.__version__}, {args.threads} threads", flush=True)
 
     def report(metrics):
-        print(epoch_line(metrics, epochs), flush=True)
+        print(epoch_line(metrics, run["settings"]["epochs"]), flush=True)
         if file:
             with file.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps(metrics) + "\n")
 
-    _, history = fit(model, data, epochs=epochs, on_epoch=report, **{name: getattr(args, name) for name in SETTINGS})
+    _, history = fit(model, data, on_epoch=report, channels_last=args.channels_last, **run["settings"])
     best = max(history, key=lambda metrics: metrics["test_accuracy"])
     print(f"best: {best['test_accuracy']:.2%} of the test images in epoch {best['epoch']}; "
           f"last: {history[-1]['test_accuracy']:.2%}")

@@ -4,6 +4,7 @@
     evaluate     the test figures                  run_folder   checkpoints that survive a power cut
     gates        what the SE blocks learned        curves       the pictures
     progress     one live line                     interrupt    Ctrl-C
+    options      what the command line says of a run
 """
 from minisenet.train.evaluate import evaluate
 from minisenet.train.fit import History, TrainingError, fit

@@ -11,10 +11,10 @@ import minisenet.functional as F  # noqa: E402
 from minisenet import models  # noqa: E402
 from minisenet.data.dataset import Dataset  # noqa: E402
 from minisenet.optim import SGD, one_cycle  # noqa: E402
-from minisenet.train import TrainingError, recipe  # noqa: E402
-from minisenet.train import fit as our_fit  # noqa: E402
 from minisenet.reference import train as reference_train  # noqa: E402
 from minisenet.reference.networks import reference_of, to_nchw  # noqa: E402
+from minisenet.train import TrainingError, options, recipe  # noqa: E402
+from minisenet.train import fit as our_fit  # noqa: E402
 
 from .comparing import error  # noqa: E402
 
@@ -99,10 +99,10 @@ def test_reference_training_stops_where_the_loss_is_not_a_number(data):
 
 
 def test_the_command_has_the_defaults_of_minisenet_train():
-    args = reference_train._parser().parse_args([])
-    for name in ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "cutout"):
-        assert getattr(args, name) == getattr(recipe, name.upper())
-    assert args.epochs is None and args.seed == 0
+    settings = options.describe(reference_train._parser().parse_args([]))["settings"]
+    for name in ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "padding", "cutout"):
+        assert settings.pop(name) == getattr(recipe, name.upper())
+    assert settings == dict(epochs=None, seed=0)
 
 
 def test_the_command(data, tmp_path, monkeypatch, capsys):

@@ -1,0 +1,90 @@
+"""The options that describe a run, for `minisenet train` and for the same run in PyTorch, and what they stand for."""
+import argparse
+
+from minisenet import data as sets
+from minisenet import models
+from minisenet.optim import SCHEDULES
+from minisenet.train import recipe
+
+DATA, MODEL = "auto", "se_resnet20"
+RECIPE = ("batch_size", "lr", "momentum", "weight_decay", "schedule", "label_smoothing", "padding", "cutout")
+
+
+def number(kind, least, below=None):
+    """An argparse type: a finite int or float in [least, below)."""
+    def convert(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {'an integer' if kind is int else 'a number'}") from None
+        if not value >= least or value == float("inf") or (below is not None and value >= below):
+            bounds = f"at least {least}" + (f" and below {below}" if below is not None else "")
+            raise argparse.ArgumentTypeError(f"{text} is out of range: it takes a number of {bounds}")
+        return value
+    return convert
+
+
+def add_data(parser, default):
+    parser.add_argument("--data", metavar="auto|cifar10|cifar100|shapes|DIR",
+                        help=f"a data set by name, or the folder or .tar.gz that holds CIFAR (default: {default})")
+
+
+def add_model(parser):
+    parser.add_argument("--reduction", type=number(int, 1), metavar="R", help="r of the SE blocks (default: 16)")
+    parser.add_argument("--width", type=number(int, 1), metavar="W", help="channels of the first stage (default: 16)")
+    parser.add_argument("--se-bias", action="store_true",
+                        help="biases in the SE blocks, as in the released models (default: none, eq. 3)")
+    parser.add_argument("--shortcut", choices=("A", "B"), help="padded identity or projection (default: B)")
+
+
+def model_options(args):
+    """The options of a network that were given, as `minisenet.models.create` takes them."""
+    return {name: value for name in ("reduction", "width", "se_bias", "shortcut") if (value := getattr(args, name, None))}
+
+
+def add_run(parser):
+    """All options of a run, for a parser that leaves out what is not given (`argument_default=argparse.SUPPRESS`)."""
+    def add(name, text, **kind):
+        parser.add_argument(f"--{name.replace('_', '-')}", help=f"{text} (default: {getattr(recipe, name.upper())})", **kind)
+
+    add_data(parser, DATA)
+    parser.add_argument("--model", metavar="NAME", help=f"one of {', '.join(models.MODELS)} (default: {MODEL})")
+    add_model(parser)
+    parser.add_argument("--epochs", type=number(int, 1), metavar="N",
+                        help=f"default: {recipe.epochs('cifar10')}, on shapes {recipe.epochs('shapes')}")
+    add("batch_size", "images of a step", type=number(int, 1), metavar="N")
+    add("lr", "the peak of the learning rate", type=number(float, 0))
+    add("momentum", "Nesterov's", type=number(float, 0, 1))
+    add("weight_decay", "on weights only", type=number(float, 0))
+    add("schedule", "of the learning rate", choices=SCHEDULES)
+    add("label_smoothing", "how much of each label is spread over all classes", type=number(float, 0, 1))
+    add("padding", "by how many an image may be moved at random", type=number(int, 0), metavar="PIXELS")
+    add("cutout", "cut squares out of the images", type=number(int, 0), metavar="SIDE")
+    parser.add_argument("--seed", type=number(int, 0), metavar="N",
+                        help="of the initial weights, the order, the crops (default: 0)")
+    parser.add_argument("--limit", type=number(int, 1), metavar="N", help="use the first N training images only")
+
+
+def describe(args):
+    """The run that the options of `add_run` describe: a dict of data, limit, model, options and settings, for JSON.
+
+    Raises
+    ------
+    ValueError
+        For a network that there is not.
+    """
+    given, options = vars(args), model_options(args)
+    settings = {name: given.get(name, getattr(recipe, name.upper())) for name in RECIPE}
+    settings |= dict(seed=given.get("seed", 0), epochs=given.get("epochs"))
+    name = given.get("model", MODEL)
+    models.create(name, **options)              # an error in them should not wait for the data
+    return dict(data=given.get("data", DATA), limit=given.get("limit"), model=name, options=options, settings=settings)
+
+
+def prepare(run):
+    """(data, model) of a run as `describe` returns it; where it has no epochs, they are the data set's from here on."""
+    data, settings = sets.load(run["data"]), run["settings"]
+    if run["limit"]:
+        data = data.limit(run["limit"])
+    settings["epochs"] = settings["epochs"] or recipe.epochs(data.name)
+    return data, models.create(run["model"], len(data.classes), seed=settings["seed"], **run["options"])
