@@ -5,7 +5,7 @@ from drawing import Figure
 FORWARD = (("conv1", (1, 1), (1, 1)), ("bn1", (2, 1), None), ("ReLU", (1, 1), None), ("conv2", (1, 1), (1, 1)),
            ("bn2", (2, 1), None), ("squeeze", (1, 0), None), ("scale", (1, 1), None), ("sum", (2, 1), None),
            ("ReLU", (1, 1), (2, 1)))
-BACKWARD = (("ReLU", (2, 1), (3, 1)), ("scale", (2, 1), None), ("squeeze", (0, 1), None), ("their sum", (2, 1), None),
+BACKWARD = (("ReLU", (2, 1), (3, 1)), ("scale", (2, 1), None), ("squeeze", (0, 0), None), ("their sum", (1, 1), None),
             ("bn2", (4, 1), None), ("conv2, dw", (2, 0), (3, 1)), ("conv2, dx", (1, 1), None), ("ReLU", (2, 1), None),
             ("bn1", (4, 1), None), ("conv1, dw", (2, 0), (4, 1)), ("conv1, dx", (1, 1), None), ("sum", (2, 1), None))
 SQUARE, ROW = 13, 22

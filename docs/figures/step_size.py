@@ -23,7 +23,7 @@ def measure():
     import numpy as np
 
     import minisenet
-    from minisenet.gradcheck.composites import se_block, se_block_backward
+    from minisenet.functional import se_block, se_block_backward
     rng = np.random.default_rng(0)
     u, dy = rng.standard_normal((2, 2, 5, 4, 8))
     w1, w2 = 0.5 + rng.random((4, 8)), rng.standard_normal((8, 4))

@@ -1,4 +1,4 @@
-"""Both paths into u, forward and backward: `SEBlock.forward` above `SEBlock.backward`, each function below its own."""
+"""Both paths into u, forward and backward: `se_block` above `se_block_backward`, each function below its own."""
 from drawing import Figure
 
 
