@@ -104,7 +104,7 @@ UNRUN = {
     "linear": lambda x, w, b=None: np.zeros((len(x), len(w)), x.dtype),
     "batch_norm": lambda x, gamma, beta, eps: tuple(map(np.zeros_like, (x, gamma, gamma))),
     "squeeze": lambda u: np.zeros(u.shape[::3], u.dtype),
-} | dict.fromkeys(("relu", "scale", "scale_add_relu"), lambda x, *_: np.zeros_like(x))
+} | dict.fromkeys(("relu", "scale", "affine_add"), lambda x, *_, **__: np.zeros_like(x))
 
 
 @dataclass(eq=False)

@@ -13,9 +13,7 @@ import minisenet
 hypothesis.settings.register_profile("minisenet", deadline=None, max_examples=25, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("minisenet")
 
-# Answers are data: some of them do not end, one does not even parse. And no two modules of one name can be searched for
-# doctests in one call.
-collect_ignore_glob = ["answers/*", "*/conftest.py"]
+collect_ignore_glob = ["answers/*"]      # data: some of them do not end, one does not even parse
 
 
 @pytest.fixture(autouse=True)
