@@ -4,8 +4,8 @@ A multiply-add is one multiplication with its addition. The paper's "FLOPs" are 
 differs from table to table, so three totals stand side by side: convolutions and fully connected layers; then with the two
 fully connected layers of each SE block; then with the channel-wise multiplications of eq. (4) too.
 
-The counts are those of the calls that the layers make, and follow from the shapes alone: a function in the table `UNRUN` does
-not run. Any other does, on zeros, so a layer of your own is counted like ours.
+The layers' calls are counted, from their shapes alone: a function in the table `UNRUN` does not run. Any other runs, on
+zeros, so a layer of your own is counted like ours.
 """
 import contextlib
 import copy
@@ -63,10 +63,9 @@ def summary(model, image_size=None):
     for _, layer in probe.modules():
         layer._saved = None
     _forwards(probe, x)                         # and as the backend in use does it, to see what it saves
-    forwards.sort(key=lambda forward: forward.layer is not probe)
-    forwards = {forward.name: forward for forward in forwards
+    forwards = {name: forward for name, forward in forwards.items()
                 if forward.calls or forward.layer._saved is not None or not forward.layer.children()}
-    sizes, counts, seen = Counter(), Counter(), {id(_base(getattr(*where))): None for where in probe._state().values()}
+    sizes, counts, seen = Counter(), Counter(), {id(_base(getattr(*where))) for where in probe._state().values()}
     for name, parameter in parameters.items():
         while name and name not in forwards:    # an SE block runs its two layers' weights, not the layers
             name = name.rpartition(".")[0]
@@ -109,7 +108,7 @@ UNRUN = {
 
 @dataclass(eq=False)
 class Forward:
-    """A layer's forward: what it returned, how many functions it called itself, and their multiply-adds by kind."""
+    """A layer's forward: its output's shape, how many functions it called itself, and their multiply-adds by kind."""
 
     name: str
     layer: Layer
@@ -129,22 +128,19 @@ class Forward:
 
 
 def _forwards(model, x):
-    """Run a forward; every layer's `Forward`, in the order in which they finish."""
-    running, done = [], []
-    names = {id(layer): name for name, layer in model.modules()}
+    """Run a forward; a dict from the name of each layer that ran to its `Forward`, in the order in which they finish."""
+    forwards = {id(layer): Forward(name, layer) for name, layer in model.modules()}
+    running, done = [forwards[id(model)]], {}
 
     def profile(frame, event, y):
-        layer = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
-        if id(layer) not in names:
-            return
-        if event == "call":
-            inherited = running and running[-1].layer is layer          # a class called super().forward
-            running.append(running[-1] if inherited else Forward(names[id(layer)], layer))
-        elif event == "return":
-            forward = running.pop()
+        forward = forwards.get(id(frame.f_locals.get("self"))) if frame.f_code.co_name == "forward" else None
+        if forward and event == "call":
+            running.append(forward)
+        elif forward and event == "return":
+            running.pop()
             forward.output = getattr(y, "shape", ())[1:]
-            if forward not in running[-1:]:
-                done.append(forward)
+            done.pop(forward.name, None)        # it has returned before if it is used twice, or calls super().forward
+            done[forward.name] = forward
 
     before = sys.getprofile()
     with watching(lambda call: running[-1].record(call)):
@@ -174,13 +170,13 @@ def multiply_adds(arguments, result):
 
 def _saved_bytes(layer, seen):
     """Bytes of the arrays that a layer saved, but for those in `seen`, to which they are added."""
-    new = {id(base): base for base in map(_base, arrays_in(layer._saved)) if id(base) not in seen}
+    new = {id(base): base.nbytes for base in map(_base, arrays_in(layer._saved)) if id(base) not in seen}
     seen.update(new)
-    return sum(base.nbytes for base in new.values())
+    return sum(new.values())
 
 
 def arrays_in(value):
-    """Yield every array in a nest of tuples, lists, dicts and objects that hold some. One that is there twice comes twice."""
+    """Yield every array in a nest of tuples, lists, dicts and objects, as often as it is in there."""
     if isinstance(value, np.ndarray):
         yield value
     elif isinstance(value, (tuple, list)):

@@ -1,4 +1,4 @@
-"""What `minisenet summary` counts: the specification's numbers, layer by layer, and none of the network's arithmetic runs."""
+"""What `minisenet summary` counts: the specification's numbers, layer by layer, without running the network."""
 import json
 from dataclasses import dataclass, field
 
@@ -83,7 +83,7 @@ def test_what_a_fused_block_saves():
         assert maps * size <= sum(block.values()) <= maps * size + 50 * 64
         large = {row.removeprefix(f"{name}.") for row, count in block.items() if count >= size}
         assert large == {"bn1", "bn2", "add"} | ({"shortcut.bn"} if maps == 4 else set())
-    assert [rows["conv1"], rows["relu"]] == [4 * 32 * 32 * 3, 4 * 32 * 32 * 16]                     # the image, and the stem's y
+    assert [rows["conv1"], rows["relu"]] == [4 * 32 * 32 * 3, 4 * 32 * 32 * 16]             # the image, and the stem's y
     assert result["totals"]["saved_bytes"] == sum(rows.values())
 
 
@@ -118,7 +118,8 @@ def test_what_does_not_run_has_the_shapes_of_what_would():
         if call.name in UNRUN:
             unrun = UNRUN[call.name](*call.args, **call.options)
             assert isinstance(unrun, tuple) == isinstance(result, tuple)
-            assert [(a.shape, a.dtype) for a in arrays_in(unrun)] == [(a.shape, a.dtype) for a in arrays_in(result)], call.name
+            expected, found = ([(a.shape, a.dtype) for a in arrays_in(each)] for each in (result, unrun))
+            assert found == expected, call.name
             assert multiply_adds(call.arguments, unrun) == multiply_adds(call.arguments, result)
             seen.add(call.name)
         return result
@@ -159,6 +160,14 @@ def test_a_layer_of_your_own(kind):
                     ("1", "Squeeze", [4], 0, 0), ("2", "Linear", [5], 25, 20)]
     assert result["rows"][1]["saved_bytes"] == 8 * 3 * 2 * 4            # argmax in int64
     assert result["paper"] is None and result["totals"]["parameters"] == 108 + 16 + 25
+
+
+def test_a_layer_that_is_used_twice_costs_twice():
+    """And has one row, with its parameters once."""
+    conv = Conv2d(3, 3, 1, rng=np.random.default_rng(0))
+    once, twice = (summary(Sequential(*layers), image_size=4) for layers in ([conv], [conv, conv]))
+    assert twice["totals"]["conv_and_fc"] == 2 * once["totals"]["conv_and_fc"] == 2 * 16 * 9
+    assert len(twice["rows"]) == len(once["rows"]) == 1
 
 
 def test_a_model_of_your_own_needs_an_image_size():

@@ -1,8 +1,8 @@
 """Every kernel call of a step, timed where it stands.
 
-The recorder watches the calls and passes each on. So a kernel is timed with the caches in the state in which the network leaves
-them, new kernels appear by themselves, and the sum over the calls can be compared with the step. (A kernel that is called in a
-loop by itself finds its arrays in the cache, and looks faster than it is.)
+The recorder watches the calls and passes each on. So a kernel is timed with the caches as the network leaves them, new
+kernels appear by themselves, and the sum over the calls can be compared with the step. (A kernel that is called in a loop by
+itself finds its arrays in the cache, and looks faster than it is.)
 """
 import contextlib
 import time

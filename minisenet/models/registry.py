@@ -9,7 +9,7 @@ from minisenet.models.resnet import CifarResNet
 
 @dataclass(frozen=True)
 class Counts:
-    """What a specification adds up to, for the default number of classes and, with SE blocks, r of the default and no biases."""
+    """What a specification adds up to, for the default number of classes, the default r and no biases in SE blocks."""
 
     parameters: int
     million_multiply_adds: float    # convolutions and fully connected layers, for one image
@@ -58,7 +58,8 @@ class Network:
             parameters, million_multiply_adds, image_size, source. None where the specification is silent.
         """
         defaults, chosen = self.defaults, self.defaults | options
-        counts, others = self.counts.get(chosen.get("shortcut")), defaults.keys() - {"shortcut", "reduction", "se_bias", "seed"}
+        counts = self.counts.get(chosen.get("shortcut"))
+        others = defaults.keys() - {"shortcut", "reduction", "se_bias", "seed"}
         if counts is None or any(chosen[name] != defaults[name] for name in others):
             return None
         parameters, classes = counts.parameters, num_classes - self.num_classes
@@ -73,8 +74,8 @@ class Network:
 
 
 # The paper gives errors for its CIFAR networks, and no counts. These are exact, by hand, from the specification in He et al.
-# 2016, section 4.2; the SE weights are eq. (5), 2 / r sum C^2. Public implementations have those of 20, 32, 56 and 110 layers
-# too: akamaster/pytorch_resnet_cifar10 for shortcut A, moskomule/senet.pytorch for shortcut B.
+# 2016, section 4.2; the SE weights are eq. (5), 2 / r sum C^2. Public implementations have those of 20, 32, 56 and 110
+# layers too: akamaster/pytorch_resnet_cifar10 for shortcut A, moskomule/senet.pytorch for shortcut B.
 CIFAR = {       # depth -> SE weights, SE biases; by shortcut: parameters without SE, millions of multiply-adds
     20: (2_016, 357, dict(A=(269_722, 40.551), B=(272_474, 40.813))),
     32: (3_360, 595, dict(A=(464_154, 68.863), B=(466_906, 69.125))),

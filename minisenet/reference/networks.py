@@ -202,7 +202,8 @@ def reference_of(layer):
     for kind, build in _REFERENCES.items():
         if isinstance(layer, kind):
             return copy_weights(layer, build(layer)).train(layer.training)
-    raise TypeError(f"{type(layer).__name__} has no PyTorch reference; {', '.join(kind.__name__ for kind in _REFERENCES)} have")
+    known = ", ".join(kind.__name__ for kind in _REFERENCES)
+    raise TypeError(f"{type(layer).__name__} has no PyTorch reference; {known} have")
 
 
 # Each reference is built from the shapes and the structure that it will find, not from how the layer was made.

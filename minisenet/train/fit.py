@@ -43,8 +43,8 @@ class History(list):
 
 def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, momentum=recipe.MOMENTUM, nesterov=True,
         weight_decay=recipe.WEIGHT_DECAY, decay_all=False, schedule=recipe.SCHEDULE, label_smoothing=recipe.LABEL_SMOOTHING,
-        padding=recipe.PADDING, cutout=recipe.CUTOUT, seed=0, out=None, overwrite=False, resume=False, eval_batch_size=recipe.BATCH_SIZE,
-        progress=True, on_epoch=None, notes=None):
+        padding=recipe.PADDING, cutout=recipe.CUTOUT, seed=0, out=None, overwrite=False, resume=False,
+        eval_batch_size=recipe.BATCH_SIZE, progress=True, on_epoch=None, notes=None):
     """Train a model.
 
     Parameters
@@ -104,8 +104,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
     settings = _check_settings(dict(
         epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay,
         decay_all=decay_all, schedule=schedule, label_smoothing=label_smoothing, padding=padding, cutout=cutout,
-        seed=seed,
-        eval_batch_size=eval_batch_size), data)
+        seed=seed, eval_batch_size=eval_batch_size), data)
     optimiser = SGD(model.parameters(), momentum=settings["momentum"], weight_decay=settings["weight_decay"],
                     nesterov=settings["nesterov"], decay_all=settings["decay_all"])
     history = History()
