@@ -1,5 +1,9 @@
-"""Who may import whom: each part of the package imports only what stands left of it, and the core needs NumPy alone."""
+"""Who may import whom: each part of the package imports only what stands left of it, and the core needs NumPy alone.
+
+There are no exceptions: an import inside a function counts as one at the top of a file does.
+"""
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,35 +15,34 @@ import minisenet
 PACKAGE = Path(minisenet.__file__).parent
 EXTRAS = ("torch", "matplotlib", "tqdm", "pooch", "safetensors", "PIL", "hypothesis", "pytest", "Cython")
 
-# part -> the parts it may import. The first column of the design, then what stands beside it.
-MATHEMATICS = {"arguments", "backend", "functional"}
+# part -> the parts it may import, from left to right: each imports only what stands above it, wherever in a file it does so.
+# `__init__` puts together what users find in one place, and `cli` is last: nobody imports it.
 ALLOWED = {
     "_kernels": set(),
-    "_late": set(),
-    "backend": {"_kernels"},
-    "arguments": set(),
-    "functional": {"arguments", "backend"},
-    "layers": MATHEMATICS,
-    "blocks": MATHEMATICS | {"layers"},
-    "models": MATHEMATICS | {"layers", "blocks"},
-    "train": MATHEMATICS | {"layers", "blocks", "models", "optim", "data", "_version"},
-    "cli": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "gradcheck", "checker", "summary", "info",
-                          "bench", "course", "_version"},
     "_version": set(),
-    "optim": MATHEMATICS,
-    "data": MATHEMATICS,
-    "summary": MATHEMATICS | {"layers", "blocks", "models"},
-    "info": {"backend", "_version"},
-    "gradcheck": MATHEMATICS | {"_late", "layers", "blocks", "models", "optim", "data", "_version"},
-    "checker": MATHEMATICS | {"gradcheck", "optim"},
-    "course": MATHEMATICS | {"gradcheck", "checker", "optim"},
-    "reference": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "gradcheck"},
-    "bench": MATHEMATICS | {"layers", "blocks", "models", "train", "optim", "data", "summary", "_version"},
-    "__init__": MATHEMATICS | {"_late", "_version", "train", "models", "layers", "blocks", "checker"},
+    "_late": set(),
+    "arguments": set(),
+    "backend": {"_kernels"},
+    "functional": {"arguments", "backend"},
+    "layers": {"arguments", "backend", "functional"},
+    "blocks": {"functional", "layers"},
+    "models": {"functional", "layers", "blocks"},
+    "optim": {"arguments", "backend", "functional"},
+    "data": {"arguments", "backend", "functional"},
+    "train": {"_version", "arguments", "backend", "functional", "layers", "blocks", "models", "optim", "data"},
+    "summary": {"backend", "functional", "layers", "blocks", "models"},
+    "info": {"_version", "backend"},
+    "gradcheck": {"_late", "arguments", "backend", "functional", "layers"},
+    "checker": {"arguments", "backend", "functional", "optim", "gradcheck"},
+    "course": {"functional", "optim", "gradcheck", "checker"},
+    "reference": {"backend", "functional", "layers", "blocks", "models", "optim", "data", "train", "gradcheck"},
+    "bench": {"_version", "backend", "functional", "layers", "models", "optim", "data", "train", "summary", "reference"},
+    "__init__": {"_version", "_late", "backend", "functional", "layers", "train", "checker", "reference"},
+    "cli": {"_version", "backend", "functional", "models", "optim", "data", "train", "summary", "info", "gradcheck",
+            "checker", "course", "reference", "bench"},
     "__main__": {"cli"},
 }
-# Only these import the reference, which imports PyTorch, and only inside a function.
-LAZILY = {"__init__": {"reference"}, "bench": {"reference"}}
+LARGEST = 0.22                      # the share of the package's lines that one folder may hold
 # What a file may import at its top besides the standard library and minisenet; NumPy alone, unless a part is named here.
 OUTSIDE = {"reference": {"numpy", "torch"}}
 
@@ -89,10 +92,7 @@ def faults_of(path):
     for name, at_import, line in imports(path):
         top = name.split(".")[0]
         if top == "minisenet":
-            allowed = ALLOWED[part] | {part}
-            if not at_import:
-                allowed = allowed | LAZILY.get(part, set())
-            if owner(name) not in allowed:
+            if owner(name) not in ALLOWED[part] | {part}:
                 may = ", ".join(sorted(ALLOWED[part])) or "nothing"
                 found.append(f"{relative}:{line} imports {name}; {part} may import {may}")
         elif at_import and top not in sys.stdlib_module_names and top not in OUTSIDE.get(part, {"numpy"}):
@@ -106,23 +106,44 @@ def test_imports_only_what_stands_left_of_it(path):
     assert not faults_of(path), "\n".join(faults_of(path))
 
 
-def test_the_order_has_no_cycle():
-    """The table itself is an order: what stands left never imports what stands right."""
-    placed, left = [], {part: allowed | LAZILY.get(part, set()) for part, allowed in ALLOWED.items()}
-    while left:
-        ready = [part for part, allowed in left.items() if allowed <= set(placed)]
-        assert ready, f"a cycle among {sorted(left)}"
-        placed += ready
-        for part in ready:
-            del left[part]
-    chain = ["_kernels", "backend", "functional", "layers", "blocks", "models", "train", "cli"]
-    assert [part for part in placed if part in chain] == chain
+def test_the_table_is_an_order():
+    """No part imports one below it, so there is no cycle; the table has the parts that there are, in the design's order."""
+    parts = list(ALLOWED)
+    for i, part in enumerate(parts):
+        assert ALLOWED[part] <= set(parts[:i]), f"{part} may import what stands below it"
+    assert set(parts) - {"_kernels"} == {part_of(path) for path in sources()}
+    for chain in ("_kernels backend functional layers blocks models train cli", "functional gradcheck checker course cli"):
+        assert [part for part in parts if part in chain.split()] == chain.split()
+    assert {part for part in parts if "reference" in ALLOWED[part]} == {"bench", "__init__", "cli"}
+    assert {part for part in parts if "cli" in ALLOWED[part]} == {"__main__"}
+
+
+def test_contributing_has_the_same_table():
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = text.partition("| part | may import |")[2].partition("\n\n")[0].splitlines()[2:]
+    table = {part: set(allowed) for part, *allowed in (re.findall(r"`(\w+)`", row) for row in rows)}
+    assert list(table.items()) == list(ALLOWED.items()), "\n".join(
+        f"| `{part}` | {', '.join(f'`{name}`' for name in ALLOWED if name in allowed) or 'nothing'} |"
+        for part, allowed in ALLOWED.items())
+
+
+def test_no_folder_holds_too_much():
+    """One room, one job: a folder that outgrows the others has more than one."""
+    lines = {}
+    for path in PACKAGE.rglob("*.*"):
+        if path.suffix in (".py", ".pyx", ".pxi"):
+            lines.setdefault(part_of(path), []).append(len(path.read_text(encoding="utf-8").splitlines()))
+    total = sum(map(sum, lines.values()))
+    shares = {part: sum(counts) / total for part, counts in lines.items()}
+    assert max(shares.values()) <= LARGEST, {part: f"{share:.0%}" for part, share in shares.items() if share > LARGEST}
 
 
 @pytest.mark.parametrize("source, part, fault", [
     ("from minisenet.blocks import SEBlock", "layers", "imports minisenet.blocks.SEBlock"),
     ("from minisenet import models", "functional", "imports minisenet.models"),
     ("def f():\n    import minisenet.train", "models", "imports minisenet.train"),
+    ("def f():\n    from minisenet.reference import networks", "train", "imports minisenet.reference.networks"),
+    ("if f():\n    from minisenet.cli import main", "bench", "imports minisenet.cli.main"),
     ("from ..cli import main", "models", "imports minisenet.cli.main"),
     ("from minisenet.reference import networks", "gradcheck", "imports minisenet.reference.networks"),
     ("def f():\n    from minisenet.checker import check", "gradcheck", "imports minisenet.checker.check"),
