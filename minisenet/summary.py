@@ -60,11 +60,9 @@ def summary(model, image_size=None):
     x = np.zeros((1, height, width, 3), next((p.value.dtype for p in parameters.values()), np.float32))
     with use_backend("numpy"):                  # the fused backend makes fewer calls, each of several layers
         forwards = _forwards(probe, x)
-    for _, layer in probe.modules():
-        layer._saved = None
     _forwards(probe, x)                         # and as the backend in use does it, to see what it saves
     forwards = {name: forward for name, forward in forwards.items()
-                if forward.calls or forward.layer._saved is not None or not forward.layer.children()}
+                if forward.multiply_adds or forward.layer._saved is not None or not forward.layer.children()}
     sizes, counts, seen = Counter(), Counter(), {id(_base(getattr(*where))) for where in probe._state().values()}
     for name, parameter in parameters.items():
         while name and name not in forwards:    # an SE block runs its two layers' weights, not the layers
@@ -108,18 +106,16 @@ UNRUN = {
 
 @dataclass(eq=False)
 class Forward:
-    """A layer's forward: its output's shape, how many functions it called itself, and their multiply-adds by kind."""
+    """A layer's forward: its output's shape, and the multiply-adds of the functions that it called itself, by kind."""
 
     name: str
     layer: Layer
     output: tuple = ()
-    calls: int = 0
     multiply_adds: Counter = field(default_factory=Counter)
 
     def record(self, call):
         """A hook for `backend.watching`: count a call, and run it only where `UNRUN` does not know it."""
         result = UNRUN[call.name](*call.args, **call.options) if call.name in UNRUN else call()
-        self.calls += 1
         kind = "se_fc" if isinstance(self.layer, SEBlock) else "conv_and_fc"
         self.multiply_adds[kind] += multiply_adds(call.arguments, result)
         if call.name == "scale":

@@ -162,6 +162,32 @@ def test_a_layer_of_your_own(kind):
     assert result["paper"] is None and result["totals"]["parameters"] == 108 + 16 + 25
 
 
+class Scores(Layer):
+    """It has a child and a cost of its own, and saves nothing: good for inference."""
+
+    def __init__(self):
+        self.flat = Flat()
+
+    def forward(self, x):
+        return F.linear(self.flat(x), np.ones((2, 48), np.float32))
+
+
+class Flat(Layer):
+    def forward(self, x):
+        return x.reshape(len(x), -1)
+
+
+def test_layers_that_save_nothing():
+    rows = [(row["name"], row["output"], row["multiply_adds"], row["saved_bytes"]) for row in summary(Scores(), 4)["rows"]]
+    assert rows == [("flat", [48], 0, 0), ("", [2], 96, 0)]
+
+
+def test_a_model_in_evaluation_is_counted_in_training_and_stays_as_it_is():
+    model = models.create("se_resnet20", width=4, reduction=4)
+    expected = summary(model)
+    assert summary(model.eval()) == expected and not model.bn1.training
+
+
 def test_a_layer_that_is_used_twice_costs_twice():
     """And has one row, with its parameters once."""
     conv = Conv2d(3, 3, 1, rng=np.random.default_rng(0))
