@@ -96,6 +96,14 @@ def test_inputs_are_not_mutated(layer_and_x):
     layer.backward(dy)
 
 
+def test_a_read_only_upstream_gradient_of_a_wide_convolution():
+    """16 channels and 8x8 positions go by way of Winograd, without an input gradient too."""
+    layer = Conv2d(16, 16, 3, padding=1, rng=np.random.default_rng(0))
+    dy = np.ones_like(layer(np.ones((2, 8, 8, 16), np.float32)))
+    dy.setflags(write=False)
+    assert layer.backward(dy, input_gradient=False) is None and layer.weight.grad.any()
+
+
 def test_a_parameter_edited_in_place_is_seen_by_the_next_forward():
     layer = Conv2d(3, 4, 3, rng=np.random.default_rng(0))
     x = np.random.default_rng(1).standard_normal((2, 5, 6, 3), np.float32)

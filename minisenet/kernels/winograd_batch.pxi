@@ -279,7 +279,7 @@ cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more
     shares = max(1, min(n, SHARES // blocks))
     p, q, r, y, y_mean = upstream or (g[0, 0, :1], g[0, 0, :1], g[0, 0, 0], g, g[0, 0, 0])
     partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype, zeros=False)
-    dx = np.empty((n, height, width, c_in), dtype) if with_dx else g
+    dx = np.empty((n, height, width, c_in) if with_dx else (n, 1, 1, 1), dtype)     # never g in its place, which may be read-only
     x = dx if x is None else x                      # a plain input gradient never reads it
     sums, products = np.empty((2, n if norm and with_dx else 1, c_in), dtype)
     how = (GRADIENT if upstream else PLAIN, NORMALISED if norm else PLAIN, with_dx, with_dw, more is not None)

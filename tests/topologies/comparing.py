@@ -1,0 +1,196 @@
+"""Run a topology on every backend, and compare: with each other to 1e-12, and with central differences."""
+import contextlib
+
+import numpy as np
+
+import minisenet
+from minisenet.backend import watching
+
+from . import student_layers
+from .language import build, has_true_gradient
+
+
+class IllPosed(Exception):
+    """Rounding alone decides: which side of a kink a number is on, or what is left where large numbers cancel."""
+
+
+# ---- kinks
+
+@contextlib.contextmanager
+def noting_kinks():
+    """How far from its kink each number is that a ReLU or a maximum is given. For the numpy and cython backends."""
+    def hook(call):
+        result = call()
+        if call.name == "relu":
+            student_layers.note(call.args[0])
+        elif call.name == "max_pool2d":
+            note_of_max_pool(call, *result)
+        return result
+
+    student_layers.kinks = notes = []
+    try:
+        with watching(hook):
+            yield notes
+    finally:
+        student_layers.kinks = None
+
+
+def note_of_max_pool(call, y, argmax):
+    """Where the largest of each window is, and how far below it the second largest is."""
+    given = dict(call.arguments)
+    (ph, pw), (sh, sw) = given["padding"], given["stride"]
+    x = np.pad(given["x"], ((0, 0), (ph, ph), (pw, pw), (0, 0)), constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(x, given["kernel_size"], axis=(1, 2))[:, ::sh, ::sw]
+    first, second = np.moveaxis(-np.partition(-windows.reshape(*y.shape, -1), 1)[..., :2], -1, 0)
+    student_layers.note(first - np.maximum(second, first - 1))
+    student_layers.note(argmax)
+
+
+def too_near(notes, others, least):
+    """Whether rounding decides on which side of a kink some number lies. An exact 0 on both backends is the same side."""
+    return any(((np.abs(a) < least) & (np.abs(b) < least) & ~((a == 0) & (b == 0))).any()
+               for a, b in zip(notes, others) if a.dtype.kind == "f")
+
+
+def same_side(notes, others):
+    """Whether every number is on the same side of its kink, and every maximum in the same place."""
+    return all(np.array_equal(np.sign(a), np.sign(b)) if a.dtype.kind == "f" else np.array_equal(a, b)
+               for a, b in zip(notes, others))
+
+
+# ---- one backend
+
+def laid_out(array, memory):
+    """The same numbers: read-only, every second of a larger array, or with its axes in another order in memory."""
+    if memory == "strided":
+        return np.repeat(array, 2, axis=-1)[..., ::2]
+    if memory == "transposed":
+        return np.ascontiguousarray(array.T).T
+    array.setflags(write=memory != "read-only")
+    return array
+
+
+def drawn(topology, shape, dtype, what):
+    """Random numbers that float32 holds too, so that both dtypes are given the same ones."""
+    array = np.random.default_rng([topology.seed, what]).standard_normal(shape).astype(np.float32)
+    return laid_out(array.astype(dtype), topology.memory)
+
+
+def numbers(topology, backend, dtype=np.float64, change=lambda model, x: x):
+    """dict: name -> array of the output, every gradient, and the running statistics after a forward and a backward."""
+    model = build(topology, dtype)
+    x = change(model, drawn(topology, topology.shape, dtype, 1))
+    with minisenet.use_backend(backend):
+        y = model(x)
+        dy = drawn(topology, y.shape, dtype, 2)
+        held = [array.copy() for array in (x, y, dy)]
+        dx = model.backward(dy)
+    for name, array, before in zip(("x", "y", "dy"), (x, y, dy), held):
+        assert np.array_equal(array, before), f"{name} is not what it was before backward"
+    found = dict(y=y, dx=dx) | {f"d {name}": p.grad for name, p in model.parameters().items()}
+    found |= {name: value for name, value in model.state_dict().items() if "running" in name}
+    for name, value in found.items():
+        assert type(value) is np.ndarray and value.dtype == dtype, f"{name} is a {type(value).__name__} of {value.dtype}"
+    return found
+
+
+def difference(found, wanted):
+    """The largest difference between two arrays, relative to the largest element (or to 1, where that is larger)."""
+    assert found.shape == wanted.shape, f"{found.shape} instead of {wanted.shape}"
+    return np.max(np.abs(found - wanted)) / max(1, np.max(np.abs(wanted)))
+
+
+def nudged(model, x):
+    """Move every weight and every input by one bit in its last place."""
+    rng = np.random.default_rng(0)
+    for parameter in model.parameters().values():
+        parameter.value = np.nextafter(parameter.value, rng.choice([-np.inf, np.inf], parameter.value.shape))
+    return np.nextafter(x, rng.choice([-np.inf, np.inf], x.shape))
+
+
+# ---- comparisons
+
+def compare(topology, backends=("cython", "fused"), tolerance=1e-12):
+    """Each backend against the NumPy bodies, in float64. Returns NumPy's numbers.
+
+    Raises `IllPosed` where a number is within 1e-10 of a kink, or where the NumPy backend's own result moves by as much as a
+    thousandth of the difference when its inputs and weights move by a bit in their last place.
+    """
+    with noting_kinks() as notes:
+        wanted = numbers(topology, "numpy")
+    for backend in backends:
+        if backend == "cython":
+            with noting_kinks() as others:
+                found = numbers(topology, backend)
+            if too_near(notes, others, 1e-10):
+                raise IllPosed
+        else:
+            found = numbers(topology, backend)
+        assert found.keys() == wanted.keys()
+        for name in wanted:
+            error = difference(found[name], wanted[name])
+            if tolerance < error <= 1000 * difference(numbers(topology, "numpy", change=nudged)[name], wanted[name]):
+                raise IllPosed
+            assert error <= tolerance, f"{name} differs by {error:.1e} between the {backend} and the numpy backend"
+    return wanted
+
+
+def compare_float32(topology):
+    """The fused backend in float32 may be as far from float64 as ten times what the NumPy bodies are, or a hundred eps.
+
+    Winograd's convolution errs more than a direct one, by a small factor (tests/proof/winograd.py); batch norm's statistics
+    less, as they are summed in float64.
+    """
+    with noting_kinks() as notes:
+        exact = numbers(topology, "numpy")
+    with noting_kinks() as others:
+        bodies = numbers(topology, "numpy", np.float32)
+    if too_near(notes, others, 1e-4):
+        raise IllPosed
+    fused = numbers(topology, "fused", np.float32)
+    for name in exact:
+        error, allowed = (difference(found[name], exact[name]) / np.finfo(np.float32).eps for found in (fused, bodies))
+        assert error <= max(10 * allowed, 100), f"{name} errs by {error:.0f} eps, the NumPy bodies by {allowed:.0f}"
+
+
+def compare_with_differences(topology, wanted, step=1e-6, tolerance=1e-6):
+    """The gradients `wanted` against central differences of the NumPy bodies, along a direction of x and one of the weights.
+
+    False, with nothing compared, where a backward is not the gradient of its forward, or both ends are not on one side of
+    every kink.
+    """
+    model, x, compared = build(topology), drawn(topology, topology.shape, np.float64, 1), False
+    if not has_true_gradient(model):
+        return False
+    rng, dy = np.random.default_rng([topology.seed, 3]), drawn(topology, wanted["y"].shape, np.float64, 2)
+    state, parameters = model.state_dict(), model.parameters()
+    for gradient in dict(x=wanted["dx"]), {name: wanted[f"d {name}"] for name in parameters}:
+        direction = {name: rng.standard_normal(g.shape) for name, g in gradient.items()}
+
+        def output(h):
+            model.load_state_dict(state)
+            for name in direction.keys() - {"x"}:
+                parameters[name].value += h * direction[name]
+            with noting_kinks() as notes:
+                return model(x + h * direction.get("x", 0)), notes
+
+        with minisenet.use_backend("numpy"):
+            (up, above), (down, below) = output(step), output(-step)
+        if not same_side(above, below):
+            continue
+        expected = sum((gradient[name] * d).sum() for name, d in direction.items())
+        size = sum(np.abs(gradient[name] * d).sum() for name, d in direction.items()) + 1e-3 * np.abs(dy * up).sum()
+        error = abs((dy * (up - down)).sum() / (2 * step) - expected)
+        assert error <= tolerance * size, f"the gradient of {', '.join(direction)} is off by {error / size:.1e}"
+        compared = True
+    return compared
+
+
+def check(topology):
+    """Compare the backends with each other, and with central differences; the error ends with the code that shows it."""
+    try:
+        return compare_with_differences(topology, compare(topology))
+    except IllPosed:
+        raise
+    except Exception as error:
+        raise AssertionError(f"{type(error).__name__}: {error}\n\nfrom topologies import *\n\ncheck({topology})") from error
