@@ -62,16 +62,9 @@ def compared(times):
 def ratios(times):
     """The figures that are to be shown; None where a contender is missing.
 
-    Parameters
-    ----------
-    times : Times
-
-    Returns
-    -------
-    dict
-        train_vs_pytorch_eager, train_vs_pytorch_compile, train_vs_numpy, inference_vs_pytorch_eager: how many times as fast
-        as the other minisenet is. memory_vs_pytorch_eager: its peak over that of PyTorch's more frugal layout. se_overhead:
-        the time of a step over that of the plain twin.
+    train_vs_pytorch_eager, train_vs_pytorch_compile, train_vs_numpy, inference_vs_pytorch_eager: how many times as fast as
+    the other minisenet is. memory_vs_pytorch_eager: its peak over that of PyTorch's more frugal layout. se_overhead: the
+    time of a step over that of the plain twin.
     """
     frugal = min((times.peak_mb[name] for name in EAGER if times.peak_mb.get(name)), default=None)
     peak = times.peak_mb.get("minisenet")

@@ -17,41 +17,18 @@ SKIPPED = 3
 
 @dataclass
 class Times:
-    """What was measured.
+    """What was measured."""
 
-    Attributes
-    ----------
-    seconds : dict
-        work -> contender -> seconds per step, one figure for each turn, None for a turn that it sat out.
-    peak_mb : dict
-        contender -> peak of a process that has done nothing but train; None where the system does not tell.
-    left_out : dict
-        contender -> why it, or a part of its work, is missing.
-    """
-
-    seconds: dict = field(default_factory=dict)
-    peak_mb: dict = field(default_factory=dict)
-    left_out: dict = field(default_factory=dict)
+    seconds: dict = field(default_factory=dict)     # work -> contender -> seconds per step, None for a turn that it sat out
+    peak_mb: dict = field(default_factory=dict)     # contender -> peak while it only trained; None where no system tells
+    left_out: dict = field(default_factory=dict)    # contender -> why it, or a part of its work, is missing
 
 
 def measure(settings, names, *, repeat=9, works=WORKS, progress=lambda text: None):
-    """Let the contenders take turns.
+    """Let contenders of these names take `repeat` turns: the `Times`, which say why one that cannot take part is left out.
 
-    Parameters
-    ----------
-    settings : Settings
-    names : sequence of str
-        Of CONTENDERS. Those that cannot take part are left out, and the result says why.
-    repeat : int
-        The number of turns.
-    works : sequence of {"train", "inference"}
-        Training comes first, and the peak memory is read before anything else is done.
-    progress : callable
-        Called with a short text before each turn.
-
-    Returns
-    -------
-    Times
+    Training is the first of `works`, and the peak memory is read before anything else is done. `progress` is called with a
+    short text before each turn.
     """
     times = Times({work: {} for work in works})
     with contextlib.ExitStack() as stack:

@@ -22,23 +22,10 @@ def check():
 
 
 def profile(settings, progress=lambda text: None):
-    """Measure, in a process of its own.
+    """Measure in a process of its own; ContenderError where it fails.
 
-    Parameters
-    ----------
-    settings : Settings
-    progress : callable
-
-    Returns
-    -------
-    dict
-        ops: a list of dict (kernel, shape, calls in a step, ms of one, gflops or gb_per_s and None for the other,
-        share_of_peak); peak: dict (gflops, gb_per_s); ops_step: dict (ms of the whole step, kernels_ms of them in kernels).
-
-    Raises
-    ------
-    ContenderError
-        Where that process failed.
+    Returns a dict. ops: a list of dict (kernel, shape, calls in a step, ms of one, gflops or gb_per_s and None for the
+    other, share_of_peak); peak: dict (gflops, gb_per_s); ops_step: dict (ms of the step, kernels_ms of them in kernels).
     """
     progress("every kernel of a training step, against this machine's peak")
     with Process(MAKER, settings) as process:

@@ -17,14 +17,8 @@ COLOURS = {"minisenet": "#d95f02", "minisenet_plain": "#fdae6b", "numpy": "0.45"
 
 
 def check(path, settings):
-    """Raise what would otherwise be raised after minutes: the folder, the file's name, matplotlib, the widths.
-
-    Raises
-    ------
-    ValueError
-        For a file that cannot be written, or a network with options that do not go with one of the widths.
-    ImportError
-        Where matplotlib is not installed.
+    """Raise what would otherwise be raised after minutes: ValueError for a file that cannot be written, or a network with
+    options that do not go with one of the widths; ImportError where matplotlib is not installed.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
@@ -56,22 +50,9 @@ def points(settings):
 
 
 def measure_all(settings, names, say=lambda text: None, panels=None):
-    """Measure every point once, though it may stand in several panels.
+    """Measure every point of the panels once, though it may be in several: panel -> contender -> value -> images per second.
 
-    Parameters
-    ----------
-    settings : Settings
-    names : sequence of str
-        The contenders.
-    say : callable
-        Called with a line of text before each point, and for each contender that is missing in it.
-    panels : dict, optional
-        As `points` returns it, which it is unless given.
-
-    Returns
-    -------
-    dict
-        panel -> contender -> value -> images per second. What failed is missing.
+    What failed is missing; `say` is called with a line of text for each such contender, and before each point.
     """
     panels, known, curves = panels or points(settings), {}, {}
     distinct = {_key(point) for values in panels.values() for point in values.values()}
@@ -95,15 +76,7 @@ def _key(point):
 
 
 def draw(path, curves, title):
-    """Write the PNG.
-
-    Parameters
-    ----------
-    path : str or Path
-    curves : dict
-        As `measure_all` returns it.
-    title : str
-    """
+    """Write the PNG of what `measure_all` returned."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     from minisenet.train.curves import _figure, _save

@@ -20,20 +20,11 @@ MEANING = {
 
 
 def result(settings, repeat, times):
-    """What `--json` prints.
+    """What `--json` prints, a dict.
 
-    Parameters
-    ----------
-    settings : Settings
-    repeat : int
-    times : Times
-
-    Returns
-    -------
-    dict
-        threads, batch_size, model, width, options, isa, repeat, processor, versions, environment (what holds a library to
-        older instructions); train and inference: contender -> images per second; peak_memory_mb: contender -> MB or None;
-        ratios; left_out: contender -> why.
+    threads, batch_size, model, width, options, isa, repeat, processor, versions, environment (what holds a library to older
+    instructions); train and inference: contender -> images per second; peak_memory_mb: contender -> MB or None; ratios;
+    left_out: contender -> why.
     """
     return dict(threads=settings.threads, batch_size=settings.batch_size, model=settings.model, width=_width(settings),
                 options=settings.options, isa=builds.isa, repeat=repeat, processor=machine.processor(),

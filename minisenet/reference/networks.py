@@ -126,52 +126,20 @@ class CifarResNet(nn.Module):
 # ---- from minisenet to PyTorch -----------------------------------------------------------------------------------------
 
 def to_nchw(x):
-    """A tensor (N, C, H, W) of an array (N, H, W, C). It shares the array's memory, and so is in channels-last order.
-
-    Parameters
-    ----------
-    x : ndarray (N, H, W, C)
-
-    Returns
-    -------
-    torch.Tensor (N, C, H, W)
-    """
+    """A tensor (N, C, H, W) of an array (N, H, W, C). It shares the array's memory, and so is in channels-last order."""
     return torch.from_numpy(x).permute(0, 3, 1, 2)
 
 
 def to_nhwc(x):
-    """The array (N, H, W, C) of a tensor (N, C, H, W): the opposite of `to_nchw`.
-
-    Parameters
-    ----------
-    x : torch.Tensor (N, C, H, W)
-
-    Returns
-    -------
-    ndarray (N, H, W, C)
-    """
+    """The array (N, H, W, C) of a tensor (N, C, H, W): the opposite of `to_nchw`."""
     return x.detach().permute(0, 2, 3, 1).numpy()
 
 
 def copy_weights(layer, module):
-    """Copy a minisenet layer's parameters and running statistics into a PyTorch module of the same names, and its dtype.
+    """Copy a layer's parameters, running statistics and dtype into a PyTorch module with the same names; returns the module.
 
-    Parameters
-    ----------
-    layer : minisenet.layers.Layer
-    module : torch.nn.Module
-
-    Returns
-    -------
-    torch.nn.Module
-        `module` itself.
-
-    Raises
-    ------
-    ValueError
-        Where a name is on one side only. PyTorch's count of batches has no counterpart, and stays as it is.
-    RuntimeError
-        From PyTorch, where a shape differs.
+    ValueError where a name is on one side only; PyTorch's count of batches has no counterpart, and stays as it is.
+    RuntimeError from PyTorch where a shape differs.
     """
     state = {name: torch.from_numpy(array) for name, array in layer.state_dict().items()}
     wanted = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
@@ -183,21 +151,8 @@ def copy_weights(layer, module):
 
 
 def reference_of(layer):
-    """The PyTorch reference of an SEBlock, BasicBlock, Bottleneck or CifarResNet, with its weights, dtype and mode.
-
-    Parameters
-    ----------
-    layer : minisenet.layers.Layer
-
-    Returns
-    -------
-    torch.nn.Module
-        Takes (N, C, H, W). Its parameters are copies.
-
-    Raises
-    ------
-    TypeError
-        For any other layer.
+    """The PyTorch reference of an SEBlock, BasicBlock, Bottleneck or CifarResNet, in its dtype and mode, with copies of its
+    weights. It takes (N, C, H, W). TypeError for any other layer.
     """
     for kind, build in _REFERENCES.items():
         if isinstance(layer, kind):

@@ -26,19 +26,7 @@ from minisenet.train.progress import epoch_line
 
 
 def sgd(reference, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY, nesterov=True):
-    """PyTorch's SGD with weight decay on weights only: biases and batch norm have one dimension.
-
-    Parameters
-    ----------
-    reference : torch.nn.Module
-    momentum, weight_decay : float
-    nesterov : bool
-
-    Returns
-    -------
-    torch.optim.SGD
-        Its learning rate is 0 until it is given one for each step.
-    """
+    """PyTorch's SGD with weight decay on weights only: biases and batch norm have one dimension. `set_lr` sets its rate."""
     weights = [p for p in reference.parameters() if p.ndim > 1]
     others = [p for p in reference.parameters() if p.ndim == 1]
     return torch.optim.SGD([dict(params=weights, weight_decay=weight_decay), dict(params=others, weight_decay=0.0)],
@@ -120,22 +108,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
 
 @torch.no_grad()
 def evaluate(reference, data, dtype, layout=torch.channels_last, *, batch_size=recipe.BATCH_SIZE):
-    """Loss and accuracy over the test images, with the running statistics.
-
-    Parameters
-    ----------
-    reference : torch.nn.Module
-        Left in evaluation mode.
-    data : minisenet.data.Dataset
-    dtype : numpy.dtype
-    layout : torch.memory_format
-    batch_size : int
-
-    Returns
-    -------
-    dict
-        `test_loss` and `test_accuracy`.
-    """
+    """`test_loss` and `test_accuracy` over the test images, with the running statistics. It leaves evaluation mode on."""
     reference.eval()
     loss, right, count = 0.0, 0, 0
     for x, labels in sets.test_batches(data, batch_size, dtype):

@@ -32,16 +32,7 @@ def _save(figure, path):
 
 
 def curves(path, history, config):
-    """Write curves.png: loss, accuracy, and the learning rate at every step.
-
-    Parameters
-    ----------
-    path : Path
-    history : list of dict
-        The metrics of each epoch.
-    config : dict
-        Of the run: its settings give the schedule.
-    """
+    """Write curves.png: loss and accuracy of each epoch, and the learning rate at every step, from the run's settings."""
     figure, ((loss, accuracy, rate),) = _figure(1, 3, (12, 3.6))
     settings, epochs = config["settings"], [m["epoch"] for m in history]
     for axis, key, percent in ((loss, "loss", 1), (accuracy, "accuracy", 100)):
@@ -70,15 +61,8 @@ def curves(path, history, config):
 def gates_figure(path, gates, classes, *, lines=10):
     """Write gates.png: for each SE block the mean gate of every channel, one line per class, black over all images.
 
-    Channels are in the order of their mean gate. Lines that part are a block that treats classes differently.
-
-    Parameters
-    ----------
-    path : Path
-    gates : minisenet.train.gates.Gates
-    classes : sequence of str
-    lines : int
-        Where there are more classes than this, four of them are drawn, as in Fig. 6.
+    Channels are in the order of their mean gate. Lines that part are a block that treats classes differently. Where there
+    are more classes than `lines`, four of them are drawn, as in Fig. 6.
     """
     from matplotlib import colormaps
     names = list(gates.blocks)

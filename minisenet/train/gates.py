@@ -35,19 +35,7 @@ class Gates:
 
 
 def collect(model, data, *, images=IMAGES, batch_size=100):
-    """Run a model over up to `images` test images, drawn at random but always the same, and keep every SE block's gates.
-
-    Parameters
-    ----------
-    model : Layer
-    data : minisenet.data.Dataset
-    images, batch_size : int
-
-    Returns
-    -------
-    Gates
-        Without blocks where the model has none.
-    """
+    """Run a model over up to `images` test images, drawn at random but always the same, and keep every SE block's gates."""
     se = {name: layer for name, layer in model.modules() if isinstance(layer, SEBlock)}
     if not se:
         return Gates(np.zeros(0, np.int64), {})
@@ -62,13 +50,8 @@ def collect(model, data, *, images=IMAGES, batch_size=100):
 
 
 def table(gates):
-    """A row for each SE block.
-
-    Returns
-    -------
-    list of dict
-        block, channels, hidden; mean: of all gates; deviation: over images, averaged over channels; dead: hidden units
-        that are 0 for every image; by_class: the deviation over the classes' mean gates, averaged over channels.
+    """A dict for each SE block: block, channels, hidden; mean: of all gates; deviation: over images, averaged over channels;
+    dead: hidden units that are 0 for every image; by_class: the deviation of the classes' means, averaged over channels.
     """
     rows = []
     for name, (s, h) in gates.blocks.items():
