@@ -21,6 +21,7 @@ from libc.string cimport memcpy, memset
 include "kernels/types.pxi"            # float32 and float64, vectors of them, aligned memory
 include "kernels/memory.pxi"           # NumPy's arrays in blocks that are used again
 include "kernels/threads.pxi"          # pieces of work, and who runs them
+include "kernels/tiles.pxi"            # the small matrix product in registers, of which the next four are made
 include "kernels/reduce.pxi"           # sums over the positions of an image
 include "kernels/conv.pxi"             # eq. (1), forward and both gradients
 include "kernels/winograd.pxi"         # the same for 3x3 kernels, with 2.25 times fewer products

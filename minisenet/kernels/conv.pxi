@@ -28,30 +28,13 @@ cdef inline void correlate_tile(const real* source, const real* weights, const r
                                 int vectors, int columns, vec* _) noexcept nogil:
     """One tile of the output, `columns` positions x `vectors` vectors: both are constants where this is inlined."""
     cdef vec acc[2 * TILE]
-    cdef vec w[TILE_VECTORS]
-    cdef const real* a
-    cdef Py_ssize_t t, k
-    cdef int q, v
+    cdef Py_ssize_t t, width = vectors * lanes(_)
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for q in range(columns):
-            for v in range(vectors):
-                acc[q * vectors + v] = (<const vec*>start)[v]
+        load_tile(acc, start, 0, columns, vectors)
         for t in range(taps):
-            a = source + offsets[t]
-            for k in range(channels):
-                for v in range(vectors):
-                    w[v] = (<const vec*>weights)[v]
-                for q in range(columns):
-                    for v in range(vectors):
-                        acc[q * vectors + v] = acc[q * vectors + v] + w[v] * a[q * source_step + k]
-                weights = weights + vectors * lanes(_)
-        if columns_left >= columns and channels_left >= vectors * lanes(_):
-            for q in range(columns):
-                for v in range(vectors):
-                    (<vec*>(out + q * step))[v] = acc[q * vectors + v]
-        else:
-            for q in range(min(columns, columns_left)):
-                memcpy(out + q * step, &acc[q * vectors], min(channels_left, vectors * lanes(_)) * sizeof(real))
+            multiply_add(acc, source + offsets[t], source_step, 1, weights, width, channels, columns, vectors)
+            weights = weights + channels * width
+        store_tile(acc, out, step, columns_left, channels_left, columns, vectors)
 
 
 cdef inline void correlate_lattice(const real* source, const real* weights, const real* start, real* out,
@@ -237,32 +220,17 @@ def conv2d_backward_input(dy, w, x_shape, *, stride, padding, dilation, groups):
 # - Loop order: block of output channels, image, band of rows, tap, tile of input channels; inside, the positions.
 # - A piece is some of the images and one block of output channels. It has a partial sum of its own.
 
-cdef inline void outer_products(const real* x, const real* dy, real* dw, Py_ssize_t rows, Py_ssize_t columns,
+cdef inline inlined outer_products(const real* x, const real* dy, real* dw, Py_ssize_t rows, Py_ssize_t columns,
                                 Py_ssize_t x_row, Py_ssize_t x_step, Py_ssize_t dy_row,
                                 int vectors, int channels, vec* _) noexcept nogil:
     """dw[k] += sum over rows and columns of x[k] dy, for `channels` values of k: a constant where this is inlined."""
     cdef vec acc[2 * TILE]
-    cdef vec g[TILE_VECTORS]
-    cdef const real* a
-    cdef const vec* b
-    cdef Py_ssize_t i, j
-    cdef int k, v
+    cdef Py_ssize_t i, width = vectors * lanes(_)
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for k in range(channels * vectors):
-            acc[k] = (<vec*>dw)[k]
+        load_tile(acc, dw, width, channels, vectors)
         for i in range(rows):
-            a = x + i * x_row
-            b = <const vec*>(dy + i * dy_row)
-            for j in range(columns):
-                for v in range(vectors):
-                    g[v] = b[v]
-                for k in range(channels):
-                    for v in range(vectors):
-                        acc[k * vectors + v] = acc[k * vectors + v] + g[v] * a[k]
-                a = a + x_step
-                b = b + vectors
-        for k in range(channels * vectors):
-            (<vec*>dw)[k] = acc[k]
+            multiply_add(acc, x + i * x_row, 1, x_step, dy + i * dy_row, width, columns, channels, vectors)
+        store_tile(acc, dw, width, channels, width, channels, vectors)
 
 
 cdef inline void outer_products_all(const real* x, const real* dy, real* dw, Py_ssize_t rows, Py_ssize_t columns,

@@ -129,83 +129,43 @@ cdef inline void transform_products(const real* m, Py_ssize_t plane, real* y, Py
 
 # ---- the two products --------------------------------------------------------------------------------------------------
 
-cdef inline void multiply_tile(const real* v, const real* u, real* m, Py_ssize_t channels, Py_ssize_t m_row, int tiles,
-                               int vectors, vec* _) noexcept nogil:
-    """m[t] = sum over channels k of v[t, k] u[k], for `tiles` tiles: a constant where this is inlined, like `vectors`."""
-    cdef vec acc[2 * TILE]
-    cdef vec w[TILE_VECTORS]
-    cdef Py_ssize_t k
-    cdef int t, j
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for t in range(tiles * vectors):
-            acc[t] = zero(_)
-        for k in range(channels):
-            for j in range(vectors):
-                w[j] = (<const vec*>u)[k * vectors + j]
-            for t in range(tiles):
-                for j in range(vectors):
-                    acc[t * vectors + j] = acc[t * vectors + j] + w[j] * v[t * channels + k]
-        for t in range(tiles):
-            for j in range(vectors):
-                (<vec*>(m + t * m_row))[j] = acc[t * vectors + j]
-
-
 cdef inline void multiply_point(const real* v, const real* u, real* m, Py_ssize_t tiles, Py_ssize_t channels,
                                 Py_ssize_t out_channels, vec* _) noexcept nogil:
     """One point's product: m[t, c] = sum over k of v[t, k] u[k, c]. u is packed [vectors of c][k][lane]."""
-    cdef Py_ssize_t c = 0, t
+    cdef Py_ssize_t c = 0, t, lane = lanes(_)
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        while c + 2 * lanes(_) <= out_channels:
+        while c + 2 * lane <= out_channels:
             for t in range(tiles // TILE):
-                multiply_tile(v + t * TILE * channels, u + c * channels, m + t * TILE * out_channels + c, channels,
-                              out_channels, TILE, 2, _)
-            c = c + 2 * lanes(_)
-        if c < out_channels and channels == CHANNEL_STEP:        # the same, but 2 TILE addresses a constant apart
+                multiply_tile(False, v + t * TILE * channels, channels, 1, u + c * channels, 2 * lane, channels,
+                              m + t * TILE * out_channels + c, out_channels, 2 * lane, TILE, 2, _)
+            c = c + 2 * lane
+        if c < out_channels and channels == out_channels == CHANNEL_STEP:        # the same, but all addresses a constant apart
             for t in range(tiles // (2 * TILE)):
-                multiply_tile(v + t * 2 * TILE * CHANNEL_STEP, u + c * CHANNEL_STEP, m + t * 2 * TILE * out_channels + c,
-                              CHANNEL_STEP, out_channels, 2 * TILE, 1, _)
+                multiply_tile(False, v + t * 2 * TILE * CHANNEL_STEP, CHANNEL_STEP, 1, u, lane, CHANNEL_STEP,
+                              m + t * 2 * TILE * CHANNEL_STEP, CHANNEL_STEP, lane, 2 * TILE, 1, _)
         elif c < out_channels:
             for t in range(tiles // (2 * TILE)):
-                multiply_tile(v + t * 2 * TILE * channels, u + c * channels, m + t * 2 * TILE * out_channels + c, channels,
-                              out_channels, 2 * TILE, 1, _)
-
-
-cdef inline void accumulate_tile(const real* v, const real* z, real* du, Py_ssize_t tiles, Py_ssize_t channels,
-                                 Py_ssize_t out_channels, Py_ssize_t du_row, int rows, int vectors, vec* _) noexcept nogil:
-    """du[k] += sum over tiles t of v[t, k] z[t], for `rows` channels k: a constant where this is inlined, like `vectors`."""
-    cdef vec acc[2 * TILE]
-    cdef vec g[TILE_VECTORS]
-    cdef Py_ssize_t t
-    cdef int k, j
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for k in range(rows):
-            for j in range(vectors):
-                acc[k * vectors + j] = (<vec*>(du + k * du_row))[j]
-        for t in range(tiles):
-            for j in range(vectors):
-                g[j] = (<const vec*>(z + t * out_channels))[j]
-            for k in range(rows):
-                for j in range(vectors):
-                    acc[k * vectors + j] = acc[k * vectors + j] + g[j] * v[t * channels + k]
-        for k in range(rows):
-            for j in range(vectors):
-                (<vec*>(du + k * du_row))[j] = acc[k * vectors + j]
+                multiply_tile(False, v + t * 2 * TILE * channels, channels, 1, u + c * channels, lane, channels,
+                              m + t * 2 * TILE * out_channels + c, out_channels, lane, 2 * TILE, 1, _)
 
 
 cdef inline void accumulate_point(const real* v, const real* z, real* du, Py_ssize_t tiles, Py_ssize_t channels,
                                   Py_ssize_t out_channels, vec* _) noexcept nogil:
     """One point's sum over tiles: du[k, c] += sum over t of v[t, k] z[t, c]."""
-    cdef Py_ssize_t c = 0, k
+    cdef Py_ssize_t c = 0, k, lane = lanes(_)
+    cdef real* sums
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        while c + 2 * lanes(_) <= out_channels:
+        while c + 2 * lane <= out_channels:
             for k in range(channels // TILE):
-                accumulate_tile(v + k * TILE, z + c, du + k * TILE * out_channels + c, tiles, channels, out_channels,
-                                out_channels, TILE, 2, _)
-            c = c + 2 * lanes(_)
+                sums = du + k * TILE * out_channels + c
+                multiply_tile(True, v + k * TILE, 1, channels, z + c, out_channels, tiles, sums, out_channels,
+                              2 * lane, TILE, 2, _)
+            c = c + 2 * lane
         if c < out_channels:
             for k in range(channels // (2 * TILE)):
-                accumulate_tile(v + k * 2 * TILE, z + c, du + k * 2 * TILE * out_channels + c, tiles, channels, out_channels,
-                                out_channels, 2 * TILE, 1, _)
+                sums = du + k * 2 * TILE * out_channels + c
+                multiply_tile(True, v + k * 2 * TILE, 1, channels, z + c, out_channels, tiles, sums, out_channels,
+                              lane, 2 * TILE, 1, _)
 
 
 # ---- a few images ------------------------------------------------------------------------------------------------------
