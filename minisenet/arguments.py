@@ -12,8 +12,9 @@ def arrays(**named):
     """
     clean, first, dtype = [], None, None
     for name, (value, ndim, *shape) in named.items():
-        if value is None:
-            clean.append(None)
+        if value is None or (type(value) is np.ndarray and value.dtype is dtype and value.ndim == ndim and value.size
+                             and (not shape or value.shape == shape[0]) and value.flags.num & _CLEAN == _CLEAN):
+            clean.append(value)                             # as nearly always: nothing to ask, nothing to do
             continue
         value = np.asarray(value)
         usual = value.dtype in _USUAL
@@ -31,11 +32,12 @@ def arrays(**named):
             raise ValueError(f"{name} has shape {value.shape}; it takes ({wanted}{',' * (ndim == 1)})")
         if value.size == 0:
             raise ValueError(f"{name} has shape {value.shape}: it is empty")
-        clean_already = usual and value.flags.c_contiguous and value.flags.aligned
+        clean_already = usual and value.flags.num & _CLEAN == _CLEAN
         clean.append(value if clean_already else np.require(value, dtype, ["C", "ALIGNED"]))
     return clean
 
 
+_CLEAN = 0x0101                                             # NumPy's flags: C-contiguous and aligned
 _USUAL = (np.dtype(np.float32), np.dtype(np.float64))       # in native byte order: no need for NumPy's slower questions
 
 
@@ -46,6 +48,8 @@ def pair(name, value, least):
     """An int or a (height, width) as a pair of ints, each at least `least`."""
     if type(value) is int and value >= least:
         return value, value
+    if type(value) is tuple and len(value) == 2 and type(value[0]) is type(value[1]) is int and min(value) >= least:
+        return value
     both = value if isinstance(value, (tuple, list, np.ndarray)) else (value, value)
     try:
         if len(both) != 2 or any(isinstance(v, (bool, np.bool_)) for v in both):
@@ -60,6 +64,8 @@ def pair(name, value, least):
 
 def integer(name, value, least):
     """An int of at least `least`."""
+    if type(value) is int and value >= least:
+        return value
     try:
         if isinstance(value, (bool, np.bool_)):
             raise TypeError
@@ -84,6 +90,8 @@ def shape(name, value, ndim):
 
 def real_number(name, value, *, least=None, below=None):
     """A finite real number, as a float, in [least, below)."""
+    if type(value) is float and least is not None and least <= value < np.inf and (below is None or value < below):
+        return value
     try:
         value = float(value)
     except (TypeError, ValueError):

@@ -80,6 +80,7 @@ def _passing_values(method, prepare):
             return result if deferred and depth > 1 else formed(result)
         finally:
             _calls.depth = depth - 1
+    passing.passes_values = True
     return passing
 
 
@@ -103,8 +104,9 @@ class Layer:
     def __init_subclass__(cls, deferred=False, **options):
         super().__init_subclass__(**options)
         for name, prepare in (("forward", as_map), ("backward", as_gradient)):
-            if inspect.isfunction(vars(cls).get(name)):
-                setattr(cls, name, _passing_values(vars(cls)[name], prepare))
+            method = getattr(cls, name)
+            if inspect.isfunction(method) and not hasattr(method, "passes_values"):
+                setattr(cls, name, _passing_values(method, prepare))
         if deferred:
             cls._takes_deferred = cls.forward, cls.backward
 
@@ -128,8 +130,8 @@ class Layer:
 
     def takes_deferred(self):
         """Whether this layer's forward and backward are those that take deferred values, and not others in their place."""
-        cls = type(self)
-        return cls._takes_deferred == (cls.forward, cls.backward) and not vars(self).keys() & {"forward", "backward"}
+        cls, own = type(self), vars(self)
+        return cls._takes_deferred == (cls.forward, cls.backward) and "forward" not in own and "backward" not in own
 
     def _pop_saved(self):
         """What forward saved, once."""

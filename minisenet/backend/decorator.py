@@ -25,11 +25,7 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
     def decorate(body):
         name = body.__name__
 
-        @functools.wraps(body)
-        def function(*args, **options):
-            if is_deferred(args, options):
-                return apply_rule(function, check, args, options)
-            args, options = check(*args, **options)
+        def unchecked(args, options):
             if choice.get_backend() in backends and args[dtype_of].dtype in KERNEL_DTYPES:
                 kind, run = "kernel", getattr(builds.kernels, name)
             else:
@@ -38,6 +34,14 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
             if hook is None:
                 return run(*args, **options)
             return hook(watch.Call(function, kind, args, options, run))
+
+        @functools.wraps(body)
+        def function(*args, **options):
+            if is_deferred(args, options):
+                return apply_rule(function, check, args, options)
+            return unchecked(*check(*args, **options))
+
+        function.unchecked = unchecked      # for who has clean arrays already: the rules of deferred values
         return function
     return decorate
 

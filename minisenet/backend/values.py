@@ -5,8 +5,6 @@ the rule of its own name in `RULES`, which takes the value as it is; a function 
 `__array_function__` does the same for arrays of other libraries.) `minisenet/functional/deferred.py` has the values and the
 rules; here is only how they are found.
 """
-import inspect
-
 RULES = {}      # name of a function -> what it does with deferred values
 
 
@@ -36,23 +34,24 @@ def is_deferred(args, options):
     for value in args:
         if isinstance(value, Deferred):
             return True
-    return bool(options) and any(isinstance(value, Deferred) for value in options.values())
+    for value in options.values():
+        if isinstance(value, Deferred):
+            return True
+    return False
 
 
 def apply_rule(function, check, args, options):
     """Call a function's rule, with its arguments checked as always, or the function itself on formed arrays."""
-    if any(isinstance(value, Deferred) for value in options.values()):
-        bound = inspect.signature(function).bind(*args, **options)
-        args, options = bound.args, bound.kwargs
     rule = RULES.get(function.__name__)
     if rule is None:
         return function(*map(formed, args), **{name: formed(value) for name, value in options.items()})
-    clean, clean_options = check(*map(_stand_in, args), **{name: _stand_in(value) for name, value in options.items()})
+    positional = function.__wrapped__.__code__.co_varnames[len(args):function.__wrapped__.__code__.co_argcount]
+    while positional and positional[0] in options:          # a map that was given by its name
+        args, positional = (*args, options.pop(positional[0])), positional[1:]
+    stand_in = {name: value.stand_in if isinstance(value, Deferred) else value for name, value in options.items()}
+    clean, clean_options = check(*[value.stand_in if isinstance(value, Deferred) else value for value in args], **stand_in)
     kept = [value if isinstance(value, Deferred) else array for value, array in zip(args, clean)]
-    kept_options = {name: value if isinstance(value := options.get(name), Deferred) else array
-                    for name, array in clean_options.items()}
-    return rule(*kept, *clean[len(args):], **kept_options)
-
-
-def _stand_in(value):
-    return value.stand_in if isinstance(value, Deferred) else value
+    for name, value in options.items():
+        if isinstance(value, Deferred):
+            clean_options[name] = value
+    return rule(*kept, *clean[len(args):], **clean_options)

@@ -27,14 +27,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import minisenet.functional as F
 from minisenet.backend import get_backend
 from minisenet.backend.decorator import KERNEL_DTYPES
 from minisenet.backend.values import RULES, Deferred, formed
 from minisenet.functional import fused
-from minisenet.functional.activation import relu, relu_backward
-from minisenet.functional.convolution import conv2d_backward_input
-from minisenet.functional.scale import scale, scale_backward
-from minisenet.functional.squeeze import squeeze
 
 
 class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
@@ -69,6 +66,9 @@ class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
 
     def __len__(self):
         return len(self.stand_in)
+
+    def __bool__(self):
+        return bool(self.form())
 
     def __iter__(self):
         return iter(self.form())
@@ -111,12 +111,6 @@ class Map(Value):
             self.mu, self.k, self.beta, self.relu = None, None, None, False
         self.means = self.squares = None                    # the array may be written to from now on
         return self.a
-
-    def raw(self):
-        """(a, means, squares) with nothing pending, for a pass that only reads."""
-        if self.mu is not None:
-            self.form()
-        return (self.a, *(fused.image_moments(self.a) if self.means is None else (self.means, self.squares)))
 
     def lock(self):
         """Something refers to a and reads it later."""
@@ -175,7 +169,7 @@ class Gradient(Value):
         if self.undone is not None:
             self.g = self.whole()
         elif self.y is not None:
-            self.g = relu_backward(self.g, formed(self.y))
+            self.g = F.relu_backward(self.g, formed(self.y))
         elif self.r is not None:
             self.g = fused.affine_gradient_map(self.g, self.p, self.q, self.r, self.a, self.mu)
         elif self.p is not None:
@@ -223,90 +217,90 @@ def _gradient(dy):
     return dy if isinstance(dy, Gradient) else Gradient(formed(dy))
 
 
-def rule(function):
-    """What a public function of the same name does with deferred values."""
-    RULES[function.__name__] = function
-    return function
-
-
-# ---- sums --------------------------------------------------------------------------------------------------------------
+# ---- sums: forward in one pass, backward without losing what is known ---------------------------------------------------
 
 def sum_of(u, x):
-    """u + x: one pass over two maps; for gradients, what is known of both stays known."""
+    """u + x of two values, one of which is deferred."""
     if isinstance(u, Map) or isinstance(x, Map):
-        return _sum_of_maps(u, x, False)
+        return _sum_of_maps(u, x, relu=False)
     if not isinstance(u, Gradient):
-        u, x = x, u
-    known = u.known
-    if known and u.undone is None and isinstance(x, np.ndarray) and x.shape == u.shape and not any(x.strides[1:3]):
-        c = np.ascontiguousarray(x[:, 0, 0])                # one number for each image and channel, as from a squeeze
-        positions = x.shape[1] * x.shape[2]
-        p = np.ones_like(c) if u.p is None else u.p
-        means = known.means if known.means is not None else known.a.mean(axis=(1, 2))
-        return Gradient(u.g, p=p, q=c if u.q is None else u.q + c, ours=u.ours,
-                        known=Sums(known.a, known.mu, means, known.sums + positions * c,
-                                   known.products + positions * c * (means - known.mu)))
-    other = x if isinstance(x, Gradient) else None
-    if u.undone is None and other is not None and other.undone is not None:
-        u, x, other = other, u, u
-    if u.undone is not None and np.shape(x) == u.shape:
-        return _sum_of_undone(u, x)
+        u, x = x, u                                         # u is a Gradient, x anything
+    if np.shape(u) == np.shape(x):
+        if isinstance(x, np.ndarray) and not any(x.strides[1:3]) and u.known and u.undone is None:
+            return _plus_constant(u, x[:, 0, 0])
+        if isinstance(x, Gradient) and x.undone is not None and u.undone is None:
+            u, x = x, u
+        if u.undone is not None:
+            return _plus_undone(u, x)
     return formed(u) + formed(x)
 
 
-def _sum_of_undone(u, x):
-    """The ReLU is undone in u, and in x or not: the sum is right where the ReLU let something through."""
-    whole = u.whole
-    if isinstance(x, Gradient) and x.undone is u.undone:
-        other, known = x.whole, None
-        if u.known and x.known:
-            known = Sums(u.known.a, u.known.mu, u.known.means, u.known.sums + x.known.sums,
-                         u.known.products + x.known.products)
-        return Gradient(u.g + x.g, known=known, undone=u.undone, whole=lambda: whole() + other(), ours=True)
-    x = formed(x)
-    return Gradient(u.g + x, undone=u.undone, whole=lambda: whole() + x, ours=True)
-
-
-def _sum_of_maps(u, x, with_relu):
+def _sum_of_maps(u, x, relu):
     if np.shape(u) != np.shape(x):
-        return formed(u) + formed(x)
+        return formed(u) + formed(x)                        # as NumPy has it
     u, x = _map(u), _map(x)
     if not u.is_affine:
         u, x = x, u
     if not u.is_affine:
         y = u.form() + x.form()
-        return relu(y) if with_relu else y
+        return F.relu(y) if relu else y
     if not x.is_affine or x.k.ndim == 2:
         x.form()
-    return fused.affine_add(u.a, u.mu, u.k, u.beta, x.a, x.mu, x.k, x.beta, relu=with_relu)
+    return fused.affine_add(u.a, u.mu, u.k, u.beta, x.a, x.mu, x.k, x.beta, relu=relu)
+
+
+def _plus_constant(d, c):
+    """d + c for one number c for each image and channel, as it comes from a squeeze: it goes into q, and into the sums."""
+    c, known, positions = np.ascontiguousarray(c), d.known, d.g.shape[1] * d.g.shape[2]
+    means = known.a.mean(axis=(1, 2)) if known.means is None else known.means
+    sums = Sums(known.a, known.mu, means, known.sums + positions * c, known.products + positions * c * (means - known.mu))
+    return Gradient(d.g, p=np.ones_like(c) if d.p is None else d.p, q=c if d.q is None else d.q + c, known=sums)
+
+
+def _plus_undone(d, x):
+    """d + x where the ReLU's backward is done in d, and in x or not. Masking twice changes nothing: the sum is right where the
+    ReLU let something through, and what it was before can still be asked for."""
+    of_d, known = d.whole, None
+    if isinstance(x, Gradient) and x.undone is d.undone:
+        of_x = x.whole
+        if d.known and x.known:
+            sums, products = d.known.sums + x.known.sums, d.known.products + x.known.products
+            known = Sums(d.known.a, d.known.mu, d.known.means, sums, products)
+        return Gradient(d.g + x.g, known=known, undone=d.undone, whole=lambda: of_d() + of_x(), ours=True)
+    x = formed(x)
+    return Gradient(d.g + x, undone=d.undone, whole=lambda: of_d() + x, ours=True)
+
+
+# ---- the rules: each has the name of the function that it stands in for, and takes what that function's check lets through ----
+
+def rule(function):
+    """Register what the public function of the same name does with deferred values."""
+    RULES[function.__name__] = function
+    return function
 
 
 @rule
 def add_relu(u, x):
-    return Map(_sum_of_maps(u, x, True))
+    return Map(_sum_of_maps(u, x, relu=True))
 
 
 @rule
 def add_relu_backward(dy, y):
-    dpre = _relu_backward(dy, y)
+    dpre = relu_backward(dy, y)
     return dpre, dpre
 
 
-# ---- convolution -------------------------------------------------------------------------------------------------------
-
 def _source(x):
-    """What a convolution reads, as (a, mean, k, beta): it can form relu(k (a - mean) + beta) by itself."""
+    """(a, mean, k, beta) of a map that a convolution reads: relu(k (a - mean) + beta) is the one thing that it can form."""
     if not x.relu or x.k.ndim == 2:
-        if x.mu is not None:
-            x.form()
-        return x.a, None, None, None
+        return (x.a if x.mu is None else x.form()), None, None, None
     return x.a, x.mu, x.k, x.beta
 
 
 @rule
 def conv2d(x, w, b=None, **options):
     a, *norm = _source(_map(x))
-    y, means, squares = fused.conv2d_normalised(a, formed(w), *norm, **options)
+    y, means, squares = fused.conv2d_normalised.unchecked((a, w, *norm), options)
     if b is not None:
         y += b
         means = means + b
@@ -317,117 +311,111 @@ def conv2d(x, w, b=None, **options):
 def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
     dy, x = _gradient(dy), _map(x)
     db = dy.form().sum(axis=(0, 1, 2)) if bias else None
-    a, *norm = _source(x)
-    pending = norm[0] is not None
-    upstream = (dy.a, dy.mu, dy.p, dy.q, dy.r)
     if dy.r is None:
         dy.form()
-        upstream = (None,) * 5
-    in_the_pass = None if plus is None or pending else formed(plus)
-    dx, dw, sums, products = fused.conv2d_normalised_backward(dy.g, a, w, *norm, *upstream, in_the_pass,
-                                                              input_gradient=input_gradient, **options)
+    a, *norm = _source(x)
+    absorbed = norm[0] is not None
+    plus_here = None if plus is None or absorbed else formed(plus)
+    dx, dw, sums, products = fused.conv2d_normalised_backward.unchecked(
+        (dy.g, a, w, *norm, dy.a, dy.mu, dy.p, dy.q, dy.r, plus_here), options | dict(input_gradient=input_gradient))
     if not input_gradient:
         return None, dw, db
-    if not pending:
+    if not absorbed:
         return Gradient(dx, ours=True), dw, db
     upstream = Gradient(dy.g, p=dy.p, q=dy.q, r=dy.r, mu=dy.mu, a=dy.a)
     dx = Gradient(dx, known=Sums(a, x.mu, x.means, sums, products), undone=x, ours=True,
-                  whole=lambda: conv2d_backward_input(upstream.form(), w, a.shape, **options))
+                  whole=lambda: F.conv2d_backward_input(upstream.form(), w, a.shape, **options))
     return dx if plus is None else sum_of(dx, plus), dw, db
 
 
-# ---- batch norm --------------------------------------------------------------------------------------------------------
-
 def _normalised(x, moments, mean, var, gamma, beta, eps):
-    """k (a - mean) + beta; the arrays are copies, as parameters may be edited before the backward."""
-    dtype = x.a.dtype
+    """k (a - mean) + beta, in arrays of its own: a parameter may be edited before the map is formed."""
     k = gamma / np.sqrt(var + eps)
     x.lock()
-    return Map(x.a, *moments, mu=mean.astype(dtype), k=k.astype(dtype), beta=beta.copy())
+    return Map(x.a, *moments, mu=mean.astype(x.dtype), k=k.astype(x.dtype), beta=beta.copy())
 
 
 @rule
 def batch_norm(x, gamma, beta, *, eps):
     x = _map(x)
-    a, *moments = x.raw()
-    mean, var = fused.merge_moments(*moments, a.shape[1] * a.shape[2])
+    if x.mu is not None:
+        x.form()
+    moments = fused.image_moments(x.a) if x.means is None else (x.means, x.squares)
+    mean, var = fused.merge_moments.unchecked((*moments, x.a.shape[1] * x.a.shape[2]), {})
     y = _normalised(x, moments, mean, var, gamma, beta, eps)
-    return y, y.mu, var.astype(a.dtype)
+    return y, y.mu, var.astype(x.dtype)
 
 
 @rule
 def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
     x = _map(x)
-    moments = x.means, x.squares
     if x.mu is not None:
         x.form()
-        moments = None, None
-    exact = np.result_type(running_var, np.float64)
-    return _normalised(x, moments, running_mean, running_var.astype(exact), gamma, beta, eps)
+    return _normalised(x, (x.means, x.squares), running_mean, _exact(running_var), gamma, beta, eps)
 
 
-def _batch_norm_backward(dy, x, gamma, mean, var, eps, training):
+def _exact(array):
+    return array.astype(np.result_type(array, np.float64), copy=False)
+
+
+@rule
+def batch_norm_backward(dy, x, gamma, mean, var, *, eps, training=True):
     dy, x = _gradient(dy), _map(x)
     a = x.a if x.mu is None else x.form()
     known = dy.sums_about(a, mean, x.means)
-    rstd = 1 / np.sqrt(var.astype(np.result_type(var, np.float64)) + eps)
-    p, q, r, dgamma, dbeta = fused.affine_gradient((gamma * rstd).astype(a.dtype), rstd.astype(a.dtype), known.sums,
-                                                   known.products, a.shape[1] * a.shape[2], dy.p, dy.q, training=training)
+    rstd = 1 / np.sqrt(_exact(var) + eps)
+    p, q, r, dgamma, dbeta = fused.affine_gradient.unchecked(
+        ((gamma * rstd).astype(a.dtype), rstd.astype(a.dtype), known.sums, known.products, a.shape[1] * a.shape[2], dy.p, dy.q),
+        dict(training=training))
     x.lock()
     dy.lock()
     return Gradient(dy.g, p=p, q=q, r=r, mu=mean, a=a), dgamma, dbeta
 
 
 @rule
-def batch_norm_backward(dy, x, gamma, mean, var, *, eps):
-    return _batch_norm_backward(dy, x, gamma, mean, var, eps, True)
+def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, eps):
+    return batch_norm_backward(dy, x, gamma, running_mean, running_var, eps=eps, training=False)
 
 
 @rule
-def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, eps):
-    return _batch_norm_backward(dy, x, gamma, running_mean, running_var, eps, False)
-
-
-# ---- ReLU, squeeze, scale ----------------------------------------------------------------------------------------------
-
-def _relu(x):
+def relu(x):
     x = _map(x)
-    if x.is_affine:
-        return Map(x.a, x.means, x.squares, mu=x.mu, k=x.k, beta=x.beta, relu=True)
-    return Map(relu(x.form()))
+    if not x.is_affine:
+        return Map(F.relu(x.form()))
+    return Map(x.a, x.means, x.squares, x.mu, x.k, x.beta, relu=True)
 
 
-def _relu_backward(dy, y):
+@rule
+def relu_backward(dy, y):
     dy = _gradient(dy)
-    if dy.undone is not None and dy.undone is y:
+    if dy.undone is y and y is not None:
         return Gradient(dy.g, y=None if dy.known else y, known=dy.known, ours=dy.ours)
     return Gradient(dy.form(), y=y)
 
 
-def _squeeze(u):
+@rule
+def squeeze(u):
     if u.relu or u.means is None:
-        return squeeze(u.form())
+        return F.squeeze(u.form())
     return u.means if u.mu is None else u.k * (u.means - u.mu) + u.beta
 
 
-def _scale(u, s):
-    u, s = _map(u), formed(s)
+@rule
+def scale(u, s):
+    u = _map(u)
     if not u.is_affine:
-        return Map(scale(u.form(), s))
-    return Map(u.a, u.means, u.squares, mu=u.mu, k=s * u.k, beta=s * u.beta)
+        return Map(F.scale(u.form(), s))
+    return Map(u.a, u.means, u.squares, u.mu, s * u.k, s * u.beta)
 
 
-def _scale_backward(dy, u, s):
-    dy, u, s = _gradient(dy), _map(u), formed(s)
+@rule
+def scale_backward(dy, u, s):
+    dy, u = _gradient(dy), _map(u)
     if not u.is_affine:
-        du, ds = scale_backward(dy.form(), u.form(), s)
+        du, ds = F.scale_backward(dy.form(), u.form(), s)
         return Gradient(du, ours=True), ds
     known = dy.sums_about(u.a, u.mu, u.means)
-    ds = u.k * known.products + u.beta * known.sums
-    q = np.zeros_like(s) if dy.q is None else s * dy.q
     dy.lock()
-    return Gradient(dy.g, p=s if dy.p is None else s * dy.p, q=q,
-                    known=Sums(u.a, u.mu, u.means, s * known.sums, s * known.products)), ds
-
-
-RULES |= dict(relu=_relu, relu_backward=_relu_backward, squeeze=_squeeze, scale=_scale, scale_backward=_scale_backward)
+    sums = Sums(u.a, u.mu, u.means, s * known.sums, s * known.products)
+    du = Gradient(dy.g, p=s if dy.p is None else s * dy.p, q=np.zeros_like(s) if dy.q is None else s * dy.q, known=sums)
+    return du, u.k * known.products + u.beta * known.sums

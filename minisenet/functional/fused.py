@@ -49,15 +49,15 @@ def _check_conv2d(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0, di
 
 def _check_conv2d_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None, plus=None, *,
                            stride=1, padding=0, dilation=1, groups=1, input_gradient=True):
+    _all_or_none(mean=mean, k=k, beta=beta)
     _all_or_none(y=y, mean_y=mean_y, p=p, q=q, r=r)
-    (a, w, mean, k, beta), options = _check_conv2d(a, w, mean, k, beta, stride=stride, padding=padding, dilation=dilation,
-                                                   groups=groups)
-    _, y_shape = _geometry(a.shape, w.shape, **options)
-    each, c = y_shape[::3], y_shape[3:]
-    arrays = arguments.arrays(g=(g, 4, y_shape), a=(a, 4), w=(w, 4), mean=(mean, 1), k=(k, 1), beta=(beta, 1),
-                           y=(y, 4, y_shape), mean_y=(mean_y, 1, c), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c),
-                           plus=(plus, 4, a.shape))
-    return tuple(arrays), options | dict(input_gradient=bool(input_gradient))
+    a, w = arguments.arrays(a=(a, 4), w=(w, 4))
+    options, y_shape = _geometry(a.shape, w.shape, stride, padding, dilation, groups)
+    c, c_y, each = np.shape(a)[3:], y_shape[3:], y_shape[::3]
+    args = arguments.arrays(g=(g, 4, y_shape), a=(a, 4), w=(w, 4), mean=(mean, 1, c), k=(k, 1, c), beta=(beta, 1, c),
+                            y=(y, 4, y_shape), mean_y=(mean_y, 1, c_y), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c_y),
+                            plus=(plus, 4, np.shape(a)))
+    return tuple(args), options | dict(input_gradient=bool(input_gradient))
 
 
 def _check_affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, relu=True):
