@@ -124,7 +124,7 @@ class Forward:
 
 
 def _forwards(model, x):
-    """Run a forward; a dict from the name of each layer that ran to its `Forward`, in the order in which they finish."""
+    """Run a forward; a dict from the name of each layer that ran to its `Forward`, in the order of their first returns."""
     forwards = {id(layer): Forward(name, layer) for name, layer in model.modules()}
     running, done = [forwards[id(model)]], {}
 
@@ -135,8 +135,7 @@ def _forwards(model, x):
         elif forward and event == "return":
             running.pop()
             forward.output = getattr(y, "shape", ())[1:]
-            done.pop(forward.name, None)        # it has returned before if it is used twice, or calls super().forward
-            done[forward.name] = forward
+            done[forward.name] = forward        # not for the first time if it is used twice, or calls super().forward
 
     before = sys.getprofile()
     with watching(lambda call: running[-1].record(call)):

@@ -1,5 +1,6 @@
 """What `minisenet summary` counts: the specification's numbers, layer by layer, without running the network."""
 import json
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -88,10 +89,15 @@ def test_what_a_fused_block_saves():
 
 
 @pytest.mark.section_4
-def test_summary_leaves_the_model_alone():
+def test_summary_leaves_the_model_and_a_profiler_alone():
     model = models.create("se_resnet20", width=4, reduction=4)
-    before = model.state_dict()
-    summary(model)
+    before, profiler = model.state_dict(), lambda *_: None
+    sys.setprofile(profiler)
+    try:
+        summary(model)
+        assert sys.getprofile() is profiler
+    finally:
+        sys.setprofile(None)
     assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
     assert all("forward" not in vars(layer) and layer._saved is None for _, layer in model.modules())
 
