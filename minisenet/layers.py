@@ -59,9 +59,12 @@ class Parameter:
 _calls = threading.local()      # .depth: how many forwards and backwards of layers are running in this thread
 
 
-def _passing_values(method, prepare):
+_PREPARE = dict(forward=as_map, backward=as_gradient)
+
+
+def _passing_values(name, method, signature_of=None):
     """A forward or a backward that is handed deferred values if it takes them, and arrays if not."""
-    taken = inspect.signature(method).parameters
+    taken, prepare = inspect.signature(signature_of or method).parameters, _PREPARE[name]
 
     @functools.wraps(method)
     def passing(self, *values, **options):
@@ -103,10 +106,10 @@ class Layer:
 
     def __init_subclass__(cls, deferred=False, **options):
         super().__init_subclass__(**options)
-        for name, prepare in (("forward", as_map), ("backward", as_gradient)):
+        for name in _PREPARE:
             method = getattr(cls, name)
             if inspect.isfunction(method) and not hasattr(method, "passes_values"):
-                setattr(cls, name, _passing_values(method, prepare))
+                setattr(cls, name, _passing_values(name, method))
         if deferred:
             cls._takes_deferred = cls.forward, cls.backward
 
@@ -118,6 +121,11 @@ class Layer:
     @_saved.setter
     def _saved(self, saved):
         self._kept = None if _inference else saved
+
+    def __setattr__(self, name, value):
+        if name in _PREPARE and callable(value):            # a method that this one layer has in place of its class's
+            value = _passing_values(name, lambda _, *args, call=value, **options: call(*args, **options), value).__get__(self)
+        super().__setattr__(name, value)
 
     def forward(self, x):
         raise NotImplementedError

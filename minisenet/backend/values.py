@@ -23,10 +23,12 @@ class Deferred:
 
 
 def formed(value):
-    """The array where `value` is deferred, each of them in a tuple; anything else as it is."""
-    if isinstance(value, tuple):
-        return tuple(map(formed, value))
-    return value.form() if isinstance(value, Deferred) else value
+    """The array where `value` is deferred, also inside tuples, lists and dicts; anything else as it is."""
+    if isinstance(value, Deferred):
+        return value.form()
+    if type(value) in (tuple, list):
+        return type(value)(map(formed, value))
+    return {name: formed(each) for name, each in value.items()} if type(value) is dict else value
 
 
 def is_deferred(args, options):

@@ -50,8 +50,15 @@ class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
         if ufunc is np.add and method == "__call__" and not options:
             return sum_of(*inputs)
         if "out" in options:
-            options["out"] = tuple(map(formed, options["out"]))
+            options["out"] = tuple(out.writable() if isinstance(out, Value) else out for out in options["out"])
         return getattr(ufunc, method)(*map(formed, inputs), **options)
+
+    def writable(self):
+        """The array, for somebody who writes into it: a new one if something pending still has to read the old one."""
+        array = self.form()
+        if not array.flags.writeable:
+            setattr(self, self._array, array.copy())
+        return self.stand_in
 
     def __getattr__(self, name):
         if name.startswith("__"):                           # copy and pickle look for these on every object
@@ -62,13 +69,16 @@ class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
         return self.form()[index]
 
     def __setitem__(self, index, value):
-        self.form()[index] = formed(value)
+        self.writable()[index] = formed(value)
 
     def __len__(self):
         return len(self.stand_in)
 
     def __bool__(self):
         return bool(self.form())
+
+    def __contains__(self, value):
+        return formed(value) in self.form()
 
     def __iter__(self):
         return iter(self.form())
@@ -90,7 +100,7 @@ class Map(Value):
         `mu` is the mean (an array has a method of that name). k and beta are (N, C) once there are gates in them. All None where nothing is pending.
     relu : bool
     ours : bool
-        Whether a was made here. It must not change while something pending refers to it, and so it becomes read-only then.
+        Whether a was made here, and is in nobody else's hands.
     """
 
     a: np.ndarray
@@ -102,20 +112,22 @@ class Map(Value):
     relu: bool = False
     ours: bool = False
 
+    _array = "a"
     stand_in = property(lambda self: self.a)
     is_affine = property(lambda self: self.mu is not None and not self.relu)
 
     def form(self):
         if self.mu is not None:
             self.a = fused.affine_add(self.a, self.mu, self.k, self.beta, relu=self.relu)
-            self.mu, self.k, self.beta, self.relu = None, None, None, False
+            self.mu, self.k, self.beta, self.relu, self.ours = None, None, None, False, True
         self.means = self.squares = None                    # the array may be written to from now on
         return self.a
 
-    def lock(self):
-        """Something refers to a and reads it later."""
-        if self.ours:
-            self.a.flags.writeable = False
+    def keep(self):
+        """What is pending will read a later, so a must not change: if somebody else has it too, this takes a copy."""
+        if not self.ours:
+            self.a, self.ours = self.a.copy(), True
+        self.a.flags.writeable = False
 
 
 @dataclass(eq=False)
@@ -148,7 +160,7 @@ class Gradient(Value):
     whole : callable or None
         Forms the gradient of that map, as if the ReLU's backward had not been done.
     ours : bool
-        Whether g was made here.
+        Whether g was made here, and is in nobody else's hands.
     """
 
     g: np.ndarray
@@ -163,6 +175,7 @@ class Gradient(Value):
     whole: object = None
     ours: bool = False
 
+    _array = "g"
     stand_in = property(lambda self: self.g)
 
     def form(self):
@@ -189,10 +202,11 @@ class Gradient(Value):
         self.g, self.y, self.known = g, None, Sums(a, mean, means, sums, products)
         return self.known
 
-    def lock(self):
-        """Something refers to g and reads it later."""
-        if self.ours:
-            self.g.flags.writeable = False
+    def keep(self):
+        """What is pending will read g later: see `Map.keep`."""
+        if not self.ours:
+            self.g, self.ours = self.g.copy(), True
+        self.g.flags.writeable = False
 
 
 def as_map(x):
@@ -222,7 +236,7 @@ def _gradient(dy):
 def sum_of(u, x):
     """u + x of two values, one of which is deferred."""
     if isinstance(u, Map) or isinstance(x, Map):
-        return _sum_of_maps(u, x, relu=False)
+        return Map(_sum_of_maps(u, x, relu=False), ours=True) if np.shape(u) == np.shape(x) else formed(u) + formed(x)
     if not isinstance(u, Gradient):
         u, x = x, u                                         # u is a Gradient, x anything
     if np.shape(u) == np.shape(x):
@@ -232,16 +246,15 @@ def sum_of(u, x):
             u, x = x, u
         if u.undone is not None:
             return _plus_undone(u, x)
-    return formed(u) + formed(x)
+        return Gradient(formed(u) + formed(x), ours=True)
+    return formed(u) + formed(x)                            # of two shapes, as NumPy has it
 
 
 def _sum_of_maps(u, x, relu):
-    if np.shape(u) != np.shape(x):
-        return formed(u) + formed(x)                        # as NumPy has it
     u, x = _map(u), _map(x)
     if not u.is_affine:
         u, x = x, u
-    if not u.is_affine:
+    if not u.is_affine or u is x:
         y = u.form() + x.form()
         return F.relu(y) if relu else y
     if not x.is_affine or x.k.ndim == 2:
@@ -281,7 +294,7 @@ def rule(function):
 
 @rule
 def add_relu(u, x):
-    return Map(_sum_of_maps(u, x, relu=True))
+    return Map(_sum_of_maps(u, x, relu=True), ours=True)
 
 
 @rule
@@ -331,7 +344,7 @@ def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
 def _normalised(x, moments, mean, var, gamma, beta, eps):
     """k (a - mean) + beta, in arrays of its own: a parameter may be edited before the map is formed."""
     k = gamma / np.sqrt(var + eps)
-    x.lock()
+    x.keep()
     return Map(x.a, *moments, mu=mean.astype(x.dtype), k=k.astype(x.dtype), beta=beta.copy())
 
 
@@ -367,8 +380,7 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps, training=True):
     p, q, r, dgamma, dbeta = fused.affine_gradient.unchecked(
         ((gamma * rstd).astype(a.dtype), rstd.astype(a.dtype), known.sums, known.products, a.shape[1] * a.shape[2], dy.p, dy.q),
         dict(training=training))
-    x.lock()
-    dy.lock()
+    dy.keep()
     return Gradient(dy.g, p=p, q=q, r=r, mu=mean, a=a), dgamma, dbeta
 
 
@@ -381,7 +393,7 @@ def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, ep
 def relu(x):
     x = _map(x)
     if not x.is_affine:
-        return Map(F.relu(x.form()))
+        return Map(F.relu(x.form()), ours=True)
     return Map(x.a, x.means, x.squares, x.mu, x.k, x.beta, relu=True)
 
 
@@ -404,7 +416,7 @@ def squeeze(u):
 def scale(u, s):
     u = _map(u)
     if not u.is_affine:
-        return Map(F.scale(u.form(), s))
+        return Map(F.scale(u.form(), s), ours=True)
     return Map(u.a, u.means, u.squares, u.mu, s * u.k, s * u.beta)
 
 
@@ -415,7 +427,7 @@ def scale_backward(dy, u, s):
         du, ds = F.scale_backward(dy.form(), u.form(), s)
         return Gradient(du, ours=True), ds
     known = dy.sums_about(u.a, u.mu, u.means)
-    dy.lock()
+    dy.keep()
     sums = Sums(u.a, u.mu, u.means, s * known.sums, s * known.products)
     du = Gradient(dy.g, p=s if dy.p is None else s * dy.p, q=np.zeros_like(s) if dy.q is None else s * dy.q, known=sums)
     return du, u.k * known.products + u.beta * known.sums
