@@ -9,13 +9,12 @@ They have no mathematics of their own: each `forward` and `backward` is a call o
 import contextlib
 import functools
 import inspect
-import threading
 
 import numpy as np
 
 import minisenet.functional as F
 from minisenet import arguments
-from minisenet.backend.values import formed
+from minisenet.backend.values import deferring, formed
 from minisenet.functional.deferred import as_gradient, as_map
 
 _inference = False      # while True no forward saves anything
@@ -56,9 +55,6 @@ class Parameter:
         return f"Parameter{self.value.shape}"
 
 
-_calls = threading.local()      # .depth: how many forwards and backwards of layers are running in this thread
-
-
 _PREPARE = dict(forward=as_map, backward=as_gradient)
 
 
@@ -75,14 +71,11 @@ def _passing_values(name, method, signature_of=None):
             plus = formed(options.pop("plus", None)) if "plus" not in taken else None
             if "input_gradient" not in taken:
                 options.pop("input_gradient", None)
-        _calls.depth = depth = getattr(_calls, "depth", 0) + 1
-        try:
+        with deferring() as depth:
             result = method(self, *values, **options)
             if plus is not None:
                 result = result + plus
-            return result if deferred and depth > 1 else formed(result)
-        finally:
-            _calls.depth = depth - 1
+        return result if deferred and depth > 1 else formed(result)
     passing.passes_values = True
     return passing
 

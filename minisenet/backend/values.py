@@ -5,7 +5,36 @@ the rule of its own name in `RULES`, which takes the value as it is; a function 
 `__array_function__` does the same for arrays of other libraries.) `minisenet/functional/deferred.py` has the values and the
 rules; here is only how they are found.
 """
+import contextlib
+import threading
+
 RULES = {}      # name of a function -> what it does with deferred values
+
+
+class _Thread(threading.local):
+    depth = 0       # how many `deferring` blocks this thread is in
+
+
+_thread = _Thread()
+
+
+class deferring(contextlib.ContextDecorator):
+    """`with deferring():` functions that are given deferred values may return some. Outside, they return arrays.
+
+    The forward and the backward of a layer are such a block. `as` gives how many there are, this one included.
+    """
+
+    def __enter__(self):
+        _thread.depth += 1
+        return _thread.depth
+
+    def __exit__(self, *exception):
+        _thread.depth -= 1
+
+
+def is_deferring():
+    """Whether this thread is inside a `deferring` block."""
+    return _thread.depth > 0
 
 
 class Deferred:
@@ -45,7 +74,7 @@ def is_deferred(args, options):
 def apply_rule(function, check, args, options):
     """Call a function's rule, with its arguments checked as always, or the function itself on formed arrays."""
     rule = RULES.get(function.__name__)
-    if rule is None:
+    if rule is None or not is_deferring():
         return function(*map(formed, args), **{name: formed(value) for name, value in options.items()})
     positional = function.__wrapped__.__code__.co_varnames[len(args):function.__wrapped__.__code__.co_argcount]
     while positional and positional[0] in options:          # a map that was given by its name

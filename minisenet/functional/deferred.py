@@ -30,7 +30,7 @@ import numpy as np
 import minisenet.functional as F
 from minisenet.backend import get_backend
 from minisenet.backend.decorator import KERNEL_DTYPES
-from minisenet.backend.values import RULES, Deferred, formed
+from minisenet.backend.values import RULES, Deferred, formed, is_deferring
 from minisenet.functional import fused
 
 
@@ -47,7 +47,7 @@ class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
         return np.array(array, dtype, copy=True) if copy else np.asarray(array, dtype)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        if ufunc is np.add and method == "__call__" and not options:
+        if ufunc is np.add and method == "__call__" and not options and is_deferring():
             return sum_of(*inputs)
         if "out" in options:
             options["out"] = tuple(out.writable() if isinstance(out, Value) else out for out in options["out"])
@@ -76,6 +76,12 @@ class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
 
     def __bool__(self):
         return bool(self.form())
+
+    def __float__(self):
+        return float(self.form())
+
+    def __int__(self):
+        return int(self.form())
 
     def __contains__(self, value):
         return formed(value) in self.form()

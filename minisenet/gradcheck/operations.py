@@ -11,6 +11,7 @@ import numpy as np
 
 from minisenet import arguments
 from minisenet import functional as F
+from minisenet.backend.values import deferring
 from minisenet.functional import fused
 from minisenet.functional.deferred import Gradient, Map
 from minisenet.gradcheck import cases, composites
@@ -278,12 +279,14 @@ def _map(x):
     return Map(*arguments.arrays(x=(x, 4)))
 
 
+@deferring()
 def _se_residual(a, o):
     u, mean, var = F.batch_norm(_map(a["a"]), a["gamma"], a["beta"], **o)
     gated, z, h, s = F.se_block(u, a["w1"], a["w2"])
     return dict(y=F.add_relu(gated, a["x"]).form(), mean=mean, var=var, z=z, h=h, s=s)
 
 
+@deferring()
 def _se_residual_backward(d, a, out, o):
     x = _map(a["a"])
     u, mean, _ = F.batch_norm(x, a["gamma"], a["beta"], **o)
