@@ -329,19 +329,20 @@ def conv2d(x, w, b=None, **options):
 @rule
 def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
     dy, x = _gradient(dy), _map(x)
-    db = dy.form().sum(axis=(0, 1, 2)) if bias else None
-    if dy.r is None:
-        dy.form()
     a, *norm = _source(x)
     absorbed = norm[0] is not None
-    plus_here = None if plus is None or absorbed else formed(plus)
+    if plus is dy or not absorbed:
+        plus = formed(plus)                                 # first of all: it may be dy itself
+    if bias or dy.r is None:
+        dy.form()
+    db = dy.g.sum(axis=(0, 1, 2)) if bias else None
     dx, dw, sums, products = fused.conv2d_normalised_backward.unchecked(
-        (dy.g, a, w, *norm, dy.a, dy.mu, dy.p, dy.q, dy.r, plus_here), options | dict(input_gradient=input_gradient))
+        (dy.g, a, w, *norm, dy.a, dy.mu, dy.p, dy.q, dy.r, None if absorbed else plus), options | dict(input_gradient=input_gradient))
     if not input_gradient:
         return None, dw, db
     if not absorbed:
         return Gradient(dx, ours=True), dw, db
-    upstream = Gradient(dy.g, p=dy.p, q=dy.q, r=dy.r, mu=dy.mu, a=dy.a)
+    upstream, w = Gradient(dy.g, p=dy.p, q=dy.q, r=dy.r, mu=dy.mu, a=dy.a), w.copy()     # an optimiser edits w in place
     dx = Gradient(dx, known=Sums(a, x.mu, x.means, sums, products), undone=x, ours=True,
                   whole=lambda: F.conv2d_backward_input(upstream.form(), w, a.shape, **options))
     return dx if plus is None else sum_of(dx, plus), dw, db
