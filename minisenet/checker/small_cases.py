@@ -198,6 +198,9 @@ SMALL_CASES = {
     "se_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
         dict(u=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _off_the_kink),
+    "add_relu": SmallCases(_sizes("n height width c"), lambda s, number: (
+        dict(u=_maps(s, number), x=_maps(s, number)), {}),
+        smooth=lambda arrays, options: np.abs(arrays["u"] + arrays["x"]).min() > 0.02),
     "residual_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3)), lambda s, number: (
         dict(u=_maps(s, number), x=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _residual_smooth),

@@ -14,7 +14,7 @@ from minisenet import functional as F
 from minisenet import optim
 from minisenet.backend import use_backend
 from minisenet.checker.small_cases import SMALL_CASES
-from minisenet.gradcheck import composites
+from minisenet.gradcheck import residual_block
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS, Operation
 
@@ -231,7 +231,7 @@ def _specifications():
     for row in OPERATIONS.values():
         if row.name in SMALL_CASES:
             for name in row.functions or (row.name, f"{row.name}_backward"):
-                reference = getattr(F, name, None) or getattr(composites, name)
+                reference = getattr(F, name, None) or getattr(residual_block, name)
                 yield Specification(name, row, reference, returned_names(inspect.getdoc(reference)))
     yield Specification("sgd_step", _SGD, optim.sgd_step, ("value", "velocity"), in_place=True)
 

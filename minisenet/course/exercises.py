@@ -163,7 +163,7 @@ EXERCISES = (
          "One s_c met every position of its map, so its gradient gathers from all of them.")),
     Exercise(
         "09", "se_block", "the SE block", "3", "eqs. (2) to (4)", ("se_block", "se_block_backward"),
-        "minisenet.gradcheck.composites", 10, "se-block.md",
+        "minisenet.functional.se_block", 10, "se-block.md",
         """
         z = squeeze(u)        s, h = excitation(z, w1, w2)        y = scale(u, s)
         """,
@@ -172,7 +172,7 @@ EXERCISES = (
         builds_on=("06", "07", "08"), may_go=("b1", "b2", "bias")),
     Exercise(
         "10", "residual_block", "the residual block", "3.3", "Fig. 3", ("residual_block", "residual_block_backward"),
-        "minisenet.gradcheck.composites", 6, "section-3-3-instantiations.md",
+        "minisenet.gradcheck.residual_block", 6, "section-3-3-instantiations.md",
         """
         y = delta(scale(u, s) + x)        with the gates s of u, as in the SE block
         """,

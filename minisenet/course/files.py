@@ -32,7 +32,7 @@ def solution(exercise):
                for builder in _earlier(exercise)]
     about = _about(exercise)
     if exercise.source.startswith("minisenet.functional"):                # whose files begin with their derivation
-        about += "\n\n" + source.introduction(exercise.source)
+        about += "\n\n" + source.introduction(exercise.source).replace("\\", "\\\\")
     return _text(about, _imports([(builder, names) for builder, names in earlier if names],
                                  numpy=any("np." in of.body for of in functions.values())),
                  [of.signature + of.docstring + of.body for of in functions.values()])

@@ -15,7 +15,6 @@ import numpy as np
 
 from minisenet import functional as F
 from minisenet.functional import fused
-from minisenet.gradcheck import composites
 from minisenet.gradcheck.mistakes import convolution
 from minisenet.gradcheck.operations import OPERATIONS
 
@@ -108,8 +107,7 @@ def _every_position(value, height, width):
 def _residual_branch(arrives):
     """The gradients of a residual block in which the branch gets `arrives(d, out)` and the shortcut what it should."""
     def backward(d, a, out, o):
-        du, dw1, dw2, _, _ = composites.se_block_backward(arrives(d, out), a["u"], out["z"], out["h"], out["s"], a["w1"],
-                                                          a["w2"])
+        du, dw1, dw2, _, _ = F.se_block_backward(arrives(d, out), a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
         return dict(u=du, x=F.relu_backward(d["y"], out["y"]), w1=dw1, w2=dw2)
     return backward
 
@@ -266,6 +264,9 @@ BUGS = (
     Bug("squeeze path not shared out", "se_block", "du adds dz at every position instead of dz / (H W).",
         "The two paths have to be on one scale.", backward=_instead("se_block", u=_se_block_du(_every_position))),
 
+    Bug("mask from u", "add_relu", "du and dx pass where u is positive, not where u + x is.",
+        "The ReLU saw the sum: neither of its terms tells where it was open.",
+        backward=lambda d, a, out, o: dict.fromkeys(("u", "x"), d["y"] * (a["u"] > 0))),
     Bug("shortcut forgotten", "residual_block", "dx is zero: the gradient goes down the branch only.",
         "x is added, so it gets all that the sum gets; without it a deep network has no direct way back.",
         backward=_instead("residual_block", x=lambda d, a, out, o, right: np.zeros_like(a["x"]))),
@@ -359,7 +360,7 @@ def _hidden_r(a, o):
 
 def _hidden_r_backward(d, a, out, o):
     units = _units(o)
-    du, dw1, dw2, db1, db2 = composites.se_block_backward(
+    du, dw1, dw2, db1, db2 = F.se_block_backward(
         d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"][units], a["w2"][:, units], bias="b1" in a)
     gradients = _zeros_but(a, u=du) | ({"b2": db2} if "b2" in a else {})
     gradients["w1"][units], gradients["w2"][:, units] = dw1, dw2

@@ -12,7 +12,6 @@ import numpy as np
 
 from minisenet import functional as F
 from minisenet.backend.builds import kernels
-from minisenet.gradcheck import composites
 
 
 @dataclass(frozen=True)
@@ -184,11 +183,17 @@ def se_block(pick, rng):
     return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
 
 
+def add_relu(pick, rng):
+    """Two maps whose sum keeps away from the kink."""
+    u = rng.standard_normal(_maps(pick))
+    return Case(dict(u=u, x=away_from_zero(rng, u.shape) - u), {})
+
+
 def residual_block(pick, rng):
     """As `se_block` without biases, and a shortcut that keeps the sum away from the last ReLU's kink."""
     case = se_block(pick, rng)
     arrays = {name: case.arrays[name] for name in ("u", "w1", "w2")}
-    gated = composites.se_block(**arrays)[0]
+    gated = F.se_block(**arrays)[0]
     return Case(arrays | dict(x=away_from_zero(rng, gated.shape) - gated), case.options)
 
 

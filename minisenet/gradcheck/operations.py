@@ -14,7 +14,8 @@ from minisenet import functional as F
 from minisenet.backend.values import deferring
 from minisenet.functional import fused
 from minisenet.functional.deferred import Gradient, Map
-from minisenet.gradcheck import cases, composites
+from minisenet.gradcheck import cases
+from minisenet.gradcheck.residual_block import residual_block, residual_block_backward
 
 
 @dataclass(frozen=True)
@@ -178,24 +179,32 @@ def _scale_terms(case, out):
 
 
 def _se_block(a, o):
-    y, z, h, s = composites.se_block(a["u"], a["w1"], a["w2"], a.get("b1"), a.get("b2"))
+    y, z, h, s = F.se_block(a["u"], a["w1"], a["w2"], a.get("b1"), a.get("b2"))
     return dict(y=y, z=z, h=h, s=s)
 
 
 def _se_block_backward(d, a, out, o):
-    du, dw1, dw2, db1, db2 = composites.se_block_backward(d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"],
-                                                          bias="b1" in a)
+    du, dw1, dw2, db1, db2 = F.se_block_backward(d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"],
+                                                 bias="b1" in a)
     return _named(a, u=du, w1=dw1, w2=dw2, b1=db1, b2=db2)
 
 
+def _add_relu(a, o):
+    return dict(y=F.add_relu(a["u"], a["x"]))
+
+
+def _add_relu_backward(d, a, out, o):
+    du, dx = F.add_relu_backward(d["y"], out["y"])
+    return dict(u=du, x=dx)
+
+
 def _residual_block(a, o):
-    y, z, h, s = composites.residual_block(a["u"], a["x"], a["w1"], a["w2"])
+    y, z, h, s = residual_block(a["u"], a["x"], a["w1"], a["w2"])
     return dict(y=y, z=z, h=h, s=s)
 
 
 def _residual_block_backward(d, a, out, o):
-    du, dx, dw1, dw2 = composites.residual_block_backward(d["y"], out["y"], a["u"], out["z"], out["h"], out["s"], a["w1"],
-                                                          a["w2"])
+    du, dx, dw1, dw2 = residual_block_backward(d["y"], out["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
     return dict(u=du, x=dx, w1=dw1, w2=dw2)
 
 
@@ -319,8 +328,11 @@ _ROWS = (
               _excitation, _excitation_backward, cases.excitation, differentiable=("s",)),
     Operation("scale", "section_3_2", "eq. (4)", ("scale", "scale_backward"),
               _scale, _scale_backward, cases.scale, linear_in=("u", "s"), terms=_scale_terms),
-    Operation("se_block", "section_3", "eqs. (2) to (4)", ("se_block", "se_block_backward"), _se_block, _se_block_backward, cases.se_block),
-    Operation("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", ("add_relu", "add_relu_backward"), _residual_block, _residual_block_backward,
+    Operation("se_block", "section_3", "eqs. (2) to (4)", ("se_block", "se_block_backward"),
+              _se_block, _se_block_backward, cases.se_block),
+    Operation("add_relu", "section_3_3", "Fig. 3", ("add_relu", "add_relu_backward"),
+              _add_relu, _add_relu_backward, cases.add_relu),
+    Operation("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", (), _residual_block, _residual_block_backward,
               cases.residual_block),
     Operation("max_pool2d", "section_5", "Table 1", ("max_pool2d", "max_pool2d_backward"),
               _max_pool2d, _max_pool2d_backward, cases.max_pool2d),

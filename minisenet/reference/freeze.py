@@ -15,7 +15,7 @@ from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS
 from minisenet.reference.operations import evaluate
 
-SEED = 1709_01507
+SEED = 1709_01508                   # with this one every blind spot shows in some case, as a test demands
 CASES = 4
 
 
@@ -29,6 +29,7 @@ def corners():
     windows = dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), ceil_mode=False)
     return {"conv2d": [Case(dict(x=image, w=weight), everything)],
             "relu": [Case(dict(x=few), {})],                                       # no gradient at the kink itself
+            "add_relu": [Case(dict(u=few, x=-few[::-1]), {})],                      # nor at that of a sum
             "max_pool2d": [Case(dict(x=few), windows)],                            # the first of several maxima
             "affine_add": [Case(dict(a=few, mean=np.zeros(3), k=np.ones((2, 3)), beta=np.zeros((2, 3)), x=-few[::-1]),
                                 dict(relu=True))]}
@@ -36,12 +37,13 @@ def corners():
 
 def cases():
     """All cases: operation name -> list of `Case`."""
-    rng = np.random.default_rng(SEED)
+    drawn = {}
+    for name, operation in OPERATIONS.items():
+        rng = np.random.default_rng([SEED, *name.encode()])                        # a new row leaves the others alone
 
-    def pick(sequence):
-        return sequence[rng.integers(min(4, len(sequence)))]    # the first four do not depend on the kernels' vectors
-
-    drawn = {name: [operation.draw(pick, rng) for _ in range(CASES)] for name, operation in OPERATIONS.items()}
+        def pick(sequence):
+            return sequence[rng.integers(min(4, len(sequence)))]                   # which do not depend on the kernels
+        drawn[name] = [operation.draw(pick, rng) for _ in range(CASES)]
     for name, extra in corners().items():
         drawn[name] += extra
     return drawn
@@ -49,10 +51,9 @@ def cases():
 
 def freeze():
     """Everything that the file holds: key -> array."""
-    rng = np.random.default_rng(SEED + 1)
     contents, options = {}, {}
     for name, drawn in cases().items():
-        operation = OPERATIONS[name]
+        operation, rng = OPERATIONS[name], np.random.default_rng([SEED + 1, *name.encode()])
         options[name] = [case.options for case in drawn]
         for i, case in enumerate(drawn):
             upstream = operation.upstream(operation.forward(case.arrays, case.options), rng)

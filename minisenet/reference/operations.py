@@ -74,6 +74,10 @@ def _se_block(f, a, o):
     return dict(y=_nhwc(u * s), z=z.flatten(1), h=h.flatten(1), s=s.flatten(1))
 
 
+def _add_relu(f, a, o):
+    return dict(y=f.relu(a["u"] + a["x"]))
+
+
 def _residual_block(f, a, o):
     outputs = _se_block(f, a, o)
     return outputs | dict(y=f.relu(outputs["y"] + a["x"]))
@@ -118,9 +122,9 @@ def _se_residual(f, a, o):
 EXPRESSIONS = {
     "conv2d": _conv2d, "batch_norm": _batch_norm, "batch_norm_inference": _batch_norm_inference, "relu": _relu,
     "sigmoid": _sigmoid, "linear": _linear, "squeeze": _squeeze, "excitation": _excitation, "scale": _scale,
-    "se_block": _se_block, "residual_block": _residual_block, "max_pool2d": _max_pool2d, "avg_pool2d": _avg_pool2d,
-    "softmax_cross_entropy": _softmax_cross_entropy, "conv2d_normalised": _conv2d_normalised,
-    "affine_add": _affine_add, "se_residual": _se_residual,
+    "se_block": _se_block, "add_relu": _add_relu, "residual_block": _residual_block, "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d, "softmax_cross_entropy": _softmax_cross_entropy,
+    "conv2d_normalised": _conv2d_normalised, "affine_add": _affine_add, "se_residual": _se_residual,
 }
 
 

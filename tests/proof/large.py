@@ -2,7 +2,7 @@
 import numpy as np
 
 from minisenet import functional as F
-from minisenet.gradcheck import cases, composites
+from minisenet.gradcheck import cases
 from minisenet.gradcheck.cases import Case
 
 MAPS = (19, 16, 17, 33)                                  # 19 images: no number of threads from 2 on divides them
@@ -42,7 +42,7 @@ def se_block(rng):
 
 def residual_block(rng):
     arrays = {name: array for name, array in se_block(rng).arrays.items() if name in ("u", "w1", "w2")}
-    gated = composites.se_block(**arrays)[0]
+    gated = F.se_block(**arrays)[0]
     return Case(arrays | dict(x=cases.away_from_zero(rng, gated.shape) - gated), {})
 
 
@@ -103,6 +103,7 @@ LARGE = {
     "excitation": [excitation],
     "scale": [lambda rng: Case(dict(u=rng.standard_normal(MAPS), s=rng.uniform(0, 1, MAPS[::3])), {})],
     "se_block": [se_block],
+    "add_relu": [lambda rng: Case(dict(u=(u := rng.standard_normal(MAPS)), x=cases.away_from_zero(rng, MAPS) - u), {})],
     "residual_block": [residual_block],
     "max_pool2d": [lambda rng: Case(dict(x=cases.distinct(rng, 7, 33, 31, 19)), POOLING)],
     "avg_pool2d": [lambda rng: Case(dict(x=rng.standard_normal((7, 33, 31, 19))), POOLING | dict(count_include_pad=False))],

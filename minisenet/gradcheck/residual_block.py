@@ -1,0 +1,60 @@
+"""The end of an SE-ResNet module as a pair of functions without state: the SE block, the shortcut, and the ReLU after them."""
+from minisenet import functional as F
+
+
+def residual_block(u, x, w1, w2):
+    """The end of an SE-ResNet module: y = relu(scale(u, s) + x), x being the shortcut and u what the branch made of it.
+
+    Parameters
+    ----------
+    u, x : ndarray (N, H, W, C)
+        The residual branch's feature maps, and the identity shortcut.
+    w1, w2 : ndarray (C / r, C), (C, C / r)
+
+    Returns
+    -------
+    y : ndarray (N, H, W, C)
+    z, h, s : ndarray (N, C), (N, C / r), (N, C)
+        As `se_block` returns them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `se_block` and `add_relu`.
+
+    Notes
+    -----
+    Source: Fig. 3 and eqs. (2) to (4), section 3.3.
+    """
+    gated, z, h, s = F.se_block(u, w1, w2)
+    return F.add_relu(gated, x), z, h, s
+
+
+def residual_block_backward(dy, y, u, z, h, s, w1, w2):
+    """The gradients of `residual_block`: what the ReLU lets through goes into the shortcut and into the block.
+
+    Parameters
+    ----------
+    dy, y, u : ndarray (N, H, W, C)
+        The upstream gradient, what `residual_block` returned, and the branch's feature maps.
+    z, h, s : ndarray (N, C), (N, C / r), (N, C)
+        As returned by `residual_block`.
+    w1, w2 : ndarray (C / r, C), (C, C / r)
+
+    Returns
+    -------
+    du, dx, dw1, dw2 : ndarray
+        With the shapes of u, x, w1, w2.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `se_block_backward` and `add_relu_backward`.
+
+    Notes
+    -----
+    Source: derived from Fig. 3 and eqs. (2) to (4).
+    """
+    dgated, dx = F.add_relu_backward(dy, y)                            # y = relu(gated + x)
+    du, dw1, dw2, _, _ = F.se_block_backward(dgated, u, z, h, s, w1, w2)
+    return du, dx, dw1, dw2
