@@ -126,7 +126,8 @@ class Forward:
 def _forwards(model, x):
     """Run a forward; a dict from the name of each layer that ran to its `Forward`, in the order of their first returns."""
     forwards = {id(layer): Forward(name, layer) for name, layer in model.modules()}
-    running, done = [forwards[id(model)]], {}
+    whole, done = forwards[id(model)], {}
+    running = [whole]
 
     def profile(frame, event, y):
         forward = forwards.get(id(frame.f_locals.get("self"))) if frame.f_code.co_name == "forward" else None
@@ -141,10 +142,10 @@ def _forwards(model, x):
     with watching(lambda call: running[-1].record(call)):
         sys.setprofile(profile)                 # Python says when a forward begins and returns: no layer has to be changed
         try:
-            model.forward(x)
+            whole.output = model.forward(x).shape[1:]
         finally:
             sys.setprofile(before)
-    return done
+    return done | {"": whole}
 
 
 def multiply_adds(arguments, result):

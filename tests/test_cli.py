@@ -46,6 +46,7 @@ def fails(capsys, status, *argv):
     (["train", "--epochs", 0], "argument --epochs: 0 is out of range: it takes a number of at least 1"),
     (["train", "--epochs", "many"], "'many' is not an integer"),
     (["train", "--lr", "nan"], "argument --lr: nan is out of range"),
+    (["train", "--lr", "inf"], "argument --lr: inf is out of range"),
     (["train", "--lr", "-1"], "argument --lr: -1 is out of range"),
     (["train", "--momentum", 1], "it takes a number of at least 0 and below 1"),
     (["train", "--batch-size", 0], "argument --batch-size"),

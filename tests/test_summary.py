@@ -14,7 +14,7 @@ from minisenet.backend import watching
 from minisenet.cli import main
 from minisenet.layers import Conv2d, Layer, Linear, Sequential, Squeeze
 from minisenet.models.registry import CIFAR
-from minisenet.summary import UNRUN, arrays_in, multiply_adds, summary
+from minisenet.summary import UNRUN, arrays_in, format_summary, multiply_adds, summary
 
 
 @pytest.mark.section_4
@@ -43,6 +43,32 @@ def test_counts_by_reduction(reduction, parameters):
 def test_counts_for_100_classes():
     result = summary(models.create("se_resnet20", 100))
     assert result["paper"]["parameters"] == result["totals"]["parameters"] == 274_490 + 5_850
+    assert result["paper"]["million_multiply_adds"] == round(result["totals"]["conv_and_fc"] / 1e6, 3)
+
+
+@pytest.mark.section_4
+@pytest.mark.parametrize("name, options", [("se_resnet20", dict(reduction=3)), ("se_resnet20", dict(reduction=32, width=32)),
+                                           ("se_resnet20", dict(reduction=4, se_bias=True)), ("resnet20", dict(width=8))])
+def test_where_the_specification_is_silent(name, options):
+    assert summary(models.create(name, **options), 8)["paper"] is None
+
+
+@pytest.mark.section_4
+def test_another_seed_or_image_size_is_the_same_network():
+    text = format_summary(summary(models.create("resnet20", seed=1, reduction=3), 16))
+    assert "specification: 272,474" in text and " M" not in text        # its multiply-adds are those of 32 x 32
+
+
+@needs_kernels
+def test_the_backend_changes_the_saved_bytes_and_nothing_else():
+    results = []
+    for backend in ("numpy", "fused"):
+        with minisenet.use_backend(backend):
+            result = summary(models.create("se_resnet20"))
+        for row in [result["totals"], *result["rows"]]:
+            del row["saved_bytes"]
+        results.append((result["rows"], result["totals"]))
+    assert results[0] == results[1]
 
 
 @pytest.mark.section_4
@@ -146,7 +172,8 @@ class Own(Layer):
 
     def forward(self, x):
         y = self.inner(x)
-        y, self._saved = F.max_pool2d(y, 3, stride=1)
+        y, argmax = F.max_pool2d(y, 3, stride=1)
+        self._saved = argmax[:, 1:], argmax[:, :1], self.gain.value         # two views of an array, and state
         return np.tanh(y @ self.gain.value)
 
 
@@ -181,6 +208,13 @@ class Scores(Layer):
 class Flat(Layer):
     def forward(self, x):
         return x.reshape(len(x), -1)
+
+
+def test_a_model_with_another_function_as_its_forward():
+    model = Sequential(Flat(), Linear(48, 2, rng=np.random.default_rng(0)))
+    model.forward = lambda x: F.relu(F.linear(x.reshape(1, -1), model.children()["1"].weight.value))
+    rows = [(row["name"], row["output"], row["parameters"], row["multiply_adds"]) for row in summary(model, 4)["rows"]]
+    assert rows == [("", [2], 98, 96)]
 
 
 def test_layers_that_save_nothing():
@@ -219,7 +253,8 @@ def test_arrays_in_all_that_a_layer_may_save():
     arrays = [np.full(1, i) for i in range(6)]
     slots, nested = Slots(), Data(arrays[1], {"key": (arrays[2], [arrays[3]])})
     slots.a = arrays[0]
-    saved = slots, nested, "text", 3, None, F.relu, Slots, [Data(arrays[4])], arrays[5]
+    layer = Linear(2, 2, rng=np.random.default_rng(0))          # has arrays, which are not what it saved
+    saved = slots, nested, "text", 3, None, F.relu, Slots, layer, [Data(arrays[4])], arrays[5]
     assert [int(a[0]) for a in arrays_in(saved)] == [0, 1, 2, 3, 4, 5]
 
 
