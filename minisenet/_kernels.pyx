@@ -9,7 +9,6 @@ import functools
 import itertools
 import math
 import os
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -21,6 +20,7 @@ from libc.string cimport memcpy, memset
 include "kernels/types.pxi"            # float32 and float64, vectors of them, aligned memory
 include "kernels/memory.pxi"           # NumPy's arrays in blocks that are used again
 include "kernels/threads.pxi"          # pieces of work, and who runs them
+include "kernels/coverage.pxi"         # which branches of the loops have run
 include "kernels/tiles.pxi"            # the small matrix product in registers, of which the next four are made
 include "kernels/reduce.pxi"           # sums over the positions of an image
 include "kernels/conv.pxi"             # eq. (1), forward and both gradients

@@ -15,29 +15,6 @@ def moments_images(const real[:, :, :, ::1] x, real[:, ::1] means, real[:, ::1] 
             moments(&x[n, 0, 0, 0], &means[n, 0], &squares[n, 0], positions, channels, <vec_f64*>NULL)
 
 
-cdef inline void affine(const real* x, const real* k, const real* shift, const real* centre, real* y, Py_ssize_t positions,
-                        Py_ssize_t channels, vec* _) noexcept nogil:
-    """y = (x - centre) k + shift, channel by channel."""
-    cdef Py_ssize_t p, c, b
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for p in range(positions):
-            for b in range(vectors_of(channels, _)):
-                c = b * lanes(_)
-                store(y + p * channels + c, (load(x + p * channels + c, channels - c, _) - load(centre + c, channels - c, _))
-                      * load(k + c, channels - c, _) + load(shift + c, channels - c, _), channels - c)
-
-
-def affine_images(const real[:, :, :, ::1] x, const real[::1] k, const real[::1] shift, const real[::1] centre,
-                  real[:, :, :, ::1] y, Py_ssize_t first, Py_ssize_t last, int threads):
-    """y = (x - centre) k + shift."""
-    cdef Py_ssize_t n, positions = x.shape[1] * x.shape[2], channels = x.shape[3]
-    for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
-        if real is float:
-            affine(&x[n, 0, 0, 0], &k[0], &shift[0], &centre[0], &y[n, 0, 0, 0], positions, channels, <vec_f32*>NULL)
-        else:
-            affine(&x[n, 0, 0, 0], &k[0], &shift[0], &centre[0], &y[n, 0, 0, 0], positions, channels, <vec_f64*>NULL)
-
-
 def merge_moments_loop(const real[:, ::1] means, const real[:, ::1] squares, double positions, double[::1] mean,
                        double[::1] var):
     """mean and var, from zeros."""
@@ -61,27 +38,20 @@ def merge_moments(means, squares, positions):
 
 def batch_norm(x, gamma, beta, *, eps):
     """As `minisenet.functional.batch_norm`."""
-    n, height, width, channels = x.shape
-    means, squares = np.empty((2, n, channels), x.dtype)
-    run(moments_images, n, (x, means, squares), x.size)
-    mean, var = merge_moments(means, squares, height * width)
-    y = np.empty_like(x)
+    mean, var = merge_moments(*image_moments(x), x.shape[1] * x.shape[2])
     k = (gamma / np.sqrt(var + eps)).astype(x.dtype)
     mean, var = mean.astype(x.dtype), var.astype(x.dtype)
-    run(affine_images, n, (x, k, beta, mean, y), x.size)
-    return y, mean, var
+    return affine_add(x, mean, k, beta, relu=False), mean, var
 
 
 def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
     """As `minisenet.functional.batch_norm_inference`."""
-    y = np.empty_like(x)
     k = (gamma / np.sqrt(running_var.astype(np.float64) + eps)).astype(x.dtype)
-    run(affine_images, len(x), (x, k, beta, running_mean, y), x.size)
-    return y
+    return affine_add(x, running_mean, k, beta, relu=False)
 
 
-# Backward. One sweep gives sum(dy) and sum(dy (x - mean)) of each image; with their totals, dx is one more sweep:
-# dx = p dy + q - r (x - mean), with p = gamma rstd, q = -p dbeta / M and r = p rstd dgamma / M.
+# Backward. One sweep gives sum(dy) and sum(dy (x - mean)) of each image; with their totals, dx is one more sweep, p dy + q -
+# r (x - mean): `affine_gradient` (fused.pxi) has p, q and r.
 
 def gradient_sums_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, const real[::1] mean, real[:, ::1] sums,
                          real[:, ::1] products, Py_ssize_t first, Py_ssize_t last, int threads):
@@ -126,30 +96,21 @@ def input_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] 
                            channels, <vec_f64*>NULL)
 
 
-cdef total_gradient_sums(dy, x, mean, rstd):
-    """dgamma = sum(dy xhat) and dbeta = sum(dy), in float64."""
-    sums, products = np.empty((len(x), x.shape[3]), x.dtype), np.empty((len(x), x.shape[3]), x.dtype)
-    run(gradient_sums_images, len(x), (dy, x, mean, sums, products), x.size)
-    return products.sum(axis=0, dtype=np.float64) * rstd, sums.sum(axis=0, dtype=np.float64)
-
-
 def batch_norm_backward(dy, x, gamma, mean, var, *, eps):
     """As `minisenet.functional.batch_norm_backward`."""
-    m = x.size // x.shape[3]
-    rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
-    dgamma, dbeta = total_gradient_sums(dy, x, mean, rstd)
-    p = gamma * rstd
-    q, r = -p * dbeta / m, p * rstd * dgamma / m
-    dx = np.empty_like(x)
-    p, q, r = [k.astype(x.dtype) for k in (p, q, r)]
-    run(input_gradient_images, len(x), (dy, x, mean, p[None], q[None], r, dx), x.size)
-    return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
+    p, q, r, dgamma, dbeta = batch_norm_coefficients(dy, x, gamma, mean, var, eps, True)
+    return affine_gradient_map(dy, p, q, r, x, mean), dgamma, dbeta
 
 
 def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, eps):
     """As `minisenet.functional.batch_norm_inference_backward`."""
-    rstd = 1 / np.sqrt(running_var.astype(np.float64) + eps)
-    dgamma, dbeta = total_gradient_sums(dy, x, running_mean, rstd)
-    dx, nothing = np.empty_like(x), np.zeros_like(gamma)
-    run(affine_images, len(x), (dy, (gamma * rstd).astype(x.dtype), nothing, nothing, dx), x.size)
-    return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
+    p, q, _, dgamma, dbeta = batch_norm_coefficients(dy, x, gamma, running_mean, running_var, eps, False)
+    return affine_add(dy, np.zeros_like(gamma), p, q, relu=False), dgamma, dbeta
+
+
+cdef batch_norm_coefficients(dy, x, gamma, mean, var, eps, training):
+    """p, q, r, dgamma and dbeta."""
+    rstd = 1 / np.sqrt(var.astype(np.float64) + eps)
+    _, sums, products = gradient_sums(dy, x, mean)
+    return affine_gradient((gamma * rstd).astype(x.dtype), rstd.astype(x.dtype), sums, products, x.shape[1] * x.shape[2],
+                           training=training)

@@ -55,10 +55,12 @@ cdef inline void correlate_lattice(const real* source, const real* weights, cons
                 for t in range((columns + tile - 1) // tile):
                     j = t * tile
                     if vectors == 2:
+                        cover(CONV_TWO_VECTORS)
                         correlate_tile(source + i * source_row + j * source_step, w, start + block * width,
                                        out + i * out_row + j * out_step + block * width, offsets, taps, channels, source_step,
                                        out_step, columns - j, out_channels - block * width, 2, TILE, _)
                     else:
+                        cover(CONV_ONE_VECTOR)
                         correlate_tile(source + i * source_row + j * source_step, w, start + block * width,
                                        out + i * out_row + j * out_step + block * width, offsets, taps, channels, source_step,
                                        out_step, columns - j, out_channels - block * width, 1, NARROW_TILE, _)
@@ -72,8 +74,10 @@ cdef inline void pad_image(const real* image, real* padded, Py_ssize_t height, P
     width = min(width, columns - left)
     for h in range(min(height, rows - top)):
         if channels == all_channels:
+            cover(CONV_ONE_GROUP)
             memcpy(padded + ((h + top) * columns + left) * channels, image, width * channels * sizeof(real))
         else:
+            cover(CONV_GROUPS)
             for j in range(width):
                 memcpy(padded + ((h + top) * columns + left + j) * channels, image + j * all_channels, channels * sizeof(real))
         image = image + image_row
@@ -99,6 +103,8 @@ def correlate_images(const real[:, :, :, ::1] x, const real[:, ::1] weights, con
         packed = &scratch[threadid(), 0]
         pad_image(&x[n, 0, 0, g * channels], packed, height, width, x.shape[3], channels, rows, columns, top, left)
         for l in range(lattices.shape[0]):
+            if l > 0:
+                cover(CONV_LATTICES)
             corner = &out[n, lattices[l, 2], lattices[l, 3], g * out_channels]
             if real is float:
                 correlate_lattice(
@@ -130,8 +136,6 @@ cdef correlate(x, w, start, out, plan, Py_ssize_t groups):
     """Run `correlate_images` on all pieces. w is [group][tap][k][c]; start is None or what each channel begins with."""
     lane = vector_lanes(x.dtype)
     out_channels = w.shape[3]
-    took(f"conv: {'two vectors' if out_channels > lane else 'one vector'} of channels")
-    took("conv: a partly filled block of channels", out_channels % (TILE_VECTORS * lane if out_channels > lane else lane))
     begin = aligned((groups, -(-out_channels // (TILE_VECTORS * lane)) * TILE_VECTORS * lane), x.dtype)
     if start is not None:
         begin[:, :out_channels] = start.reshape(groups, out_channels)
@@ -208,7 +212,6 @@ def conv2d_backward_input(dy, w, x_shape, *, stride, padding, dilation, groups):
     c_out, per_group, kh, kw = w.shape
     (i, j), plan = input_plan((kh, kw), x_shape[1:3], stride, padding, dilation, c_out // groups)
     by_tap = grouped(w, groups).transpose(0, 3, 4, 1, 2)[:, i, j]                      # [group][tap][c][s]
-    took("conv input gradient: lattices" if max(stride) > 1 else "conv input gradient: stride 1")
     return correlate(dy, by_tap, None, np.empty(x_shape, dy.dtype), plan, groups)
 
 
@@ -239,16 +242,21 @@ cdef inline void outer_products_all(const real* x, const real* dy, real* dw, Py_
     """`outer_products` over all input channels: full tiles, then fours, then three (an image's own) or ones."""
     cdef Py_ssize_t k = 0, width = vectors * lanes(_)
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        cover(CONV_DW_TWO_VECTORS if vectors == 2 else CONV_DW_ONE_VECTOR)
         while k + 2 * TILE // vectors <= channels:
+            cover(CONV_DW_FULL_TILE)
             outer_products(x + k, dy, dw + k * width, rows, columns, x_row, x_step, dy_row, vectors, 2 * TILE // vectors, _)
             k = k + 2 * TILE // vectors
         while k + 4 <= channels:
+            cover(CONV_DW_TILE_OF_FOUR)
             outer_products(x + k, dy, dw + k * width, rows, columns, x_row, x_step, dy_row, vectors, 4, _)
             k = k + 4
         if k + 3 == channels:
+            cover(CONV_DW_TILE_OF_THREE)
             outer_products(x + k, dy, dw + k * width, rows, columns, x_row, x_step, dy_row, vectors, 3, _)
             k = k + 3
         while k < channels:
+            cover(CONV_DW_TILE_OF_ONE)
             outer_products(x + k, dy, dw + k * width, rows, columns, x_row, x_step, dy_row, vectors, 1, _)
             k = k + 1
 
@@ -283,7 +291,11 @@ def weight_gradient_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1]
         packed = &scratch[threadid(), 0, 0]
         count = min(lane, out_channels - block * lane)
         for n in range(images * share // shares, images * (share + 1) // shares):
+            if n > images * share // shares:
+                cover(CONV_DW_IMAGES)
             for b in range((out_h + band - 1) // band):
+                if b > 0:
+                    cover(CONV_DW_BANDS)
                 row = b * band
                 rows = min(band, out_h - row)
                 for i in range(rows * out_w):
@@ -324,19 +336,11 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups)
     c_out, per_group, kh, kw = w_shape
     out_channels = c_out // groups
     lane = vector_lanes(x.dtype)
-    took(f"conv weight gradient: {'two vectors' if out_channels > lane else 'one vector'} of channels")
     width = TILE_VECTORS * lane if out_channels > lane else lane
-    tile, blocks = 2 * TILE * lane // width, -(-out_channels // width)
-    rest = per_group % tile
-    took("conv weight gradient: full tile", per_group >= tile)
-    took("conv weight gradient: tile of four", rest >= 4)
-    took("conv weight gradient: tile of three", rest % 4 == 3)
-    took("conv weight gradient: tile of one", rest % 4 in (1, 2))
+    blocks = -(-out_channels // width)
     shares = max(1, min(len(x), SHARES // (blocks * groups)))
-    took("conv weight gradient: several images in a share", len(x) > shares)
     partial = aligned((shares, groups, blocks, kh * kw, per_group, width), x.dtype)
     band = max(1, BAND_NUMBERS // (dy.shape[2] * width))
-    took("conv weight gradient: several bands", dy.shape[1] > band)
     geometry = (kw, *stride, *padding, *dilation, min(band, dy.shape[1]))
     run(weight_gradient_images, shares * groups * blocks, (dy, x, partial, geometry, groups),
         dy.size * kh * kw * per_group // PRODUCTS_PER_NUMBER)

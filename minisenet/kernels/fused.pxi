@@ -8,9 +8,10 @@ cdef enum:
     ALONE, PLUS, PLUS_NORMALISED        # the shortcut: none, as it is, or through a batch norm of its own
 
 
-cdef inline void affine_add_positions(int shortcut, bint positive, const real* a, const real* mean, const real* k, const real* beta, const real* x,
-                      const real* mean_x, const real* k_x, const real* beta_x, real* y, Py_ssize_t positions,
-                      Py_ssize_t channels, vec* _) noexcept nogil:
+cdef inline inlined affine_add_positions(int shortcut, bint positive, const real* a, const real* mean, const real* k,
+                                         const real* beta, const real* x, const real* mean_x, const real* k_x,
+                                         const real* beta_x, real* y, Py_ssize_t positions, Py_ssize_t channels,
+                                         vec* _) noexcept nogil:
     """y = k (a - mean) + beta + shortcut, through a ReLU if `positive`; `shortcut` is a constant where this is inlined."""
     cdef vec v
     cdef Py_ssize_t n, c, b
@@ -29,31 +30,37 @@ cdef inline void affine_add_positions(int shortcut, bint positive, const real* a
                 store(y + n * channels + c, where_positive(v, v) if positive else v, channels - c)
 
 
-cdef inline void affine_add_image(int shortcut, bint positive, const real* a, const real* mean, const real* k, const real* beta, const real* x,
-                            const real* mean_x, const real* k_x, const real* beta_x, real* y, Py_ssize_t positions,
-                            Py_ssize_t channels, vec* _) noexcept nogil:
-    """`affine_add_positions`, with `shortcut` made a constant."""
+cdef inline void affine_add_image(int shortcut, bint positive, const real* a, const real* mean, const real* k,
+                                  const real* beta, const real* x, const real* mean_x, const real* k_x, const real* beta_x,
+                                  real* y, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
+    """`affine_add_positions`, with what decides its loop made constants."""
     if shortcut == ALONE:
-        affine_add_positions(ALONE, positive, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+        cover(AFFINE_ALONE)
+        if positive:
+            affine_add_positions(ALONE, True, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+        else:
+            affine_add_positions(ALONE, False, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
     elif shortcut == PLUS:
+        cover(AFFINE_PLUS)
         affine_add_positions(PLUS, positive, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
     else:
+        cover(AFFINE_PLUS_NORMALISED)
         affine_add_positions(PLUS_NORMALISED, positive, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
 
 
 def affine_add_images(const real[:, :, :, ::1] a, const real[::1] mean, const real[:, ::1] k, const real[:, ::1] beta,
-                const real[:, :, :, ::1] x, const real[::1] mean_x, const real[::1] k_x, const real[::1] beta_x,
-                real[:, :, :, ::1] y, int shortcut, bint positive, Py_ssize_t first, Py_ssize_t last, int threads):
+                      const real[:, :, :, ::1] x, const real[::1] mean_x, const real[::1] k_x, const real[::1] beta_x,
+                      real[:, :, :, ::1] y, int shortcut, bint positive, Py_ssize_t first, Py_ssize_t last, int threads):
     """The end of a residual block, Fig. 3."""
     cdef Py_ssize_t n, t, positions = a.shape[1] * a.shape[2], channels = a.shape[3]
     for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         t = n % k.shape[0]
         if real is float:
-            affine_add_image(shortcut, positive, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0], &k_x[0],
-                       &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f32*>NULL)
+            affine_add_image(shortcut, positive, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0],
+                             &k_x[0], &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f32*>NULL)
         else:
-            affine_add_image(shortcut, positive, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0], &k_x[0],
-                       &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f64*>NULL)
+            affine_add_image(shortcut, positive, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0],
+                             &k_x[0], &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f64*>NULL)
 
 
 def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, relu):
@@ -66,42 +73,6 @@ def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, 
     return y
 
 
-cdef inline void mask_and_sum_positions(const real* dy, const real* y, const real* a, const real* mean, real* g, real* sums,
-                                        real* products, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
-    """g = dy where y > 0, and the sums of g and of g (a - mean)."""
-    cdef vec total[CHAINS]
-    cdef vec product[CHAINS]
-    cdef vec m
-    cdef Py_ssize_t p, n, c, b
-    cdef int i
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for b in range(vectors_of(channels, _)):
-            c = b * lanes(_)
-            clear_chains(total)
-            clear_chains(product)
-            m = load(mean + c, channels - c, _)
-            for p in range(positions // CHAINS):
-                for i in range(CHAINS):
-                    n = (p * CHAINS + i) * channels + c
-                    mask_vector(dy + n, y + n, a + n, m, g + n, &total[i], &product[i], channels - c)
-            for p in range(positions - positions % CHAINS, positions):
-                n = p * channels + c
-                mask_vector(dy + n, y + n, a + n, m, g + n, total, product, channels - c)
-            store(sums + c, sum_chains(total), channels - c)
-            store(products + c, sum_chains(product), channels - c)
-
-
-cdef inline void mask_vector(const real* dy, const real* y, const real* a, vec mean, real* g, vec* total, vec* product,
-                             Py_ssize_t count) noexcept nogil:
-    """One position's vector of `mask_and_sum_positions`."""
-    cdef vec d
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        d = where_positive(load(y, count, total), load(dy, count, total))
-        store(g, d, count)
-        total[0] = total[0] + d
-        product[0] = product[0] + d * (load(a, count, total) - mean)
-
-
 def mask_and_sum_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] y, const real[:, :, :, ::1] a,
                         const real[::1] mean, real[:, :, :, ::1] g, real[:, ::1] sums, real[:, ::1] products,
                         Py_ssize_t first, Py_ssize_t last, int threads):
@@ -109,11 +80,11 @@ def mask_and_sum_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] y,
     cdef Py_ssize_t n, positions = a.shape[1] * a.shape[2], channels = a.shape[3]
     for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         if real is float:
-            mask_and_sum_positions(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], &a[n, 0, 0, 0], &mean[0], &g[n, 0, 0, 0], &sums[n, 0],
-                                   &products[n, 0], positions, channels, <vec_f32*>NULL)
+            mask_and_sum(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], 0, channels, &a[n, 0, 0, 0], &mean[0], &g[n, 0, 0, 0], &sums[n, 0],
+                         &products[n, 0], 1, positions, channels, <vec_f32*>NULL)
         else:
-            mask_and_sum_positions(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], &a[n, 0, 0, 0], &mean[0], &g[n, 0, 0, 0], &sums[n, 0],
-                                   &products[n, 0], positions, channels, <vec_f64*>NULL)
+            mask_and_sum(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], 0, channels, &a[n, 0, 0, 0], &mean[0], &g[n, 0, 0, 0], &sums[n, 0],
+                         &products[n, 0], 1, positions, channels, <vec_f64*>NULL)
 
 
 def gradient_sums(dy, a, mean, y=None):

@@ -20,9 +20,11 @@ cdef inline void product_of_rows(const real* a, Py_ssize_t a_row, Py_ssize_t a_t
     cdef Py_ssize_t i
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for i in range(rows // NARROW_TILE):
+            cover(LINEAR_FULL_TILE)
             multiply_tile(False, a + i * NARROW_TILE * a_row, a_row, a_term, b, b_term, terms, out + i * NARROW_TILE * out_row,
                           out_row, left, NARROW_TILE, 1, _)
         for i in range(rows - rows % NARROW_TILE, rows):
+            cover(LINEAR_SINGLE_ROW)
             multiply_tile(False, a + i * a_row, a_row, a_term, b, b_term, terms, out + i * out_row, out_row, left, 1, 1, _)
 
 

@@ -4,58 +4,81 @@
 # registers that take the positions in turn, because an addition takes four cycles and four of them can be on their way. (The
 # inner loop over the four has a constant length, so that the compiler unrolls it and keeps them in registers; what is left
 # over goes to the first.) An image is read once from memory and stays in the second-level cache for its other channels.
+#
+# One loop takes all of them; `what` is a constant wherever it is inlined:
+#
+#     SUM            sum of g
+#     SQUARES        sum of (g - mean)^2
+#     PRODUCTS       sum of g x
+#     BOTH           sum of g, and of g (x - mean)
+#     MASKED         the same for g = 0 where y is not positive, which is written to out
 
 cdef enum:
     CHAINS = 4
+    SUM, SQUARES, PRODUCTS, BOTH, MASKED
 
 
-cdef inline void clear_chains(vec* acc) noexcept nogil:
-    cdef int i
-    for i in range(CHAINS):
-        acc[i] = zero(acc)
+cdef inline inlined add_position(int what, const real* g, const real* x, vec mean, const real* y, real* out, vec* total,
+                                 vec* product, Py_ssize_t count) noexcept nogil:
+    """One position's vector, added to one chain."""
+    cdef vec v
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        v = load(g, count, total)
+        if what == MASKED:
+            v = where_positive(load(y, count, total), v)
+            store(out, v, count)
+        if what == SQUARES:
+            product[0] = product[0] + (v - mean) * (v - mean)
+        elif what == PRODUCTS:
+            product[0] = product[0] + v * load(x, count, total)
+        elif what != SUM:
+            product[0] = product[0] + v * (load(x, count, total) - mean)
+        if what != SQUARES and what != PRODUCTS:
+            total[0] = total[0] + v
 
 
-cdef inline vec sum_chains(vec* acc) noexcept nogil:
-    return (acc[0] + acc[1]) + (acc[2] + acc[3])
+cdef inline inlined sum_image(int what, const real* g, const real* x, const real* mean, const real* y, Py_ssize_t y_row,
+                              Py_ssize_t y_step, real* out, real* sums, real* products, Py_ssize_t rows, Py_ssize_t columns,
+                              Py_ssize_t channels, vec* _) noexcept nogil:
+    """The sums over rows x columns positions. Only y may have a border: its rows and positions are y_row, y_step apart."""
+    cdef vec total[CHAINS]
+    cdef vec product[CHAINS]
+    cdef vec m = zero(_)
+    cdef Py_ssize_t b, c, i, j, n, k
+    cdef int q
+    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        for b in range(vectors_of(channels, _)):
+            c = b * lanes(_)
+            for q in range(CHAINS):
+                total[q] = zero(_)
+                product[q] = zero(_)
+            if what != SUM and what != PRODUCTS:
+                m = load(mean + c, channels - c, _)
+            for i in range(rows):
+                n, k = i * columns * channels + c, i * y_row + c
+                for j in range(columns // CHAINS):
+                    for q in range(CHAINS):
+                        add_position(what, g + n, x + n, m, y + k, out + n, &total[q], &product[q], channels - c)
+                        n, k = n + channels, k + y_step
+                for j in range(columns % CHAINS):
+                    cover(SUMS_LEFT_OVER)
+                    add_position(what, g + n, x + n, m, y + k, out + n, total, product, channels - c)
+                    n, k = n + channels, k + y_step
+            if what != SQUARES and what != PRODUCTS:
+                store(sums + c, (total[0] + total[1]) + (total[2] + total[3]), channels - c)
+            if what != SUM:
+                store(products + c, (product[0] + product[1]) + (product[2] + product[3]), channels - c)
 
 
 cdef inline void sum_positions(const real* x, real* out, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
     """out[c] = sum of x[p, c]."""
-    cdef vec acc[CHAINS]
-    cdef Py_ssize_t p, c, b
-    cdef int i
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for b in range(vectors_of(channels, _)):
-            c = b * lanes(_)
-            clear_chains(acc)
-            for p in range(positions // CHAINS):
-                for i in range(CHAINS):
-                    acc[i] = acc[i] + load(x + (p * CHAINS + i) * channels + c, channels - c, _)
-            for p in range(positions - positions % CHAINS, positions):
-                acc[0] = acc[0] + load(x + p * channels + c, channels - c, _)
-            store(out + c, sum_chains(acc), channels - c)
+    sum_image(SUM, x, x, x, x, 0, 0, out, out, out, 1, positions, channels, _)
 
 
-cdef inline void sum_squares(const real* x, const real* mean, real* out, Py_ssize_t positions, Py_ssize_t channels,
+cdef inline void sum_product(const real* dy, const real* u, real* out, Py_ssize_t positions, Py_ssize_t channels,
                              vec* _) noexcept nogil:
-    """out[c] = sum of (x[p, c] - mean[c])^2."""
-    cdef vec acc[CHAINS]
-    cdef vec m, d
-    cdef Py_ssize_t p, c, b
-    cdef int i
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for b in range(vectors_of(channels, _)):
-            c = b * lanes(_)
-            clear_chains(acc)
-            m = load(mean + c, channels - c, _)
-            for p in range(positions // CHAINS):
-                for i in range(CHAINS):
-                    d = load(x + (p * CHAINS + i) * channels + c, channels - c, _) - m
-                    acc[i] = acc[i] + d * d
-            for p in range(positions - positions % CHAINS, positions):
-                d = load(x + p * channels + c, channels - c, _) - m
-                acc[0] = acc[0] + d * d
-            store(out + c, sum_chains(acc), channels - c)
+    """out[c] = sum of dy[p, c] u[p, c]."""
+    sum_image(PRODUCTS, dy, u, u, u, 0, 0, out, out, out, 1, positions, channels, _)
 
 
 cdef inline void moments(const real* y, real* mean, real* square, Py_ssize_t positions, Py_ssize_t channels,
@@ -66,53 +89,17 @@ cdef inline void moments(const real* y, real* mean, real* square, Py_ssize_t pos
         sum_positions(y, mean, positions, channels, _)
         for c in range(channels):
             mean[c] = mean[c] / positions
-        sum_squares(y, mean, square, positions, channels, _)
+        sum_image(SQUARES, y, y, mean, y, 0, 0, square, square, square, 1, positions, channels, _)
 
 
-cdef inline void sum_and_product(const real* dy, const real* x, const real* mean, real* out, real* out_product,
+cdef inline void sum_and_product(const real* dy, const real* x, const real* mean, real* sums, real* products,
                                  Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
-    """out[c] = sum of dy[p, c], out_product[c] = sum of dy[p, c] (x[p, c] - mean[c])."""
-    cdef vec acc[CHAINS]
-    cdef vec product[CHAINS]
-    cdef vec m, g
-    cdef Py_ssize_t p, c, b, n
-    cdef int i
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for b in range(vectors_of(channels, _)):
-            c = b * lanes(_)
-            clear_chains(acc)
-            clear_chains(product)
-            m = load(mean + c, channels - c, _)
-            for p in range(positions // CHAINS):
-                for i in range(CHAINS):
-                    n = (p * CHAINS + i) * channels + c
-                    g = load(dy + n, channels - c, _)
-                    acc[i] = acc[i] + g
-                    product[i] = product[i] + g * (load(x + n, channels - c, _) - m)
-            for p in range(positions - positions % CHAINS, positions):
-                n = p * channels + c
-                g = load(dy + n, channels - c, _)
-                acc[0] = acc[0] + g
-                product[0] = product[0] + g * (load(x + n, channels - c, _) - m)
-            store(out + c, sum_chains(acc), channels - c)
-            store(out_product + c, sum_chains(product), channels - c)
+    """sums[c] = sum of dy[p, c], products[c] = sum of dy[p, c] (x[p, c] - mean[c])."""
+    sum_image(BOTH, dy, x, mean, x, 0, 0, sums, sums, products, 1, positions, channels, _)
 
 
-cdef inline void sum_product(const real* dy, const real* u, real* out, Py_ssize_t positions, Py_ssize_t channels,
-                             vec* _) noexcept nogil:
-    """out[c] = sum of dy[p, c] u[p, c]."""
-    cdef vec acc[CHAINS]
-    cdef Py_ssize_t p, c, b, n
-    cdef int i
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for b in range(vectors_of(channels, _)):
-            c = b * lanes(_)
-            clear_chains(acc)
-            for p in range(positions // CHAINS):
-                for i in range(CHAINS):
-                    n = (p * CHAINS + i) * channels + c
-                    acc[i] = acc[i] + load(dy + n, channels - c, _) * load(u + n, channels - c, _)
-            for p in range(positions - positions % CHAINS, positions):
-                n = p * channels + c
-                acc[0] = acc[0] + load(dy + n, channels - c, _) * load(u + n, channels - c, _)
-            store(out + c, sum_chains(acc), channels - c)
+cdef inline void mask_and_sum(const real* dy, const real* y, Py_ssize_t y_row, Py_ssize_t y_step, const real* x,
+                              const real* mean, real* out, real* sums, real* products, Py_ssize_t rows, Py_ssize_t columns,
+                              Py_ssize_t channels, vec* _) noexcept nogil:
+    """out = dy where y > 0, and the sums of out and of out (x - mean)."""
+    sum_image(MASKED, dy, x, mean, y, y_row, y_step, out, sums, products, rows, columns, channels, _)

@@ -62,23 +62,3 @@ cdef run(loop, Py_ssize_t pieces, tuple args, Py_ssize_t work):
     shares = [(pieces * t // threads, pieces * (t + 1) // threads) for t in range(threads)]
     for future in [POOL.submit(loop, *args, first, last, 1) for first, last in shares]:
         future.result()
-
-
-# Which paths of the kernels have run: a test asserts that its shapes entered all of them.
-ALL_PATHS = (
-    "conv: one vector of channels", "conv: two vectors of channels", "conv: a partly filled block of channels",
-    "conv input gradient: stride 1", "conv input gradient: lattices",
-    "conv weight gradient: one vector of channels", "conv weight gradient: two vectors of channels",
-    "conv weight gradient: full tile", "conv weight gradient: tile of four", "conv weight gradient: tile of three",
-    "conv weight gradient: tile of one", "conv weight gradient: several images in a share", "conv weight gradient: several bands",
-    "winograd: forward", "winograd: input gradient", "winograd: weight gradient", "winograd: a gradient in blocks",
-) + (
-    # Where CHANNEL_STEP is a whole number of pairs of vectors, none is ever left over.
-    ("winograd: one vector of channels",) if CHANNEL_STEP // VECTOR_LANES_F32 % 2 else ()
-)
-PATHS = Counter()
-
-
-cdef took(path, happened=True):
-    if happened:
-        PATHS[path] += 1

@@ -54,6 +54,7 @@ cdef inline inlined store_tile(const vec* acc, real* out, Py_ssize_t row, Py_ssi
                 for v in range(vectors):
                     (<vec*>(out + i * row))[v] = acc[i * vectors + v]
         else:
+            cover(TILE_HANGS_OVER)
             for i in range(min(rows, rows_left)):
                 memcpy(out + i * row, &acc[i * vectors], min(left, vectors * lanes(acc)) * sizeof(real))
 

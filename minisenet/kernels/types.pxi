@@ -59,7 +59,7 @@ ctypedef fused vec:
     vec_f32
     vec_f64
 
-LANES_F32, LANES_F64 = VECTOR_LANES_F32, VECTOR_LANES_F64
+LANES_F32, LANES_F64, TILE_ROWS = VECTOR_LANES_F32, VECTOR_LANES_F64, TILE
 
 
 cdef inline Py_ssize_t lanes(vec* _) noexcept nogil:

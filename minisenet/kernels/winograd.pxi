@@ -114,6 +114,10 @@ cdef inline void transform_products(const real* m, Py_ssize_t plane, real* y, Py
     cdef Py_ssize_t c, block
     cdef int i, j
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        if rows == 1:
+            cover(WINOGRAD_ODD_HEIGHT)
+        if columns == 1:
+            cover(WINOGRAD_ODD_WIDTH)
         for block in range(vectors_of(channels, _)):
             c = block * lanes(_)
             for i in range(POINTS):
@@ -135,15 +139,18 @@ cdef inline void multiply_point(const real* v, const real* u, real* m, Py_ssize_
     cdef Py_ssize_t c = 0, t, lane = lanes(_)
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         while c + 2 * lane <= out_channels:
+            cover(WINOGRAD_TWO_VECTORS)
             for t in range(tiles // TILE):
                 multiply_tile(False, v + t * TILE * channels, channels, 1, u + c * channels, 2 * lane, channels,
                               m + t * TILE * out_channels + c, out_channels, 2 * lane, TILE, 2, _)
             c = c + 2 * lane
         if c < out_channels and channels == out_channels == CHANNEL_STEP:        # the same, but all addresses a constant apart
+            cover(WINOGRAD_SMALLEST)
             for t in range(tiles // (2 * TILE)):
                 multiply_tile(False, v + t * 2 * TILE * CHANNEL_STEP, CHANNEL_STEP, 1, u, lane, CHANNEL_STEP,
                               m + t * 2 * TILE * CHANNEL_STEP, CHANNEL_STEP, lane, 2 * TILE, 1, _)
         elif c < out_channels:
+            cover(WINOGRAD_ONE_VECTOR)
             for t in range(tiles // (2 * TILE)):
                 multiply_tile(False, v + t * 2 * TILE * channels, channels, 1, u + c * channels, lane, channels,
                               m + t * 2 * TILE * out_channels + c, out_channels, lane, 2 * TILE, 1, _)
@@ -156,12 +163,14 @@ cdef inline void accumulate_point(const real* v, const real* z, real* du, Py_ssi
     cdef real* sums
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         while c + 2 * lane <= out_channels:
+            cover(WINOGRAD_DW_TWO_VECTORS)
             for k in range(channels // TILE):
                 sums = du + k * TILE * out_channels + c
                 multiply_tile(True, v + k * TILE, 1, channels, z + c, out_channels, tiles, sums, out_channels,
                               2 * lane, TILE, 2, _)
             c = c + 2 * lane
         if c < out_channels:
+            cover(WINOGRAD_DW_ONE_VECTOR)
             for k in range(channels // (2 * TILE)):
                 sums = du + k * 2 * TILE * out_channels + c
                 multiply_tile(True, v + k * 2 * TILE, 1, channels, z + c, out_channels, tiles, sums, out_channels,

@@ -43,10 +43,13 @@ cdef inline void form_image(int how, const real* x, const real* g, const real* m
                             Py_ssize_t channels, vec* _) noexcept nogil:
     """`form`, with `how` made a constant."""
     if how == PLAIN:
+        cover(WINOGRAD_PLAIN)
         form(PLAIN, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
     elif how == NORMALISED:
+        cover(WINOGRAD_NORMALISED)
         form(NORMALISED, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
     else:
+        cover(WINOGRAD_GRADIENT)
         form(GRADIENT, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
 
 
@@ -57,12 +60,16 @@ cdef inline void forward_group(int how, const real* x, const real* mean, const r
     """A few images: form them, convolve them, and look at each result while it is at hand."""
     cdef Py_ssize_t n, size = height * width * channels, out_size = height * width * out_channels
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+        cover(WINOGRAD_FORWARD)
         for n in range(images):
+            if n > 0:
+                cover(WINOGRAD_IMAGES)
             form_image(how, x + n * size, x, mean, k, beta, x, x, padded + n * padded_size(height, width, filled(channels)),
                        height, width, channels, _)
         winograd_correlate(padded, u, v, m, y, images, height, width, filled(channels), out_channels,
                            <const char*>(x + images * size), images * size * sizeof(real), _)
         if with_moments:
+            cover(WINOGRAD_MOMENTS)
             for n in range(images):
                 moments(y + n * out_size, y_mean + n * out_channels, y_square + n * out_channels, height * width,
                         out_channels, _)
@@ -97,46 +104,6 @@ def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm,
             n = n + group
 
 
-cdef inline void mask_position(real* dx, const real* formed, const real* x, vec mean, vec* total, vec* product,
-                               Py_ssize_t count) noexcept nogil:
-    """One position's vector of `mask_and_sum`."""
-    cdef vec d
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        d = where_positive((<const vec*>formed)[0], load(dx, count, total))
-        store(dx, d, count)
-        total[0] = total[0] + d
-        product[0] = product[0] + d * (load(x, count, total) - mean)
-
-
-cdef inline void mask_and_sum(real* dx, const real* padded, const real* x, const real* mean, real* sums, real* products,
-                              Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, vec* _) noexcept nogil:
-    """dx = 0 where the padded image is not positive; sums = sum of dx, products = sum of dx (x - mean)."""
-    cdef vec total[CHAINS]
-    cdef vec product[CHAINS]
-    cdef vec m
-    cdef Py_ssize_t i, j, c, b, n, deep = filled(channels), row = padded_row(width, deep)
-    cdef const real* formed
-    cdef int q
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for b in range(vectors_of(channels, _)):
-            c = b * lanes(_)
-            clear_chains(total)
-            clear_chains(product)
-            m = load(mean + c, channels - c, _)
-            for i in range(height):
-                formed = padded + (i + 1) * row + deep + c
-                n = i * width * channels + c
-                for j in range(width // CHAINS):
-                    for q in range(CHAINS):
-                        mask_position(dx + n, formed, x + n, m, &total[q], &product[q], channels - c)
-                        n, formed = n + channels, formed + deep
-                for j in range(width % CHAINS):
-                    mask_position(dx + n, formed, x + n, m, total, product, channels - c)
-                    n, formed = n + channels, formed + deep
-            store(sums + c, sum_chains(total), channels - c)
-            store(products + c, sum_chains(product), channels - c)
-
-
 cdef inline void add_image(real* dx, const real* more, Py_ssize_t size, vec* _) noexcept nogil:
     """dx += more."""
     cdef Py_ssize_t i
@@ -155,7 +122,7 @@ cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_d
     """A few images: form dy and x once, and use them for both gradients."""
     cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), size = height * width * channels, n
     cdef Py_ssize_t out_size = height * width * out_channels, padded_x = padded_size(height, width, deep)
-    cdef Py_ssize_t bytes = images * sizeof(real)
+    cdef Py_ssize_t bytes = images * sizeof(real), row = padded_row(width, deep)
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for n in range(images):
             form_image(how_dy, (y if how_dy == GRADIENT else g) + n * out_size, g + n * out_size, y_mean, r, r,
@@ -164,15 +131,19 @@ cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_d
             if with_dw or how_x == NORMALISED:
                 form_image(how_x, x + n * size, x, mean, k, beta, x, x, padded + n * padded_x, height, width, channels, _)
         if with_dx:
+            cover(WINOGRAD_DX)
             winograd_correlate(upstream, u, v, m, dx, images, height, width, wide, channels,
                                <const char*>(g + images * out_size), bytes * out_size, _)
             for n in range(images):
                 if how_x == NORMALISED:
-                    mask_and_sum(dx + n * size, padded + n * padded_x, x + n * size, mean, sums + n * channels,
-                                 products + n * channels, height, width, channels, _)
+                    cover(WINOGRAD_SUMS)
+                    mask_and_sum(dx + n * size, padded + n * padded_x + row + deep, row, deep, x + n * size, mean, dx + n * size,
+                                 sums + n * channels, products + n * channels, height, width, channels, _)
                 if with_more:
+                    cover(WINOGRAD_PLUS)
                     add_image(dx + n * size, more + n * size, size, _)
         if with_dw:
+            cover(WINOGRAD_DW)
             if how_dy == GRADIENT:
                 fetch(<const char*>(y + images * out_size), bytes * out_size, 0)
             winograd_accumulate(padded, upstream + block, v, m, du, images, height, width, deep, wide, block_channels,
@@ -201,6 +172,8 @@ def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1
     cdef real* du
     for piece in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         share, o = piece // blocks, piece % blocks * block
+        if o > 0:
+            cover(WINOGRAD_DW_BLOCKS)
         padded = &scratch[threadid(), 0]
         memset(padded, 0, scratch.shape[1] * sizeof(real))
         du = &partial[(share * wide + o) * POINTS * deep if with_dw else 0]
@@ -245,7 +218,6 @@ cdef together(arrays, Py_ssize_t channels):
 
 cdef winograd_forward(x, w, norm, with_moments):
     """conv2d of x, or of relu(k (x - mean) + beta) for norm = (mean, k, beta); (y, means, squares), None if not asked for."""
-    took("winograd: forward")
     n, height, width, c_in = x.shape
     c_out = len(w)
     y = np.empty((n, height, width, c_out), x.dtype)
@@ -270,12 +242,8 @@ cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more
     if with_dx and with_dw and step < wide:         # the weight gradient goes block by block, the input gradient need not
         dx, _, sums, products = winograd_backward(g, x, w, True, False, upstream, norm, more)
         return dx, winograd_backward(g, x, w, False, True, upstream, norm)[1], sums, products
-    took("winograd: input gradient", with_dx)
-    took("winograd: weight gradient", with_dw)
-    took("winograd: one vector of channels", wide // vector_lanes(dtype) % 2 == 1)
     block = min(step, wide) if with_dw else wide
     blocks = -(-wide // block)
-    took("winograd: a gradient in blocks", blocks > 1)
     shares = max(1, min(n, SHARES // blocks))
     p, q, r, y, y_mean = upstream or (g[0, 0, :1], g[0, 0, :1], g[0, 0, 0], g, g[0, 0, 0])
     partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype, zeros=False)

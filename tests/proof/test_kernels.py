@@ -128,16 +128,29 @@ def test_without_openmp_the_pieces_run_on_pythons_threads(eager_threads):
     assert 1 <= len(started) <= 3 and all(thread.name.startswith("minisenet") for thread in started)
 
 
-@needs_kernels
-def test_every_path_of_every_kernel_is_entered():
-    """The table's cases reach the vector loops, their tails and every special case: the kernels count them."""
-    kernels = builds.kernels
-    kernels.PATHS.clear()
-    for row in OPERATIONS.values():
+def covered(rows):
+    """The branches of the kernels that the cases of these rows take."""
+    builds.kernels.reset_coverage()
+    for row in rows:
         for case, upstream in itertools.chain(large_cases(row), some_cases(row, 120, seed=6)):
             for dtype in (np.float32, np.float64):
                 call(row, case.astype(dtype), cast(upstream, dtype), "fused")
-    assert set(kernels.PATHS) == set(kernels.ALL_PATHS)
+    return builds.kernels.coverage()
+
+
+@needs_kernels
+def test_the_cases_cover_every_branch_of_every_kernel():
+    """They reach the vector loops, their tails and every special case: the loops mark them (tests/proof/test_branches.py)."""
+    assert covered(OPERATIONS.values()) == builds.kernels.all_branches()
+
+
+@needs_kernels
+def test_the_fused_functions_cases_cover_what_they_form_sum_and_leave_over():
+    """A width that is no multiple of four was in no case of these once, and only they take the sums of an image's rows."""
+    reached = covered([OPERATIONS["conv2d_normalised"]])
+    assert {name for name in builds.kernels.all_branches() if name.startswith(("WINOGRAD_", "SUMS_"))} - reached <= {
+        "WINOGRAD_DW_BLOCKS"}                                           # 256 channels
+    assert {"TILE_HANGS_OVER", "CONV_LATTICES", "CONV_DW_TILE_OF_THREE"} <= reached
 
 
 @needs_kernels
