@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import numpy as np
 
 from minisenet.checker.small_cases import SmallCases
-from minisenet.checker.specifications import Call, returned_names
+from minisenet.checker.specifications import Call
 from minisenet.gradcheck.checks import CENTRAL_STEP, COMPLEX_STEP
 from minisenet.gradcheck.operations import Operation
+from minisenet.gradcheck.signatures import returned_names
 
 EXACT, MEASURED = (1e-9, 1e-12), (1e-5, 1e-8)           # tolerances, relative and absolute: of complex step, of differences
 LARGEST = 3                         # of each dimension: every element's slope is measured by itself

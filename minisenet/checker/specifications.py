@@ -1,8 +1,7 @@
 """The specification of each public pass: what it is called with, and what it has to return.
 
-A specification is made from the fixed signatures alone. The names of a function's parameters say where its arguments
-come from (an array of the case, an output that the forward kept, "dy" for the upstream gradient of y, "x_shape", an option), and the
-"Returns" of its docstring says what its results are called. So a new pair of passes needs nothing here but its names.
+A specification is made from the fixed signatures alone (`gradcheck/signatures.py`), so a new pair of passes needs nothing
+here but its name.
 """
 import inspect
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from minisenet import functional as F
 from minisenet import optim
 from minisenet.backend import use_backend
 from minisenet.checker.small_cases import SMALL_CASES
-from minisenet.gradcheck import residual_block
+from minisenet.gradcheck import residual_block, signatures
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS, Operation
 
@@ -102,7 +101,7 @@ class Specification:
     @property
     def parameters(self):
         """Of the reference, as `inspect` has them."""
-        return inspect.signature(self.reference).parameters
+        return signatures.parameters(self.reference)
 
     def takes(self, name, about):
         """Whether a function with these parameters takes this one."""
@@ -132,8 +131,7 @@ class Specification:
 
     def call(self, case, outputs, upstream, about):
         """As `call_on`, with the forward's outputs and the upstream gradients given."""
-        known = case.arrays | case.options | outputs | {f"d{name}": value for name, value in upstream.items()}
-        known |= _derived(case, known)
+        known = signatures.values(case.arrays, case.options, outputs, upstream)
         args, kwargs = self._arguments(known, about)
         with use_backend("numpy"):
             expected = self._expected(known)
@@ -186,42 +184,11 @@ class Specification:
         return value.copy() if isinstance(value, np.ndarray) else value
 
     def _expected(self, known):
-        args = {name: known[name] for name in self.parameters if known.get(name) is not None}
         if self.in_place:
-            args |= {name: value.copy() for name, value in args.items() if isinstance(value, np.ndarray)}
-            self.reference(**args)
-            return {name: args[name] for name in self.returns}
-        value = self.reference(**args)
-        return dict(zip(self.returns, value if isinstance(value, tuple) else (value,)))
-
-
-def _derived(case, known):
-    """What a signature may ask for that is neither an array nor an option."""
-    arrays = case.arrays
-    more = {f"{name}_shape": array.shape for name, array in arrays.items()}
-    if "u" in arrays:
-        more["height"], more["width"] = arrays["u"].shape[1:3]
-    if "labels" in case.options:
-        more["labels"] = np.array(case.options["labels"])
-    if "dloss" in known:
-        more["dloss"] = float(known["dloss"])
-    more["bias"] = "b" in arrays or "b1" in arrays
-    return more
-
-
-def returned_names(doc):
-    """The names under "Returns" in a numpydoc docstring."""
-    lines = iter(doc.splitlines())
-    names = []
-    for line in lines:
-        if line == "Returns":
-            next(lines, None)
-            for entry in lines:
-                if entry and not entry[0].isspace():
-                    if " : " not in entry:
-                        break
-                    names += entry.partition(" : ")[0].split(", ")
-    return tuple(names)
+            known = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in known.items()}
+            signatures.results(self.reference, known)
+            return {name: known[name] for name in self.returns}
+        return signatures.results(self.reference, known)
 
 
 _SGD = Operation("sgd_step", "section_5", "section 5", ("sgd_step",), None, None, None, differentiable=())
@@ -232,7 +199,7 @@ def _specifications():
         if row.name in SMALL_CASES:
             for name in row.functions or (row.name, f"{row.name}_backward"):
                 reference = getattr(F, name, None) or getattr(residual_block, name)
-                yield Specification(name, row, reference, returned_names(inspect.getdoc(reference)))
+                yield Specification(name, row, reference, signatures.returned_names(inspect.getdoc(reference)))
     yield Specification("sgd_step", _SGD, optim.sgd_step, ("value", "velocity"), in_place=True)
 
 

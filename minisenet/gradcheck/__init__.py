@@ -5,6 +5,7 @@
     print(gradcheck.run(["squeeze", "excitation", "scale"]))
 
     operations    the table: one row for each forward and backward pair
+    signatures    how its functions are called: the fixed signatures say it
     cases         how a case of each is drawn
     checks        complex step, central differences, adjoint identity
     bugs          planted bugs that the checks must reject, and what no gradient check can see
@@ -124,8 +125,8 @@ def _check(row, seed, cases, reference):
     too_large = {name: one.where for name, one in found.items() if one is not None and one.error > limits[name]}
     names = ("complex_step", "central_difference", "central_difference_kernels", "adjoint", "unchanged", "pytorch")
     errors = {name: one.error if (one := found.get(name)) is not None else None for name in names}
-    return errors | dict(pytorch_source="live" if reference else "frozen", passed=not too_large, where=too_large, section=row.section,
-                         equation=row.equation)
+    return errors | dict(pytorch_source="live" if reference else "frozen", passed=not too_large, where=too_large,
+                         section=row.section, equation=row.equation)
 
 
 def _against(reference, row, case, rng, backend):

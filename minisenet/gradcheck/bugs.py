@@ -139,7 +139,8 @@ def _pad_then_normalise(a, o):
 def _se_residual_da(with_dz=True, with_means=True):
     """A da that lacks a term."""
     def da(d, a, out, o, right):
-        rstd, positions, means = 1 / np.sqrt(out["var"] + o["eps"]), a["a"][0, ..., 0].size, a["a"].mean(axis=(1, 2)) - out["mean"]
+        rstd, positions = 1 / np.sqrt(out["var"] + o["eps"]), a["a"][0, ..., 0].size
+        means = a["a"].mean(axis=(1, 2)) - out["mean"]
         k = a["gamma"] * rstd
         g, sums, products = fused.gradient_sums(d["y"], a["a"], out["mean"], out["y"])
         ds = k * products + a["beta"] * sums

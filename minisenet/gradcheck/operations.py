@@ -14,8 +14,7 @@ from minisenet import functional as F
 from minisenet.backend.values import deferring
 from minisenet.functional import fused
 from minisenet.functional.deferred import Gradient, Map
-from minisenet.gradcheck import cases
-from minisenet.gradcheck.residual_block import residual_block, residual_block_backward
+from minisenet.gradcheck import cases, residual_block, signatures
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,20 @@ class Operation:
         return {name: rng.standard_normal(np.shape(outputs[name])) for name in self.differentiable}
 
 
-def _named(arrays, **gradients):
+def _pair(name, section, equation, draw, *, also=(), home=F, **more):
+    """The row of a pair of functions of `home`, `name` and `name`_backward, that have the fixed signatures."""
+    def forward(a, o):
+        return signatures.results(getattr(home, name), signatures.values(a, o))
+
+    def backward(d, a, out, o):
+        found = signatures.results(getattr(home, f"{name}_backward"), signatures.values(a, o, out, d))
+        return _given(a, {gradient[1:]: value for gradient, value in found.items()})
+
+    functions = (name, f"{name}_backward", *also) if home is F else ()
+    return Operation(name, section, equation, functions, forward, backward, draw, **more)
+
+
+def _given(arrays, gradients):
     """Drop the gradients of the arrays that were not given, which have to be None."""
     for name, gradient in gradients.items():
         if name not in arrays and gradient is not None:
@@ -76,65 +88,12 @@ def _named(arrays, **gradients):
     return {name: gradient for name, gradient in gradients.items() if name in arrays}
 
 
-# ---- one pair of adapters for each row: names in, names out --------------------------------------------------------------
-
-def _conv2d(a, o):
-    return dict(y=F.conv2d(a["x"], a["w"], a.get("b"), **o))
-
-
-def _conv2d_backward(d, a, out, o):
-    dx, dw, db = F.conv2d_backward(d["y"], a["x"], a["w"], bias="b" in a, **o)
-    return _named(a, x=dx, w=dw, b=db)
-
+# ---- how many products each output and each gradient adds up -------------------------------------------------------------
 
 def _conv2d_terms(case, out):
     c_out, per_group, *kernel = case.arrays["w"].shape
     taps, positions = kernel[0] * kernel[1], out["y"].size // c_out
     return dict(y=taps * per_group + 1, x=taps * c_out // case.options["groups"], w=positions, b=positions)
-
-
-def _batch_norm(a, o):
-    y, mean, var = F.batch_norm(a["x"], a["gamma"], a["beta"], **o)
-    return dict(y=y, mean=mean, var=var)
-
-
-def _batch_norm_backward(d, a, out, o):
-    dx, dgamma, dbeta = F.batch_norm_backward(d["y"], a["x"], a["gamma"], out["mean"], out["var"], **o)
-    return dict(x=dx, gamma=dgamma, beta=dbeta)
-
-
-def _batch_norm_inference(a, o):
-    return dict(y=F.batch_norm_inference(a["x"], a["gamma"], a["beta"], a["running_mean"], a["running_var"], **o))
-
-
-def _batch_norm_inference_backward(d, a, out, o):
-    dx, dgamma, dbeta = F.batch_norm_inference_backward(d["y"], a["x"], a["gamma"], a["running_mean"], a["running_var"], **o)
-    return dict(x=dx, gamma=dgamma, beta=dbeta)
-
-
-def _relu(a, o):
-    return dict(y=F.relu(a["x"]))
-
-
-def _relu_backward(d, a, out, o):
-    return dict(x=F.relu_backward(d["y"], out["y"]))
-
-
-def _sigmoid(a, o):
-    return dict(y=F.sigmoid(a["x"]))
-
-
-def _sigmoid_backward(d, a, out, o):
-    return dict(x=F.sigmoid_backward(d["y"], out["y"]))
-
-
-def _linear(a, o):
-    return dict(y=F.linear(a["x"], a["w"], a.get("b")))
-
-
-def _linear_backward(d, a, out, o):
-    dx, dw, db = F.linear_backward(d["y"], a["x"], a["w"], bias="b" in a)
-    return _named(a, x=dx, w=dw, b=db)
 
 
 def _linear_terms(case, out):
@@ -143,86 +102,12 @@ def _linear_terms(case, out):
     return dict(y=c_in + 1, x=c_out, w=images, b=images)
 
 
-def _squeeze(a, o):
-    return dict(z=F.squeeze(a["u"]))
-
-
-def _squeeze_backward(d, a, out, o):
-    return dict(u=F.squeeze_backward(d["z"], *a["u"].shape[1:3]))
-
-
 def _squeeze_terms(case, out):
     return dict(z=case.arrays["u"].size // out["z"].size + 1, u=1)
 
 
-def _excitation(a, o):
-    s, h = F.excitation(a["z"], a["w1"], a["w2"], a.get("b1"), a.get("b2"))
-    return dict(s=s, h=h)
-
-
-def _excitation_backward(d, a, out, o):
-    dz, dw1, dw2, db1, db2 = F.excitation_backward(d["s"], a["z"], out["h"], out["s"], a["w1"], a["w2"], bias="b1" in a)
-    return _named(a, z=dz, w1=dw1, w2=dw2, b1=db1, b2=db2)
-
-
-def _scale(a, o):
-    return dict(y=F.scale(a["u"], a["s"]))
-
-
-def _scale_backward(d, a, out, o):
-    du, ds = F.scale_backward(d["y"], a["u"], a["s"])
-    return dict(u=du, s=ds)
-
-
 def _scale_terms(case, out):
     return dict(y=1, u=1, s=case.arrays["u"].size // case.arrays["s"].size)
-
-
-def _se_block(a, o):
-    y, z, h, s = F.se_block(a["u"], a["w1"], a["w2"], a.get("b1"), a.get("b2"))
-    return dict(y=y, z=z, h=h, s=s)
-
-
-def _se_block_backward(d, a, out, o):
-    du, dw1, dw2, db1, db2 = F.se_block_backward(d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"],
-                                                 bias="b1" in a)
-    return _named(a, u=du, w1=dw1, w2=dw2, b1=db1, b2=db2)
-
-
-def _add_relu(a, o):
-    return dict(y=F.add_relu(a["u"], a["x"]))
-
-
-def _add_relu_backward(d, a, out, o):
-    du, dx = F.add_relu_backward(d["y"], out["y"])
-    return dict(u=du, x=dx)
-
-
-def _residual_block(a, o):
-    y, z, h, s = residual_block(a["u"], a["x"], a["w1"], a["w2"])
-    return dict(y=y, z=z, h=h, s=s)
-
-
-def _residual_block_backward(d, a, out, o):
-    du, dx, dw1, dw2 = residual_block_backward(d["y"], out["y"], a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
-    return dict(u=du, x=dx, w1=dw1, w2=dw2)
-
-
-def _max_pool2d(a, o):
-    y, argmax = F.max_pool2d(a["x"], **o)
-    return dict(y=y, argmax=argmax)
-
-
-def _max_pool2d_backward(d, a, out, o):
-    return dict(x=F.max_pool2d_backward(d["y"], out["argmax"], a["x"].shape))
-
-
-def _avg_pool2d(a, o):
-    return dict(y=F.avg_pool2d(a["x"], **o))
-
-
-def _avg_pool2d_backward(d, a, out, o):
-    return dict(x=F.avg_pool2d_backward(d["y"], a["x"].shape, **o))
 
 
 def _avg_pool2d_terms(case, out):
@@ -230,15 +115,7 @@ def _avg_pool2d_terms(case, out):
     return dict(y=window + 1, x=window + 1)
 
 
-def _softmax_cross_entropy(a, o):
-    loss, p = F.softmax_cross_entropy(a["logits"], np.array(o["labels"]), label_smoothing=o["label_smoothing"])
-    return dict(loss=loss, p=p)
-
-
-def _softmax_cross_entropy_backward(d, a, out, o):
-    return dict(logits=F.softmax_cross_entropy_backward(out["p"], np.array(o["labels"]), dloss=float(d["loss"]),
-                                                        label_smoothing=o["label_smoothing"]))
-
+# ---- the fused passes, which have signatures of their own ---------------------------------------------------------------
 
 def _spread(shape, least, most, dtype):
     """Numbers from `least` to `most`, in no order that a mistake could follow."""
@@ -308,39 +185,23 @@ def _se_residual_backward(d, a, out, o):
 # ---- the table ---------------------------------------------------------------------------------------------------------
 
 _ROWS = (
-    Operation("conv2d", "section_3", "eq. (1)",
-              ("conv2d", "conv2d_backward", "conv2d_backward_input", "conv2d_backward_weight"),
-              _conv2d, _conv2d_backward, cases.conv2d, linear_in=("x", "w", "b"), terms=_conv2d_terms),
-    Operation("batch_norm", "section_5", "Ioffe and Szegedy 2015", ("batch_norm", "batch_norm_backward"),
-              _batch_norm, _batch_norm_backward, cases.batch_norm, linear_in=("gamma", "beta")),
-    Operation("batch_norm_inference", "section_5", "Ioffe and Szegedy 2015",
-              ("batch_norm_inference", "batch_norm_inference_backward"),
-              _batch_norm_inference, _batch_norm_inference_backward, cases.batch_norm_inference,
-              linear_in=("x", "gamma", "beta"), constants=("running_mean", "running_var")),
-    Operation("relu", "section_3_2", "eq. (3), delta", ("relu", "relu_backward"), _relu, _relu_backward, cases.relu),
-    Operation("sigmoid", "section_3_2", "eq. (3), sigma", ("sigmoid", "sigmoid_backward"),
-              _sigmoid, _sigmoid_backward, cases.sigmoid),
-    Operation("linear", "section_3_2", "eq. (3), W1 and W2", ("linear", "linear_backward"),
-              _linear, _linear_backward, cases.linear, linear_in=("x", "w", "b"), terms=_linear_terms),
-    Operation("squeeze", "section_3_1", "eq. (2)", ("squeeze", "squeeze_backward"),
-              _squeeze, _squeeze_backward, cases.squeeze, differentiable=("z",), linear_in=("u",), terms=_squeeze_terms),
-    Operation("excitation", "section_3_2", "eq. (3)", ("excitation", "excitation_backward"),
-              _excitation, _excitation_backward, cases.excitation, differentiable=("s",)),
-    Operation("scale", "section_3_2", "eq. (4)", ("scale", "scale_backward"),
-              _scale, _scale_backward, cases.scale, linear_in=("u", "s"), terms=_scale_terms),
-    Operation("se_block", "section_3", "eqs. (2) to (4)", ("se_block", "se_block_backward"),
-              _se_block, _se_block_backward, cases.se_block),
-    Operation("add_relu", "section_3_3", "Fig. 3", ("add_relu", "add_relu_backward"),
-              _add_relu, _add_relu_backward, cases.add_relu),
-    Operation("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", (), _residual_block, _residual_block_backward,
-              cases.residual_block),
-    Operation("max_pool2d", "section_5", "Table 1", ("max_pool2d", "max_pool2d_backward"),
-              _max_pool2d, _max_pool2d_backward, cases.max_pool2d),
-    Operation("avg_pool2d", "section_5", "section 5.1", ("avg_pool2d", "avg_pool2d_backward"),
-              _avg_pool2d, _avg_pool2d_backward, cases.avg_pool2d, linear_in=("x",), terms=_avg_pool2d_terms),
-    Operation("softmax_cross_entropy", "section_5", "section 5", ("softmax_cross_entropy", "softmax_cross_entropy_backward"),
-              _softmax_cross_entropy, _softmax_cross_entropy_backward, cases.softmax_cross_entropy,
-              differentiable=("loss",)),
+    _pair("conv2d", "section_3", "eq. (1)", cases.conv2d, also=("conv2d_backward_input", "conv2d_backward_weight"),
+          linear_in=("x", "w", "b"), terms=_conv2d_terms),
+    _pair("batch_norm", "section_5", "Ioffe and Szegedy 2015", cases.batch_norm, linear_in=("gamma", "beta")),
+    _pair("batch_norm_inference", "section_5", "Ioffe and Szegedy 2015", cases.batch_norm_inference,
+          linear_in=("x", "gamma", "beta"), constants=("running_mean", "running_var")),
+    _pair("relu", "section_3_2", "eq. (3), delta", cases.relu),
+    _pair("sigmoid", "section_3_2", "eq. (3), sigma", cases.sigmoid),
+    _pair("linear", "section_3_2", "eq. (3), W1 and W2", cases.linear, linear_in=("x", "w", "b"), terms=_linear_terms),
+    _pair("squeeze", "section_3_1", "eq. (2)", cases.squeeze, differentiable=("z",), linear_in=("u",), terms=_squeeze_terms),
+    _pair("excitation", "section_3_2", "eq. (3)", cases.excitation, differentiable=("s",)),
+    _pair("scale", "section_3_2", "eq. (4)", cases.scale, linear_in=("u", "s"), terms=_scale_terms),
+    _pair("se_block", "section_3", "eqs. (2) to (4)", cases.se_block),
+    _pair("add_relu", "section_3_3", "Fig. 3", cases.add_relu),
+    _pair("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", cases.residual_block, home=residual_block),
+    _pair("max_pool2d", "section_5", "Table 1", cases.max_pool2d),
+    _pair("avg_pool2d", "section_5", "section 5.1", cases.avg_pool2d, linear_in=("x",), terms=_avg_pool2d_terms),
+    _pair("softmax_cross_entropy", "section_5", "section 5", cases.softmax_cross_entropy, differentiable=("loss",)),
     Operation("conv2d_normalised", "section_3_3", "eq. (1) after batch norm and ReLU",
               ("conv2d_normalised", "conv2d_normalised_backward"),
               _conv2d_normalised, _conv2d_normalised_backward, cases.conv2d_normalised, linear_in=("w",)),

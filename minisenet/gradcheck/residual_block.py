@@ -1,4 +1,4 @@
-"""The end of an SE-ResNet module as a pair of functions without state: the SE block, the shortcut, and the ReLU after them."""
+"""The end of an SE-ResNet module as a pair of functions without state: the SE block, the shortcut, and the last ReLU."""
 from minisenet import functional as F
 
 
