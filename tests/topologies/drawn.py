@@ -38,7 +38,7 @@ CONVOLUTION = dict(out=one(16, 1, 2, 3, 4, 6, 8, 17, 20), kernel=one(3, (3, 1), 
 POOL = dict(stride=one(1, 2), padding=FLAG, variant=VARIANT)
 RESIDUAL = dict(out=one(16, 4, 6), stride=FLAG, shortcut=st.just("A"), reduction=one(1, 2, 4), bias=FLAG, variant=VARIANT,
                 se=st.tuples(one(*SE), st.none() | VARIANT), relu=st.tuples(one(*ACTIVATIONS), st.none() | VARIANT),
-                conv=VARIANT)
+                conv=st.tuples(one("conv1", "conv2"), st.none() | VARIANT))
 
 SIMPLE = either(
     wish("ReLU", variant=VARIANT), wish("Conv", **CONVOLUTION), wish("BN", frozen=FLAG, variant=VARIANT),
@@ -204,8 +204,11 @@ def residual(kind, i, shapes, unread, other, options):
     if "relu" in options:
         replace("relu" if kind == "Basic" else "relu1", *options["relu"])
     if "conv" in options or "bias" in options:
-        bias = dict(bias=True) if "bias" in options else {}
-        replace("conv2", "Conv", options.get("conv"), out=out, kernel=3, padding=1, **bias)
+        name, variant = options.get("conv", ("conv2", None))
+        first, size = name == "conv1", 1 if name == "conv1" and kind == "Bottleneck" else 3
+        rest = (dict(stride=2) if first and s == 2 else {}) | (dict(padding=1) if size == 3 else {})
+        rest |= dict(bias=True) if "bias" in options else {}
+        replace(name, "Conv", variant, out=out, kernel=size, **rest)
     made = {name: options[name] for name in ("shortcut", "variant") if name in options} | (dict(stride=2) if s == 2 else {})
     made |= dict(replaced=tuple(replaced)) if replaced else {}
     return Node(kind, i, out=out, reduction=reduction, **made), (n, h, w, full)

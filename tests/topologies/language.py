@@ -84,8 +84,9 @@ def residual(block, c, rng, out, replaced=(), **options):
     """A residual block of the package, some of its layers replaced: `replaced` is ((attribute, node), ...)."""
     block = block(c, out, **options, rng=rng)
     for name, node in replaced:
-        weight = dict(conv2=lambda: block.conv2.weight, se=lambda: block.se.fc1.weight).get(name)
-        setattr(block, name, made(node, weight().value.shape[1] if weight else c, rng))
+        layer = getattr(block, name)
+        weight = getattr(layer.fc1 if name == "se" else layer, "weight", None)
+        setattr(block, name, made(node, weight.value.shape[1] if weight else c, rng))
     return block
 
 
@@ -356,7 +357,7 @@ class Graph(Layer):
         gradients = [None] * len(self.nodes) + [dy]
         for i, backward in reversed(list(enumerate(self._pop_saved(), 1))):
             inputs = self.nodes[i - 1].inputs
-            if self.sums == "plus" and isinstance(backward, MethodType) and len(inputs) == 1:
+            if self.sums == "plus" and isinstance(backward, MethodType) and len(inputs) == 1:      # a layer's, of one input
                 gradients[inputs[0]] = backward(gradients[i], plus=gradients[inputs[0]])
                 continue
             given = backward(gradients[i])

@@ -155,12 +155,12 @@ def test_a_new_block_runs_fused_kernels():
 
 # ---- drawn networks
 
-def run(profile, compare):
+def run(compare, profile, **options):
     """Compare as many topologies as the profile says; the set of their shapes as graphs, and the ill-posed ones."""
     shapes, ill_posed = set(), []
 
     @hypothesis.given(topology=topologies())
-    @hypothesis.settings(hypothesis.settings.get_profile(profile))
+    @hypothesis.settings(hypothesis.settings.get_profile(profile), **options)
     def each(topology):
         try:
             compare(topology)
@@ -175,7 +175,7 @@ def run(profile, compare):
 
 @needs_kernels
 def test_backends_agree_and_gradients_are_right():
-    shapes, ill_posed = run("topologies", check)
+    shapes, ill_posed = run(check, "topologies")
     most = hypothesis.settings.get_profile("topologies").max_examples
     assert len(shapes) > most / 3 and len(ill_posed) < most / 20
 
@@ -183,10 +183,37 @@ def test_backends_agree_and_gradients_are_right():
 @needs_kernels
 @pytest.mark.slow
 def test_backends_agree_on_thousands():
-    shapes, _ = run("many topologies", check)
+    shapes, _ = run(check, "many topologies")
     assert len(shapes) > 1500
 
 
 @needs_kernels
 def test_float32():
-    run("minisenet", compare_float32)
+    run(compare_float32, "minisenet")
+
+
+FAULTS = {      # a kernel, and what is wrong with what it returns on the fused backend
+    "affine_add": lambda y: y * (1 + 1e-9),
+    "gradient_sums": lambda found: (found[0], found[1], found[2] + 1e-9),
+}
+
+
+PHASES = hypothesis.Phase.generate, hypothesis.Phase.shrink
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found_and_printed_as_code(name):
+    """An error of 1e-9 shrinks to a few nodes, in a snippet that fails by itself, and only with the fault."""
+    def hook(call):
+        result = call()
+        return FAULTS[name](result) if call.name == name and minisenet.get_backend() == "fused" else result
+
+    with watching(hook):
+        with pytest.raises(AssertionError) as caught:
+            run(check, "topologies", report_multiple_bugs=False, derandomize=True, database=None, phases=PHASES)
+        code = str(caught.value)[str(caught.value).index("from topologies import *"):]
+        with pytest.raises(AssertionError, match="differs by"):
+            exec(code, {})
+    exec(code, {})
+    assert code.count("Node(") < 6, code
