@@ -98,22 +98,19 @@ class build_kernels(build_ext):
             print("minisenet: no working C compiler, so no kernels: the NumPy bodies are installed (see `minisenet info`)", file=sys.stderr)
 
 
-def kernels(numpy):
-    """The extensions. Of NumPy's C interface they use what every NumPy from 2.0 on has (kernels/memory.pxi)."""
-    macros = [(name, "NPY_2_0_API_VERSION") for name in ("NPY_TARGET_VERSION", "NPY_NO_DEPRECATED_API")]
+def kernels():
+    """The extensions."""
     names = [BUILDS[name][0] for name in wanted()]
     depends = [str(p.relative_to(HERE)) for p in (HERE / "minisenet" / "kernels").glob("*.pxi")] + ["minisenet/_kernels.pyx"]
-    return [Extension(f"minisenet.{n}", [f"minisenet/{n}.pyx"], depends=depends, include_dirs=[numpy.get_include()],
-                      define_macros=macros) for n in names]
+    return [Extension(f"minisenet.{n}", [f"minisenet/{n}.pyx"], depends=depends) for n in names]
 
 
 def cythonized():
     try:
-        import numpy
         from Cython.Build import cythonize
     except ImportError:
         return []
-    return cythonize(kernels(numpy), build_dir="build", force=True, compiler_directives=DIRECTIVES)
+    return cythonize(kernels(), build_dir="build", force=True, compiler_directives=DIRECTIVES)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@
 `minisenet.functional` is the mathematics, to be read first; `layers`, `blocks` and `models` hold the state; `fit` trains.
 """
 from minisenet import _late, functional
-from minisenet.backend import get_backend, get_num_threads, reuse_memory, set_backend, set_num_threads, use_backend
+from minisenet.backend import get_backend, get_num_threads, set_backend, set_num_threads, use_backend
 from minisenet._version import __version__
 from minisenet.layers import inference_mode
 from minisenet.train import fit
 
-__all__ = ["__version__", "fit", "functional", "get_backend", "get_num_threads", "inference_mode", "reuse_memory",
+__all__ = ["__version__", "fit", "functional", "get_backend", "get_num_threads", "inference_mode",
            "set_backend", "set_num_threads", "use_backend"]
 
 

@@ -18,7 +18,6 @@ from libc.math cimport exp, log
 from libc.string cimport memcpy, memset
 
 include "kernels/types.pxi"            # float32 and float64, vectors of them, aligned memory
-include "kernels/memory.pxi"           # NumPy's arrays in blocks that are used again
 include "kernels/threads.pxi"          # pieces of work, and who runs them
 include "kernels/coverage.pxi"         # which branches of the loops have run
 include "kernels/tiles.pxi"            # the small matrix product in registers, of which the next four are made

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minisenet.backend import builds, get_backend, get_num_threads, memory_statistics
+from minisenet.backend import builds, get_backend, get_num_threads, memory
 from minisenet._version import __version__
 
 EXTRAS = {"train": ("matplotlib", "pillow", "pooch", "safetensors", "tqdm"), "test": ("pytest", "hypothesis"),
@@ -21,9 +21,9 @@ def info():
     Returns
     -------
     dict
-        minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file, cython, openmp, lanes: how many
-        float32 a vector holds, or why there are no kernels), memory (see `minisenet.backend.memory_statistics`), threads,
-        cores, and extras: name of the extra -> package -> version or None.
+        minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file,
+        cython, openmp, lanes: how many float32 a vector holds, or why there are no kernels), keeps_memory (see
+        `minisenet.backend.memory`), threads, cores, and extras: name of the extra -> package -> version or None.
     """
     kernels = builds.kernels
     live = kernels is not None
@@ -35,7 +35,7 @@ def info():
         kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
                      openmp=_openmp(kernels) if live else None, lanes=getattr(kernels, "LANES_F32", None),
                      why_not=None if live else builds.why_no_kernels),
-        memory=memory_statistics(), threads=get_num_threads(), cores=os.cpu_count(),
+        keeps_memory=memory.kept, threads=get_num_threads(), cores=os.cpu_count(),
         extras={extra: {package: _version(package) for package in packages} for extra, packages in EXTRAS.items()})
 
 
@@ -76,6 +76,8 @@ def format_info(i):
                   "             install a C compiler (Debian, Ubuntu: sudo apt install gcc; macOS: xcode-select --install;",
                   "             Windows: Build Tools for Visual Studio), then in the clone: pip install -e ."]
     lines.append(f"threads      {i['threads']} of {i['cores']} cores  (MINISENET_NUM_THREADS or --threads)")
+    lines.append("memory       " + ("freed memory is kept for the next arrays  (MINISENET_KEEP_MEMORY=0 gives it back)"
+                                    if i["keeps_memory"] else "freed memory is the C library's to keep or give back"))
     for extra, packages in i["extras"].items():
         have = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
         missing = [name for name, version in packages.items() if not version]

@@ -81,14 +81,13 @@ def stream():
 def measure(images, rounds):
     """(seconds for an image of each step, {threads: peak in operations a second}, bytes a second), medians."""
     calls, times, peaks, bandwidths = arguments(images), [[] for _ in TABLE], {1: [], 2: []}, []
-    with minisenet.reuse_memory():                              # as in training
-        for _ in range(rounds + 1):                             # the first round warms up and is not counted
-            for threads, found in peaks.items():
-                found.append(peak(threads))
-            bandwidths.append(stream())
-            for (_, _, function, threads), args, found in zip(TABLE, calls, times):
-                minisenet.set_num_threads(threads)
-                found.append(seconds(function, *args) / len(args[0]))
+    for _ in range(rounds + 1):                             # the first round warms up and is not counted
+        for threads, found in peaks.items():
+            found.append(peak(threads))
+        bandwidths.append(stream())
+        for (_, _, function, threads), args, found in zip(TABLE, calls, times):
+            minisenet.set_num_threads(threads)
+            found.append(seconds(function, *args) / len(args[0]))
     return ([median(found[1:]) for found in times], {threads: median(found[1:]) for threads, found in peaks.items()},
             median(bandwidths[1:]))
 

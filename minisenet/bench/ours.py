@@ -3,7 +3,7 @@ import numpy as np
 
 import minisenet.functional as F
 from minisenet import models
-from minisenet.backend import reuse_memory, set_backend, set_num_threads
+from minisenet.backend import set_backend, set_num_threads
 from minisenet.layers import inference_mode
 from minisenet.optim import SGD
 
@@ -26,10 +26,6 @@ class Ours:
         self.model = models.create(name, **settings.options)
         self.images, self.labels = batch(settings)
         self.optimiser = SGD(self.model.parameters())
-
-    def at_work(self):
-        """The context in which it runs: arrays take the memory of earlier ones, as in `minisenet.fit`."""
-        return reuse_memory()
 
     def train(self):
         """The step: forward, loss, backward, SGD with Nesterov's momentum 0.9 and weight decay 5e-4."""

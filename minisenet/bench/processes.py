@@ -28,7 +28,7 @@ class Process:
     def __init__(self, maker, settings):
         self.process, self.words = None, tempfile.TemporaryFile()       # what it prints, for its last line if it dies
         try:
-            self._start(settings.threads)
+            self._start(environment(maker, settings.threads))
             self._send(maker=maker, settings=asdict(settings))
         except ContenderError:
             pass                                            # it died already: the first question will say so
@@ -36,10 +36,10 @@ class Process:
             self.close()
             raise
 
-    def _start(self, threads):
+    def _start(self, variables):
         # A group of its own (where there are such things), so that what it starts, compilers say, can be ended with it.
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "minisenet.bench.worker"], env=environment(threads), text=True,
+            [sys.executable, "-P", "-m", "minisenet.bench.worker"], env=variables, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.words, start_new_session=True)
 
     def ask(self, **command):
@@ -98,12 +98,14 @@ class Process:
         self.close()
 
 
-def environment(threads):
+def environment(maker, threads):
     """The environment of a contender: this process's own, its module search path, and the number of threads for every BLAS.
 
-    Whatever else is set, MINISENET_ISA or ONEDNN_MAX_CPU_ISA say, holds there too.
+    Whatever else is set, MINISENET_ISA or ONEDNN_MAX_CPU_ISA say, holds there too. PyTorch runs as its users have it, with the
+    C library's memory as it comes: see `minisenet.backend.memory`.
     """
     here = [os.path.abspath(folder) for folder in sys.path]
     # Inductor would keep a pool of idle compiler processes.
     return {"TORCHINDUCTOR_COMPILE_THREADS": "1"} | os.environ | dict.fromkeys(THREADS, str(threads)) | {
-        "PYTHONPATH": os.pathsep.join(here)}
+        "PYTHONPATH": os.pathsep.join(here)} | (
+            {"MINISENET_KEEP_MEMORY": "0"} if maker.startswith("minisenet.bench.pytorch:") else {})

@@ -8,7 +8,6 @@
 
 An exception is answered with {"error": …} and ends the process. What the contender prints goes to standard error.
 """
-import contextlib
 import importlib
 import json
 import os
@@ -58,18 +57,17 @@ def serve(commands):
     module, name = first["maker"].split(":")
     subject = getattr(importlib.import_module(module), name)(Settings(**first["settings"]))
     step = None
-    with getattr(subject, "at_work", contextlib.nullcontext)():
-        for command in commands:
-            if command["do"] == "prepare":
-                step = getattr(subject, command["work"])()
-                yield {"seconds": warm(step)}
-            elif command["do"] == "time":
-                step()          # the threads of whoever came before spin for a while, and the caches hold what is theirs
-                yield {"seconds": timed(step, command["steps"])}
-            elif command["do"] == "memory":
-                yield {"mb": peak_mb()}
-            else:
-                yield subject.report()
+    for command in commands:
+        if command["do"] == "prepare":
+            step = getattr(subject, command["work"])()
+            yield {"seconds": warm(step)}
+        elif command["do"] == "time":
+            step()          # the threads of whoever came before spin for a while, and the caches hold what is theirs
+            yield {"seconds": timed(step, command["steps"])}
+        elif command["do"] == "memory":
+            yield {"mb": peak_mb()}
+        else:
+            yield subject.report()
 
 
 def warm(step):

@@ -17,8 +17,8 @@ def _ahead(prepare, count, prefetch):
     """prepare(0), ..., prepare(count - 1), in order, with `prefetch` of them under way on one thread.
 
     The queue is bounded: a new batch is begun only when one is taken. An exception in `prepare` comes out of `next`. However
-    the generator ends, the thread has ended too: `with` waits for it. The thread works in its caller's context: how NumPy
-    takes memory and what it warns of (`reuse_memory`, `np.errstate`) is the same there.
+    the generator ends, the thread has ended too: `with` waits for it. The thread works in its caller's context: what NumPy
+    warns of (`np.errstate`) is the same there.
     """
     if not prefetch:
         yield from map(prepare, range(count))

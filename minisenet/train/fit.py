@@ -10,7 +10,6 @@ import numpy as np
 
 import minisenet.functional as F
 from minisenet import arguments
-from minisenet.backend import reuse_memory
 from minisenet.data import batches
 from minisenet.optim import SCHEDULES, SGD
 from minisenet.train import gates, recipe
@@ -112,7 +111,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
     steps = len(data.train_labels) // settings["batch_size"]
     progress = make_progress(progress)
     progress.start(epochs=settings["epochs"], steps=steps, batch_size=settings["batch_size"], done=len(history))
-    with reuse_memory(), CtrlC() as ctrl_c, contextlib.closing(progress):
+    with CtrlC() as ctrl_c, contextlib.closing(progress):
         for epoch in range(len(history) + 1, settings["epochs"] + 1):
             began = time.perf_counter()
             metrics = _train_epoch(model, data, settings, optimiser, epoch, steps, progress, ctrl_c, run)

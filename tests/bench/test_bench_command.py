@@ -131,5 +131,6 @@ def test_torch_is_not_imported_by_ours():
             "ours.bodies(Settings('se_resnet20', dict(width=2, reduction=2), 2, 1)).train()()\n"
             "print(any(name in sys.modules for name in ('torch', 'matplotlib')))")
     from minisenet.bench.processes import environment
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(1), check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          env=environment("minisenet.bench.ours:bodies", 1))
     assert done.stdout == "False\n"
