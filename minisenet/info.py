@@ -21,7 +21,7 @@ def info():
     Returns
     -------
     dict
-        minisenet, location, python, platform, numpy, backend, isa, supported, kernels (file,
+        minisenet, location, python, platform, numpy, backend, isa, supported and unknown (instruction sets), kernels (file,
         cython, openmp, lanes: how many float32 a vector holds, or why there are no kernels), keeps_memory (see
         `minisenet.backend.memory`), threads, cores, and extras: name of the extra -> package -> version or None.
     """
@@ -31,7 +31,7 @@ def info():
         minisenet=__version__, location=str(Path(__file__).parent), python=platform.python_version(),
         executable=sys.executable,
         platform=platform.platform(), numpy=np.__version__, backend=get_backend(), isa=builds.isa,
-        supported=list(builds.supported()),
+        supported=list(builds.supported()), unknown=builds.unknown(),
         kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
                      openmp=_openmp(kernels) if live else None, lanes=getattr(kernels, "LANES_F32", None),
                      why_not=None if live else builds.why_no_kernels),
@@ -69,6 +69,8 @@ def format_info(i):
         openmp = {None: "unknown", False: "no", 0: "no"}.get(k["openmp"], "yes")
         lines += [f"kernels      {Path(k['file']).name}" + (f", by Cython {k['cython']}" if k["cython"] else ""),
                   f"instructions {i['isa']}  (this processor: {', '.join(i['supported'])}; MINISENET_ISA chooses)",
+                  *[f"{'':13}whether it has {' and '.join(i['unknown'])}, neither NumPy nor /proc/cpuinfo can tell: try MINISENET_ISA"]
+                  * bool(i["unknown"]),
                   "vectors      " + {None: "unknown", 1: "none"}.get(k["lanes"], f"of {k['lanes']} float32"),
                   f"OpenMP       {openmp}"]
     else:

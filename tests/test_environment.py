@@ -8,6 +8,10 @@ import pytest
 
 from backends import needs_kernels
 
+from minisenet.backend import builds
+from minisenet.info import format_info
+from minisenet.info import info as minisenet_info
+
 
 def info(**environment):
     """`python -m minisenet info` in a process of its own."""
@@ -17,7 +21,7 @@ def info(**environment):
 
 @pytest.mark.parametrize("name, value, says", [
     ("MINISENET_BACKEND", "gpu", "one of auto, fused, cython, numpy"),
-    ("MINISENET_ISA", "v9", "one of v4, v3, baseline"),
+    ("MINISENET_ISA", "v9", "one of v4, v3, baseline, got 'v9'"),
     ("MINISENET_NUM_THREADS", "many", "an integer of at least 1"),
     ("MINISENET_NUM_THREADS", "0", "an integer of at least 1"),
 ])
@@ -48,3 +52,73 @@ def test_an_empty_variable_is_none():
 @needs_kernels
 def test_an_older_instruction_set_can_be_chosen():
     assert "instructions baseline" in info(MINISENET_ISA="baseline").stdout
+
+
+# ---- what the processor has --------------------------------------------------------------------------------------------
+
+HIDDEN = ("import numpy._core._multiarray_umath as private; del private.__cpu_features__\n"
+          "from minisenet.backend import builds; print(builds.isa)")
+
+
+@needs_kernels
+@pytest.mark.skipif(builds.linux_says("v3") is None, reason="needs Linux on x86")
+def test_without_numpys_private_module_the_best_build_is_chosen_still():
+    clean = {name: value for name, value in os.environ.items() if name != "MINISENET_ISA"}
+    isa, hidden = (subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True).stdout
+                   for code in (HIDDEN.partition("\n")[2], HIDDEN))
+    assert hidden == isa
+
+
+@pytest.mark.skipif(builds.linux_says("v3") is None or builds.numpy_says("v3") is None, reason="needs both sources")
+@pytest.mark.parametrize("name", ["v3", "v4"])
+def test_the_two_sources_agree(name):
+    """Under an emulator they may not; then the more careful one counts."""
+    assert builds.numpy_says(name) == builds.linux_says(name)
+
+
+@pytest.mark.parametrize("numpy, linux, can, unknown", [
+    (True, True, ("v4", "v3", "baseline"), []), (True, None, ("v4", "v3", "baseline"), []),
+    (None, True, ("v4", "v3", "baseline"), []), (False, True, ("baseline",), []), (True, False, ("baseline",), []),
+    (None, False, ("baseline",), []), (None, None, ("baseline",), ["v3", "v4"])])
+def test_each_source_that_can_tell_must_say_so(numpy, linux, can, unknown, monkeypatch):
+    monkeypatch.setattr(builds, "numpy_says", lambda name: numpy)
+    monkeypatch.setattr(builds, "linux_says", lambda name: linux)
+    monkeypatch.setattr(builds.platform, "machine", lambda: "x86_64")
+    assert builds.supported() == can and builds.unknown() == unknown
+    if builds.kernels:
+        assert ("neither NumPy nor /proc/cpuinfo can tell" in format_info(minisenet_info())) == bool(unknown)
+    monkeypatch.setattr(builds.platform, "machine", lambda: "arm64")
+    assert builds.unknown() == []                                   # it has no such instruction sets
+
+
+@pytest.mark.parametrize("features, answers", [
+    (dict(X86_V3=True, X86_V4=False), (True, False)),
+    (dict(AVX2=True, FMA3=True, AVX512_SKX=True), (True, True)),    # before NumPy 2.4
+    (dict(AVX2=True, FMA3=False, AVX512_SKX=True), (False, True)),
+    (dict(AVX2=True, RENAMED=True), (None, None))])
+def test_names_that_numpy_no_longer_has_tell_nothing(features, answers, monkeypatch):
+    monkeypatch.setattr("numpy._core._multiarray_umath.__cpu_features__", features)
+    assert (builds.numpy_says("v3"), builds.numpy_says("v4")) == answers
+
+
+@pytest.mark.parametrize("lines, answers", [
+    ("flags\t\t: fpu avx avx2 bmi1 bmi2 f16c fma abm movbe\nflags : avx512f", (True, False)),
+    ("processor : 0\nflags : avx avx2 bmi1 bmi2 f16c fma abm movbe avx512f avx512bw avx512cd avx512dq avx512vl", (True, True)),
+    ("flags : avx avx2 bmi1 bmi2 f16c abm movbe", (False, False)), ("Features : neon", (None, None)), (None, (None, None))])
+def test_what_linux_lists(lines, answers, tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text(lines or "")
+    monkeypatch.setattr(builds, "open", lambda path, **options: open(tmp_path / ("cpuinfo" if lines else "gone"), **options),
+                        raising=False)
+    assert (builds.linux_says("v3"), builds.linux_says("v4")) == answers
+
+
+@pytest.mark.parametrize("said", [None, False])
+def test_an_instruction_set_that_nobody_knows_of_may_be_tried(said, monkeypatch):
+    monkeypatch.setattr(builds, "has", lambda name: said)
+    monkeypatch.setattr(builds.importlib, "import_module", lambda name: name)
+    monkeypatch.setenv("MINISENET_ISA", "v3")
+    if said is None:
+        assert builds.load() == ("minisenet._kernels_v3", "v3", None)
+    else:
+        with pytest.raises(ImportError, match="one of baseline on this processor, got 'v3'"):
+            builds.load()

@@ -15,32 +15,66 @@ refused : ImportError or None
 import contextlib
 import importlib
 import os
+import platform
 
 BUILDS = {"v4": "_kernels_v4", "v3": "_kernels_v3", "baseline": "_kernels"}  # the fastest first
 
 
-def supported():
-    """The instruction sets this processor has, by NumPy's own detection.
+# The features of each instruction set in which a build may use them: as NumPy names them (from 2.4 on, and before), as Linux does.
+NUMPY_NAMES = {"v3": (("X86_V3",), ("AVX2", "FMA3")), "v4": (("X86_V4",), ("AVX512_SKX",))}
+LINUX_NAMES = {"v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
+               "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}}
 
-    It has to be known before the import: the initialisation of a v4 build already holds AVX-512 instructions.
-    """
+
+def numpy_says(name):
+    """Whether the processor has this instruction set by NumPy's detection, which is private; None if it cannot tell."""
     try:
-        from numpy._core._multiarray_umath import __cpu_features__ as has
+        from numpy._core._multiarray_umath import __cpu_features__ as features
     except ImportError:
-        return ("baseline",)
-    v3 = has.get("X86_V3", has.get("AVX2", False) and has.get("FMA3", False))
-    v4 = has.get("X86_V4", has.get("AVX512_SKX", False))
-    return ("v4",) * bool(v3 and v4) + ("v3",) * bool(v3) + ("baseline",)
+        return None
+    return next((all(map(features.get, names)) for names in NUMPY_NAMES[name] if features.keys() >= set(names)), None)
+
+
+def linux_says(name):
+    """Whether Linux, whose kernel has to support the registers too, lists all features; None elsewhere."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+            flags = next(line.partition(":")[2].split() for line in lines if line.startswith("flags"))
+    except (OSError, StopIteration):
+        return None
+    return LINUX_NAMES[name] <= set(flags)
+
+
+def has(name):
+    """Whether this processor has an instruction set; None if nobody can tell.
+
+    Each source that can tell must say so: under an emulator Linux lists what the real processor has.
+    """
+    said = [answer for answer in (numpy_says(name), linux_says(name)) if answer is not None]
+    return all(said) if said else None
+
+
+def supported():
+    """The instruction sets this processor is known to have, the fastest first.
+
+    They have to be known before the import: the initialisation of a v4 build already holds AVX-512 instructions.
+    """
+    return ("v4",) * bool(has("v3") and has("v4")) + ("v3",) * bool(has("v3")) + ("baseline",)
+
+
+def unknown():
+    """The instruction sets of which nobody can tell whether this processor has them."""
+    return [name for name in NUMPY_NAMES if platform.machine().lower() in ("x86_64", "amd64") and has(name) is None]
 
 
 def load():
     """Import the best build that this processor can run; (module or None, name, why there is none)."""
     wanted = os.environ.get("MINISENET_ISA")
     if wanted and wanted not in BUILDS:
-        raise ImportError(f"MINISENET_ISA is {wanted!r}; it takes one of {', '.join(BUILDS)}")
+        raise ImportError(f"MINISENET_ISA must be one of {', '.join(BUILDS)}, got {wanted!r}")
     can = supported()
-    if wanted and wanted not in can:
-        raise ImportError(f"MINISENET_ISA={wanted}, but this processor has only {', '.join(can)}")
+    if wanted and wanted not in can and has(wanted) is not None:
+        raise ImportError(f"MINISENET_ISA must be one of {', '.join(can)} on this processor, got {wanted!r}")
     missing = None
     for name in (wanted,) if wanted else can:
         try:

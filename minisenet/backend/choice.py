@@ -15,7 +15,7 @@ refused = threads.refused or builds.refused     # the error that says so
 
 def _resolve(name):
     if name not in BACKENDS:
-        raise ValueError(f"unknown backend {name!r}; it is one of {', '.join(BACKENDS)}")
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {name!r}")
     if name == "auto":
         return "fused" if builds.kernels else "numpy"
     if name != "numpy" and not builds.kernels:

@@ -23,7 +23,7 @@ def set_num_threads(n):
     """
     global _threads
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-        raise ValueError(f"the number of threads is {n!r}; it takes an integer of at least 1")
+        raise ValueError(f"the number of threads must be an integer of at least 1, got {n!r}")
     _threads = int(n)
     if builds.kernels:
         builds.kernels.set_num_threads(_threads)
@@ -40,7 +40,7 @@ def from_environment():
         value = os.environ.get(name, "").split(",")[0].strip()
         if value:
             if not value.isdecimal() or int(value) < 1:
-                raise ValueError(f"{name} is {value!r}; it takes an integer of at least 1")
+                raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
             return int(value)
     return None
 
