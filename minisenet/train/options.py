@@ -31,7 +31,7 @@ def add_data(parser, default):
 
 def add_model(parser):
     parser.add_argument("--reduction", type=number(int, 1), metavar="R", help="r of the SE blocks (default: 16)")
-    parser.add_argument("--width", type=number(int, 1), metavar="W", help="channels of the first stage (default: 16)")
+    parser.add_argument("--width", type=number(int, 1), metavar="W", help="channels of the first stage (default: the network's own)")
     parser.add_argument("--se-bias", action="store_true",
                         help="biases in the SE blocks, as in the released models (default: none, eq. 3)")
     parser.add_argument("--shortcut", choices=("A", "B"), help="padded identity or projection (default: B)")
