@@ -69,8 +69,8 @@ def format_info(i):
         openmp = {None: "unknown", False: "no", 0: "no"}.get(k["openmp"], "yes")
         lines += [f"kernels      {Path(k['file']).name}" + (f", by Cython {k['cython']}" if k["cython"] else ""),
                   f"instructions {i['isa']}  (this processor: {', '.join(i['supported'])}; MINISENET_ISA chooses)",
-                  *[f"{'':13}whether it has {' and '.join(i['unknown'])}, neither NumPy nor /proc/cpuinfo can tell: try MINISENET_ISA"]
-                  * bool(i["unknown"]),
+                  *[f"{'':13}neither NumPy nor /proc/cpuinfo can tell about {name}: try MINISENET_ISA={name}"
+                    for name in i["unknown"]],
                   "vectors      " + {None: "unknown", 1: "none"}.get(k["lanes"], f"of {k['lanes']} float32"),
                   f"OpenMP       {openmp}"]
     else:

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process: after its first steps training touches hardly any new page, and needs no more memory."""
+"""Freed memory stays with the process: after its first steps training touches hardly any new page, nor takes more memory."""
 import os
 import platform
 import subprocess

@@ -20,7 +20,7 @@ import platform
 BUILDS = {"v4": "_kernels_v4", "v3": "_kernels_v3", "baseline": "_kernels"}  # the fastest first
 
 
-# The features of each instruction set in which a build may use them: as NumPy names them (from 2.4 on, and before), as Linux does.
+# The features that a build of each instruction set may use, as NumPy names them (from 2.4 on, and before) and as Linux does.
 NUMPY_NAMES = {"v3": (("X86_V3",), ("AVX2", "FMA3")), "v4": (("X86_V4",), ("AVX512_SKX",))}
 LINUX_NAMES = {"v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
                "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}}
@@ -89,9 +89,9 @@ def load():
 def threads_that_sleep():
     """Let OpenMP's threads wait for each other without spinning for long, unless the environment says how they wait.
 
-    At the end of a loop a thread that is done waits for the others. GNU's OpenMP spins for milliseconds before it sleeps, and
-    where something else wants the core too, it spins on the very core that the last thread needs: a training step beside one
-    busy process took five times as long. The library reads these once, when it is loaded with the kernels.
+    At the end of a loop a thread that is done waits for the others. GNU's OpenMP spins for milliseconds before it sleeps,
+    and where something else wants the core too, it spins on the very core that the last thread needs: a training step
+    beside one busy process took five times as long. The library reads these once, when it is loaded with the kernels.
     """
     ours = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
     ours = {} if os.environ.keys() & {"OMP_WAIT_POLICY", *ours} else ours

@@ -9,7 +9,7 @@ from minisenet.backend import builds, threads
 
 BACKENDS = ("auto", "fused", "cython", "numpy")
 
-current = None                                  # the backend in use, or None where the environment asks for what there is not
+current = None                                  # the backend in use; None where the environment asks for what there is not
 refused = threads.refused or builds.refused     # the error that says so
 
 
@@ -19,8 +19,9 @@ def _resolve(name):
     if name == "auto":
         return "fused" if builds.kernels else "numpy"
     if name != "numpy" and not builds.kernels:
-        raise RuntimeError(f"the {name} backend needs the compiled kernels, which are not installed ({builds.why_no_kernels}); "
-                           "install a C compiler and run `pip install .` again, or use the numpy backend")
+        raise RuntimeError(f"the {name} backend needs the compiled kernels, which are not installed "
+                           f"({builds.why_no_kernels}); install a C compiler and run `pip install .` again, "
+                           "or use the numpy backend")
     return name
 
 

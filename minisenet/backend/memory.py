@@ -1,13 +1,13 @@
 """Freed memory stays with the process, for the next arrays.
 
-Every function of the package returns fresh arrays. GNU's C library asks the system for the memory of each large one, and gives
-it back when the array is gone. The system maps memory page by page, at the first write to each page, and clears it: in a
-training step of SE-ResNet-20 at batch 128 that happens 16,000 times and takes a fifth of the time. So the library is told to
-keep what is freed. The next step then takes the memory of the last one. The peak stays the same, but freed memory, whoever in
-the process freed it, goes back only where more than `KEPT` bytes lie idle at the heap's end.
+Every function of the package returns fresh arrays. GNU's C library asks the system for the memory of each large one, and
+gives it back when the array is gone. The system maps memory page by page, at the first write to each page, and clears it: in
+a training step of SE-ResNet-20 at batch 128 that happens 16,000 times and takes a fifth of the time. So the library is told
+to keep what is freed. The next step then takes the memory of the last one. The peak stays the same, but freed memory,
+whoever in the process freed it, goes back only where more than `KEPT` bytes lie idle at the heap's end.
 
-MINISENET_KEEP_MEMORY=0 leaves the library as it is, and so does any setting of the user's for it. Other C libraries, those of
-macOS, Windows and Alpine Linux among them, have no such settings.
+MINISENET_KEEP_MEMORY=0 leaves the library as it is, and so does any setting of the user's for it. Other C libraries, those
+of macOS, Windows and Alpine Linux among them, have no such settings.
 """
 import contextlib
 import ctypes

@@ -19,7 +19,8 @@ def cores():
 def set_num_threads(n):
     """Let the kernels use `n` threads. Their results do not depend on it: every bit is the same for every n.
 
-    A forked child starts with its parent's number, and may choose its own. Several children at a time are fastest with 1 each.
+    A forked child starts with its parent's number, and may choose its own. Several children at a time are fastest with 1
+    each.
     """
     global _threads
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:

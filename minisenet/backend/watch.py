@@ -57,11 +57,11 @@ class Call:
 def watching(inner):
     """`with watching(hook):` every function under `@kernelised` returns `hook(call)`, call being a `Call`.
 
-    The hook may time the call, record it, run it on other arguments, change its result, raise, or return arrays of its own and
-    run nothing. It is called after the arguments are checked, on every backend, in every thread, and for the whole process.
-    Functions that are compositions and have no kernel (`excitation`, `conv2d_backward`) show as their parts, and a body that
-    calls other functions shows together with them: the hook gets these calls inside the first. Hooks nest: the inner one gets
-    a call first, and the outer one gets it if the inner one runs it.
+    The hook may time the call, record it, run it on other arguments, change its result, raise, or return arrays of its own
+    and run nothing. It is called after the arguments are checked, on every backend, in every thread, and for the whole
+    process. Functions that are compositions and have no kernel (`excitation`, `conv2d_backward`) show as their parts, and a
+    body that calls other functions shows together with them: the hook gets these calls inside the first. Hooks nest: the
+    inner one gets a call first, and the outer one gets it if the inner one runs it.
     """
     global hook
     outer = hook

@@ -101,8 +101,8 @@ class Process:
 def environment(maker, threads):
     """The environment of a contender: this process's own, its module search path, and the number of threads for every BLAS.
 
-    Whatever else is set, MINISENET_ISA or ONEDNN_MAX_CPU_ISA say, holds there too. PyTorch runs as its users have it, with the
-    C library's memory as it comes: see `minisenet.backend.memory`.
+    Whatever else is set, MINISENET_ISA or ONEDNN_MAX_CPU_ISA say, holds there too. PyTorch runs as its users have it: the C
+    library does with memory what it does by itself (see `minisenet.backend.memory`).
     """
     here = [os.path.abspath(folder) for folder in sys.path]
     # Inductor would keep a pool of idle compiler processes.
