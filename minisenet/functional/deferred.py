@@ -103,7 +103,8 @@ class Map(Value):
     means, squares : ndarray (N, C) or None
         The moments of a, where they are known: see `fused.image_moments`.
     mu, k, beta : ndarray (C,) or None
-        `mu` is the mean (an array has a method of that name). k and beta are (N, C) once there are gates in them. All None where nothing is pending.
+        `mu` is the mean; `mean` is a method of arrays. k and beta are (N, C) once there are gates in them. All of them are
+        None where nothing is pending.
     relu : bool
     ours : bool
         Whether a was made here, and is in nobody else's hands.
@@ -125,8 +126,8 @@ class Map(Value):
     def form(self):
         if self.mu is not None:
             self.a = fused.affine_add(self.a, self.mu, self.k, self.beta, relu=self.relu)
-            self.mu, self.k, self.beta, self.relu, self.ours = None, None, None, False, True
-        self.means = self.squares = None                    # the array may be written to from now on
+            self.mu, self.k, self.beta, self.relu = None, None, None, False
+        self.means, self.squares, self.ours = None, None, False         # who asked for the array may write into it
         return self.a
 
     def keep(self):
@@ -194,6 +195,7 @@ class Gradient(Value):
         elif self.p is not None:
             self.g = self.p[:, None, None] * self.g + self.q[:, None, None]
         self.y = self.p = self.q = self.r = self.mu = self.a = self.known = self.undone = self.whole = None
+        self.ours = False
         return self.g
 
     def sums_about(self, a, mean, means=None):
