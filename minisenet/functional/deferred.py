@@ -1,7 +1,7 @@
 """Deferred values: maps and gradients that travel between layers with something still to be done to them.
 
-On the fused backend a layer that says so (`minisenet.layers.Layer`) is handed a `Map` in place of an array, and a `Gradient` in
-place of an upstream gradient. Forward,
+On the fused backend a layer that says so (`minisenet.layers.Layer`) is handed a `Map` in place of an array, and a `Gradient`
+in place of an upstream gradient. Forward,
 
     conv2d          returns its raw map a, with each image's moments
     batch_norm      makes it k (a - mean) + beta: two numbers for each channel, and no pass over the map
@@ -17,7 +17,7 @@ and backward, with g what has been formed so far,
     scale           takes the sums of g and of g (a - mean) while it masks g, in one pass; the rest is p g
     squeeze         adds dz / (H W): p g + q
     batch_norm      knows the sums by now: p g + q - r (a - mean)
-    conv2d          forms that while it packs g and a; while it writes dx, it masks it for the ReLU before it, and takes its sums
+    conv2d          forms that while it packs g and a; it masks its dx for the ReLU before it, and takes the sums of dx
 
 `minisenet/functional/fused.py` has the passes and the algebra. Each rule below has the name and the result of the function
 that it stands in for; where it knows nothing better it forms the arrays and calls that function. A value that is formed, by
@@ -279,8 +279,8 @@ def _plus_constant(d, c):
 
 
 def _plus_undone(d, x):
-    """d + x where the ReLU's backward is done in d, and in x or not. Masking twice changes nothing: the sum is right where the
-    ReLU let something through, and what it was before can still be asked for."""
+    """d + x where the ReLU's backward is done in d, and in x or not. Masking twice changes nothing: the sum is right where
+    the ReLU let something through, and what it was before can still be asked for."""
     of_d, known = d.whole, None
     if isinstance(x, Gradient) and x.undone is d.undone:
         of_x = x.whole
@@ -292,7 +292,7 @@ def _plus_undone(d, x):
     return Gradient(d.g + x, undone=d.undone, whole=lambda: of_d() + x, ours=True)
 
 
-# ---- the rules: each has the name of the function that it stands in for, and takes what that function's check lets through ----
+# ---- the rules: each has the name of the function that it stands in for, and takes what that function's check returns ----
 
 def rule(function):
     """Register what the public function of the same name does with deferred values."""
@@ -339,7 +339,8 @@ def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
         dy.form()
     db = dy.g.sum(axis=(0, 1, 2)) if bias else None
     dx, dw, sums, products = fused.conv2d_normalised_backward.unchecked(
-        (dy.g, a, w, *norm, dy.a, dy.mu, dy.p, dy.q, dy.r, None if absorbed else plus), options | dict(input_gradient=input_gradient))
+        (dy.g, a, w, *norm, dy.a, dy.mu, dy.p, dy.q, dy.r, None if absorbed else plus),
+        options | dict(input_gradient=input_gradient))
     if not input_gradient:
         return None, dw, db
     if not absorbed:
@@ -387,8 +388,8 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps, training=True):
     known = dy.sums_about(a, mean, x.means)
     rstd = 1 / np.sqrt(_exact(var) + eps)
     p, q, r, dgamma, dbeta = fused.affine_gradient.unchecked(
-        ((gamma * rstd).astype(a.dtype), rstd.astype(a.dtype), known.sums, known.products, a.shape[1] * a.shape[2], dy.p, dy.q),
-        dict(training=training))
+        ((gamma * rstd).astype(a.dtype), rstd.astype(a.dtype), known.sums, known.products, a.shape[1] * a.shape[2],
+         dy.p, dy.q), dict(training=training))
     dy.keep()
     return Gradient(dy.g, p=p, q=q, r=r, mu=mean, a=a), dgamma, dbeta
 

@@ -80,7 +80,8 @@ def _check_moments(x):
 
 
 def _check_merge(means, squares, positions):
-    return (*arguments.arrays(means=(means, 2), squares=(squares, 2, np.shape(means))), arguments.integer("positions", positions, 1)), {}
+    means, squares = arguments.arrays(means=(means, 2), squares=(squares, 2, np.shape(means)))
+    return (means, squares, arguments.integer("positions", positions, 1)), {}
 
 
 def _check_affine(k, rstd, sums, products, positions, p=None, q=None, *, training=True):
@@ -92,7 +93,8 @@ def _check_affine(k, rstd, sums, products, positions, p=None, q=None, *, trainin
 
 def _check_affine_map(g, p, q, r, a, mean):
     c, each = np.shape(g)[3:], _per_image(g)
-    return tuple(arguments.arrays(g=(g, 4), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c), a=(a, 4, np.shape(g)), mean=(mean, 1, c))), {}
+    return tuple(arguments.arrays(g=(g, 4), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c), a=(a, 4, np.shape(g)),
+                                  mean=(mean, 1, c))), {}
 
 
 # ---- convolutions that form what they read -----------------------------------------------------------------------------
@@ -132,8 +134,8 @@ def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0
 
 
 @kernelised(_check_conv2d_backward, backends=("fused",))
-def conv2d_normalised_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None, plus=None, *,
-                               stride=1, padding=0, dilation=1, groups=1, input_gradient=True):
+def conv2d_normalised_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None,
+                               plus=None, *, stride=1, padding=0, dilation=1, groups=1, input_gradient=True):
     """Both gradients of `conv2d_normalised`, for the upstream gradient g, or p g + q - r (y - mean_y).
 
     Parameters
