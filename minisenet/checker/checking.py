@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from minisenet.checker import custom_layer, diagnosis
-from minisenet.checker.comparison import numeric
+from minisenet.checker.comparison import as_array
 from minisenet.checker.result import Mistake, Smallest, Verdict
 from minisenet.checker.sandbox import Direct, Ended, Isolated
 from minisenet.checker.search import Search, hypothesis
@@ -146,11 +146,11 @@ def _check(subject, spec, seed):
         search.gather_evidence()
         errors = _errors(search, smallest)
     except Ended as error:
-        case = search.current and Smallest.of(spec, search.current, shrunk=False)
+        case = search.current and Smallest.of(search.current, shrunk=False)
         return Verdict(spec.name, len(search.trials) + 1, 1, diagnosis.ended(error), case, notes=_notes(search))
     wrong = sum(bool(trial.faults) for trial in search.trials)
     return Verdict(spec.name, len(search.trials), wrong, diagnosis.diagnose(search.spec, smallest, search.trials),
-                   Smallest.of(spec, smallest), errors, _notes(search))
+                   Smallest.of(smallest), errors, _notes(search))
 
 
 def _check_custom(subject, name, shapes, seed):
@@ -171,7 +171,7 @@ def _takes_one_number(search):
     rng = np.random.default_rng(search.seed)
     case = one.small_cases.case({name: low for name, (low, _) in one.small_cases.sizes.items()}, rng)
     calls = [form.call_on(case, lambda *shape: numbers(rng, shape, "reals"), subject.about) for form in (spec, one)]
-    with_pairs, with_numbers = (subject.call(call.args, call.kwargs)["error"] for call in calls)
+    with_pairs, with_numbers = (subject.call(list(call.args.values()), call.kwargs)["error"] for call in calls)
     return with_pairs is not None and with_pairs["type"] in ("TypeError", "ValueError") and with_numbers is None
 
 
@@ -193,8 +193,8 @@ def _errors(search, trial):
     """The largest errors: of the values in all trials, and of the slopes, measured on one of them."""
     spec, subject = search.spec, search.subject
     with np.errstate(all="ignore"):
-        values = [checks.relative_error(given, one.call.expected[name]) for one in search.trials
-                  for name, given in one.given.items() if numeric(given) and one.call.expected[name] is not None]
+        pairs = [(given, one.call.expected[name]) for one in search.trials for name, given in one.given.items()]
+        values = [checks.relative_error(*pair) for pair in pairs if as_array(pair[0]) is not None and pair[1] is not None]
         errors = dict(values=max(values, default=np.inf))
         if spec.row.forward is None:
             return errors
@@ -211,7 +211,7 @@ def _errors(search, trial):
 def _in_float32(search):
     """Whether float32 stays float32: no mistake in a proof, which runs in float64, and one in training."""
     call = search.trials[0].call
-    args = [arg.astype(np.float32) if isinstance(arg, np.ndarray) and arg.dtype == np.float64 else arg for arg in call.args]
+    args = [arg.astype(np.float32) if getattr(arg, "dtype", None) == np.float64 else arg for arg in call.args.values()]
     value = search.subject.call(args, call.kwargs, which=search.spec.which)["value"]
     values = value if isinstance(value, (list, tuple)) else [value]
     changed = {str(item.dtype) for item in values if isinstance(item, np.ndarray) and item.dtype.kind == "f"} - {"float32"}

@@ -40,11 +40,9 @@ def compare(spec, call, seen):
         at = f", line {error['line']}: {error['source']}" if error.get("source") else ""
         again = "the second call " if error.get("second") else ""
         return {}, [Fault("raises", None, f"{again}raises {error['type']}: {error['text']}{at}")]
-    names = [name for name in spec.parameters if name in vars(call.v)]
-    arrays = [i for i, arg in enumerate(call.args) if isinstance(arg, np.ndarray)]
-    faults = []
+    names, faults = list(call.args), []
     if spec.in_place:
-        after = dict(zip((names[i] for i in arrays), seen["after"]))
+        after = dict(zip((name for name, arg in call.args.items() if isinstance(arg, np.ndarray)), seen["after"]))
         given = {name: after[name] for name in spec.returns}
         value = tuple(given.values())
         allowed = spec.returns
@@ -53,7 +51,7 @@ def compare(spec, call, seen):
         given, problem = _named(call.expected, value)
         faults += [problem] if problem else []
     for name, result in given.items():
-        fault = _compare(name, result, call.expected[name], call.args, spec)
+        fault = _compare(name, result, call.expected[name], call.args.values(), spec)
         faults += [fault] if fault else []
     for i in seen["written"]:
         if names[i] not in allowed:
@@ -130,6 +128,7 @@ def excess(given, expected, args, spec):
     return np.inf if np.isnan(difference) else float(difference / allowed)
 
 
-def numeric(value):
-    """Whether a result is an array of real numbers, or one number."""
-    return isinstance(value, (np.ndarray, float, int)) and np.asarray(value).dtype.kind in "fiu"
+def as_array(value):
+    """A result as an array; None where it is not one of numbers."""
+    array = np.asarray(value) if isinstance(value, (np.ndarray, float, int)) else None
+    return array if array is not None and array.dtype.kind in "biufc" else None

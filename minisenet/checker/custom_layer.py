@@ -76,7 +76,8 @@ class CustomLayer:
             expected = {f"d{name}": self._slopes(case, name, upstream) for name in case.arrays}
         except Kink:
             return None
-        args = [np.array(known[name]) if isinstance(known[name], np.ndarray) else known[name] for name in self.parameters]
+        args = {name: np.array(known[name]) if isinstance(known[name], np.ndarray) else known[name]
+                for name in self.parameters}
         return Call(case, args, {}, expected, dict(y=upstream), known, SimpleNamespace(**known))
 
     def _forward(self, arrays):

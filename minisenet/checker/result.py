@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minisenet.checker.comparison import numeric
+from minisenet.checker.comparison import as_array
 from minisenet.checker.text import arrays, wrapped
 
 SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r",
@@ -61,14 +61,12 @@ class Smallest:
     shrunk: bool = True
 
     @classmethod
-    def of(cls, spec, trial, shrunk=True):
+    def of(cls, trial, shrunk=True):
         """Of a `Trial`."""
         call = trial.call
-        names = [name for name in spec.parameters if name in vars(call.v)]
-        arguments = dict(zip(names, call.args)) | call.kwargs
         results = [(fault.output, call.expected.get(fault.output), trial.given.get(fault.output), fault.text)
                    for fault in trial.faults]
-        return cls(trial.sizes, arguments, results, shrunk)
+        return cls(trial.sizes, call.args | call.kwargs, results, shrunk)
 
     def lines(self):
         """As text."""
@@ -82,8 +80,8 @@ class Smallest:
                 yield from arrays({name: value}, "  ")
         for name, expected, given, text in self.results:
             yield from wrapped(text, "  ")
-            if expected is not None and numeric(given):
-                yield from arrays(dict(expected=np.asarray(expected), given=np.asarray(given)), "    ")
+            if expected is not None and as_array(given) is not None:
+                yield from arrays(dict(expected=np.asarray(expected), given=as_array(given)), "    ")
 
 
 @dataclass

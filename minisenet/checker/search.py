@@ -150,7 +150,8 @@ class Search:
         if call is None:
             return None
         self.current = Trial(sizes, kind, call, {}, [Fault("dies", None, "nothing came back from this call")])
-        seen = self.subject.call(call.args, call.kwargs, twice=len(self.trials) < TWICE, which=self.spec.which)
+        seen = self.subject.call(list(call.args.values()), call.kwargs, twice=len(self.trials) < TWICE,
+                                 which=self.spec.which)
         self.warnings.update(seen["warnings"])
         with np.errstate(all="ignore"):
             trial = Trial(sizes, kind, call, *compare(self.spec, call, seen))

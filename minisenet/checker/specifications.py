@@ -12,6 +12,7 @@ import numpy as np
 from minisenet import functional as F
 from minisenet import optim
 from minisenet.backend import use_backend
+from minisenet.checker.comparison import as_array
 from minisenet.checker.small_cases import SMALL_CASES
 from minisenet.gradcheck import residual_block, signatures
 from minisenet.gradcheck.cases import Case
@@ -36,8 +37,8 @@ class Call:
     Attributes
     ----------
     case : Case
-    args : list
-    kwargs : dict
+    args, kwargs : dict
+        Positional and keyword arguments, both by name.
     expected : dict
         What has to come back, by name.
     upstream, outputs : dict
@@ -47,7 +48,7 @@ class Call:
     """
 
     case: Case
-    args: list
+    args: dict
     kwargs: dict
     expected: dict
     upstream: dict
@@ -140,13 +141,13 @@ class Specification:
     def adapter(self, subject):
         """The subject's function in the place of the row's own pass, so that the checks of `checks.py` can run on it."""
         def answer(call):
-            seen = subject.call(call.args, call.kwargs)
+            seen = subject.call(list(call.args.values()), call.kwargs)
             value = seen["value"]
             items = list(value) if isinstance(value, (list, tuple)) and len(self.returns) > 1 else [value]
             wanted = [name for name in self.returns if call.expected[name] is not None]
             found = {name: item for name, item in zip(self.returns, items) if item is not None}
-            numbers = all(isinstance(item, (np.ndarray, float, int)) for item in found.values())
-            if seen["error"] or not numbers or not set(wanted) <= set(found):
+            no_arrays = any(as_array(item) is None for item in found.values())
+            if seen["error"] or no_arrays or not set(wanted) <= set(found):
                 raise NoAnswer
             return found
 
@@ -167,14 +168,11 @@ class Specification:
         return backward if self.backward else forward
 
     def _arguments(self, known, about):
-        args, kwargs = [], {}
+        args, kwargs = {}, {}
         for name, parameter in self.parameters.items():
-            given = name in known and known[name] is not None
-            if parameter.kind == parameter.KEYWORD_ONLY:
-                if given and self.takes(name, about):
-                    kwargs[name] = self._passed(name, known[name])
-            elif given:
-                args.append(self._passed(name, known[name]))
+            keyword_only = parameter.kind == parameter.KEYWORD_ONLY
+            if known.get(name) is not None and (not keyword_only or self.takes(name, about)):
+                (kwargs if keyword_only else args)[name] = self._passed(name, known[name])
         return args, kwargs
 
     def _passed(self, name, value):

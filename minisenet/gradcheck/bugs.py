@@ -15,7 +15,8 @@ import numpy as np
 
 from minisenet import functional as F
 from minisenet.functional import fused
-from minisenet.gradcheck.mistakes import convolution
+from minisenet.gradcheck import signatures
+from minisenet.gradcheck.mistakes import TERMS, WRONG
 from minisenet.gradcheck.operations import OPERATIONS
 
 
@@ -57,29 +58,26 @@ def _instead(operation, **changes):
     return backward
 
 
-# ---- convolution: the loop stands beside the ways to get it wrong, in `mistakes/convolution.py` ---------------------------
+def _by_table(operation, mistake, *gradients):
+    """The operation's backward with a mistake of the tables in `mistakes`: of all gradients that it spoils, or of these."""
+    formulas = {entry.output[1:]: entry.formula for entry in WRONG
+                if entry.name == mistake and f"{operation}_backward" in entry.functions.split()}
 
-def _convolution(output, mistake):
-    """A convolution's "dx" or "dw" with one of the mistakes of `convolution.MISTAKES`."""
-    changed, = (entry[-1] for entry in convolution.MISTAKES if entry[0] == mistake)
+    def backward(d, a, out, o):
+        right, v = OPERATIONS[operation].backward(d, a, out, o), SimpleNamespace(**signatures.values(a, o, out, d))
+        return right | {name: formulas[name](v) for name in gradients or formulas if name in right}
+    return backward
 
-    def gradient(d, a, out, o, right):
-        v = SimpleNamespace(**a, **o, dy=d["y"], x_shape=a["x"].shape, w_shape=a["w"].shape)
-        return convolution.GIVES[output](v, **changed(v))
-    return gradient
+
+def _without(operation, gradient, *terms):
+    """The operation's backward with some terms of a gradient left out, by their numbers in `mistakes.TERMS`."""
+    def left(d, a, out, o, right):
+        parts = TERMS[f"{operation}_backward", f"d{gradient}"](SimpleNamespace(**signatures.values(a, o, out, d)))
+        return sum(part for number, part in enumerate(parts.values()) if number not in terms)
+    return _instead(operation, **{gradient: left})
 
 
 # ---- batch norm --------------------------------------------------------------------------------------------------------
-
-def _batch_norm_dx(keep_mean=True, keep_xhat=True, rstd=lambda var, eps: 1 / np.sqrt(var + eps)):
-    def dx(d, a, out, o, right):
-        m = a["x"].size // a["x"].shape[3]
-        k = rstd(out["var"], o["eps"])
-        xhat = (a["x"] - out["mean"]) * k
-        mean_term, xhat_term = right["beta"] / m, xhat * (right["gamma"] / m)
-        return a["gamma"] * k * (d["y"] - keep_mean * mean_term - keep_xhat * xhat_term)
-    return dx
-
 
 def _batch_norm_unbiased(a, o):
     out = OPERATIONS["batch_norm"].forward(a, o)
@@ -90,40 +88,9 @@ def _batch_norm_unbiased(a, o):
 
 # ---- the SE block ------------------------------------------------------------------------------------------------------
 
-def _se_block_du(share):
-    """A du whose second path is `share(dz, height, width)`."""
-    def du(d, a, out, o, right):
-        du_scale, ds = F.scale_backward(d["y"], a["u"], out["s"])
-        dz = F.excitation_backward(ds, out["z"], out["h"], out["s"], a["w1"], a["w2"])[0]
-        return du_scale + share(dz, *a["u"].shape[1:3])
-    return du
-
-
 def _every_position(value, height, width):
     """(N, C) copied to every position of the maps."""
     return np.broadcast_to(value[:, None, None, :], (len(value), height, width, value.shape[1])).copy()
-
-
-def _residual_branch(arrives):
-    """The gradients of a residual block in which the branch gets `arrives(d, out)` and the shortcut what it should."""
-    def backward(d, a, out, o):
-        du, dw1, dw2, _, _ = F.se_block_backward(arrives(d, out), a["u"], out["z"], out["h"], out["s"], a["w1"], a["w2"])
-        return dict(u=du, x=F.relu_backward(d["y"], out["y"]), w1=dw1, w2=dw2)
-    return backward
-
-
-def _excitation_without_sigmoid(d, a, out, o):
-    dh, dw2, db2 = F.linear_backward(d["s"], out["h"], a["w2"])
-    dz, dw1, db1 = F.linear_backward(F.relu_backward(dh, out["h"]), a["z"], a["w1"])
-    gradients = dict(z=dz, w1=dw1, w2=dw2, b1=db1, b2=db2)
-    return {name: gradients[name] for name in a}
-
-
-def _excitation_without_relu(d, a, out, o):
-    dh, dw2, db2 = F.linear_backward(F.sigmoid_backward(d["s"], out["s"]), out["h"], a["w2"])
-    dz, dw1, db1 = F.linear_backward(dh, a["z"], a["w1"])
-    gradients = dict(z=dz, w1=dw1, w2=dw2, b1=db1, b2=db2)
-    return {name: gradients[name] for name in a}
 
 
 # ---- the short cuts ----------------------------------------------------------------------------------------------------
@@ -182,20 +149,18 @@ BUGS = (
     Bug("kernel flipped in dx", "conv2d",
         "dx turns the kernel round once too often: tap (i, j) writes where tap (KH-1-i, KW-1-j) read.",
         "Only a gather over dy turns the kernel round; a scatter goes back the way it came. Symmetric kernels hide it.",
-        backward=_instead("conv2d", x=_convolution("dx", "kernel flipped"))),
+        backward=_by_table("conv2d", "kernel flipped", "x")),
     Bug("stride on the wrong axis", "conv2d", "dx steps down with the horizontal stride and across with the vertical one.",
-        "Tests with square strides cannot see it.",
-        backward=_instead("conv2d", x=_convolution("dx", "stride on the wrong axis"))),
+        "Tests with square strides cannot see it.", backward=_by_table("conv2d", "stride on the wrong axis", "x")),
     Bug("padding on the wrong axis", "conv2d",
         "dx takes the horizontal padding off the rows and the vertical padding off the columns.",
-        "Tests with square paddings cannot see it.",
-        backward=_instead("conv2d", x=_convolution("dx", "padding on the wrong axis"))),
+        "Tests with square paddings cannot see it.", backward=_by_table("conv2d", "padding on the wrong axis", "x")),
     Bug("dilation ignored in dw", "conv2d", "dw reads neighbouring pixels for neighbouring taps, whatever the dilation.",
         "Each gradient has to undo every option of the forward; with dilation 1 the shapes and the numbers are right.",
-        backward=_instead("conv2d", w=_convolution("dw", "dilation ignored"))),
+        backward=_by_table("conv2d", "dilation ignored", "w")),
     Bug("groups mixed up", "conv2d", "dx deals output channels to groups like cards (c % groups) instead of in blocks.",
         "With one group, or one channel in each, there is nothing to mix up: test what lies between.",
-        backward=_instead("conv2d", x=_convolution("dx", "groups mixed up"))),
+        backward=_by_table("conv2d", "groups mixed up", "x")),
     Bug("bias gradient misses an axis", "conv2d", "db adds up the first column of the output only.",
         "A parameter that was used at every position gathers from every position.",
         backward=_instead("conv2d", b=lambda d, a, out, o, right: d["y"][:, :, 0].sum(axis=(0, 1)))),
@@ -204,23 +169,21 @@ BUGS = (
         backward=_instead("conv2d", w=lambda d, a, out, o, right: right["w"].astype(np.float32).astype(np.float64))),
 
     Bug("mean term dropped", "batch_norm", "dx leaves out mean(dy): the mean is taken for a constant.",
-        "Every x moves the mean, so no change along 1 gets through.",
-        backward=_instead("batch_norm", x=_batch_norm_dx(keep_mean=False))),
+        "Every x moves the mean, so no change along 1 gets through.", backward=_without("batch_norm", "x", 1)),
     Bug("xhat term dropped", "batch_norm", "dx leaves out xhat mean(dy xhat): the variance is taken for a constant.",
         "Every x moves the variance. With an upstream gradient of ones dx is zero with this term and without it.",
-        backward=_instead("batch_norm", x=_batch_norm_dx(keep_xhat=False))),
+        backward=_without("batch_norm", "x", 2)),
     Bug("statistics taken for constants", "batch_norm", "dx is gamma dy / sqrt(var + eps), as in inference.",
         "Mean and variance are functions of x: whoever differentiates y has to go through them too.",
-        backward=_instead("batch_norm", x=_batch_norm_dx(keep_mean=False, keep_xhat=False))),
+        backward=_without("batch_norm", "x", 1, 2)),
     Bug("unbiased variance", "batch_norm", "The forward normalises with the variance divided by M - 1, the backward with M.",
         "Biased to normalise, unbiased into running_var: both stand in the same layer.", forward=_batch_norm_unbiased),
     Bug("eps outside the root", "batch_norm", "dx divides by sqrt(var) + eps instead of sqrt(var + eps).",
         "Small where eps is small, and wrong all the same: so draw an eps that matters.",
-        backward=_instead("batch_norm", x=_batch_norm_dx(rstd=lambda var, eps: 1 / (np.sqrt(var) + eps)))),
+        backward=_by_table("batch_norm", "eps outside the root", "x")),
     Bug("dgamma from x", "batch_norm_inference", "dgamma is sum(dy x) instead of sum(dy xhat).",
         "A factor's gradient is what it was multiplied with, and gamma met xhat.",
-        backward=_instead("batch_norm_inference",
-                          gamma=lambda d, a, out, o, right: (d["y"] * a["x"]).sum(axis=(0, 1, 2)))),
+        backward=_by_table("batch_norm_inference", "dgamma from x")),
 
     Bug("mask turned round", "relu", "dx passes where y <= 0 and is blocked where y > 0.",
         "Half of a random test's elements are right by chance: check single coordinates, not only a sum.",
@@ -249,10 +212,11 @@ BUGS = (
     Bug("height twice", "squeeze", "du is dz / (H H).", "Square maps hide it, and all of the paper's maps are square.",
         backward=_instead("squeeze", u=lambda d, a, out, o, right: right["u"] * a["u"].shape[2] / a["u"].shape[1])),
     Bug("sigmoid forgotten", "excitation", "The backward goes through W2 with ds, not with ds s (1 - s).",
-        "Undo every function of the forward, from the last to the first.", backward=_excitation_without_sigmoid),
+        "Undo every function of the forward, from the last to the first.",
+        backward=_by_table("excitation", "sigmoid forgotten")),
     Bug("ReLU forgotten", "excitation", "Dead hidden units get a gradient: dh goes into W1 without the mask h > 0.",
         "With r = 16 and 16 channels there is one hidden unit; whether it is dead is everything.",
-        backward=_excitation_without_relu),
+        backward=_by_table("excitation", "ReLU forgotten")),
     Bug("mean for sum", "scale", "ds is the mean of dy u over the positions instead of the sum.",
         "One gate met every position, so their gradients add up; the mean belongs to the squeeze.",
         backward=_instead("scale", s=lambda d, a, out, o, right: (d["y"] * a["u"]).mean(axis=(1, 2)))),
@@ -261,9 +225,9 @@ BUGS = (
         backward=_instead("scale", u=lambda d, a, out, o, right: d["y"] * a["s"][:1, None, None, :])),
     Bug("squeeze path dropped", "se_block", "du is s * dy alone: the path through the squeeze, dz / (H W), is missing.",
         "u is used twice, so two gradients arrive at it. The block still trains without the second, only worse.",
-        backward=_instead("se_block", u=_se_block_du(lambda dz, height, width: 0.0))),
+        backward=_by_table("se_block", "squeeze path dropped")),
     Bug("squeeze path not shared out", "se_block", "du adds dz at every position instead of dz / (H W).",
-        "The two paths have to be on one scale.", backward=_instead("se_block", u=_se_block_du(_every_position))),
+        "The two paths have to be on one scale.", backward=_by_table("se_block", "squeeze path not shared out")),
 
     Bug("mask from u", "add_relu", "du and dx pass where u is positive, not where u + x is.",
         "The ReLU saw the sum: neither of its terms tells where it was open.",
@@ -273,7 +237,7 @@ BUGS = (
         backward=_instead("residual_block", x=lambda d, a, out, o, right: np.zeros_like(a["x"]))),
     Bug("branch not masked", "residual_block", "The block gets dy instead of dy [y > 0].",
         "The ReLU comes after the sum, so its mask goes down both ways.",
-        backward=_residual_branch(lambda d, out: d["y"])),
+        backward=_by_table("residual_block", "branch not masked")),
 
     Bug("overlapping windows overwrite", "max_pool2d", "dx[winner] = dy where it should be dx[winner] += dy.",
         "NumPy's indexed assignment keeps the last; windows without overlap hide it.",
@@ -295,8 +259,7 @@ BUGS = (
         backward=_instead("softmax_cross_entropy", logits=_softmax_with(dloss=1.0))),
 
     Bug("padding normalised too", "conv2d_normalised", "The map is padded before the batch norm and the ReLU, not after.",
-        "The convolution's zeros are zeros of what it reads; relu(beta - k mean) is not zero.",
-        forward=_pad_then_normalise),
+        "The convolution's zeros are zeros of what it reads; relu(beta - k mean) is not zero.", forward=_pad_then_normalise),
     Bug("products with the raw map", "conv2d_normalised", "dk is sum(dx a) instead of sum(dx (a - mean)).",
         "A factor's gradient is what it was multiplied with: k met a - mean.",
         backward=_instead("conv2d_normalised", k=lambda d, a, out, o, right: np.sum(right["x"] / a["k"] * a["x"],

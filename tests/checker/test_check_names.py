@@ -89,7 +89,7 @@ def test_a_planted_mistake_is_called_by_its_name(name, number):
     assert named.name in (mistake.name, TWINS.get(mistake.name))
     if named.name == mistake.name:
         assert not named.certain
-    text = str(Verdict(name, len(trials), len(wrong), named, Smallest.of(spec, smallest)))
+    text = str(Verdict(name, len(trials), len(wrong), named, Smallest.of(smallest)))
     assert max(map(len, text.splitlines())) <= 80 and "{" not in text
     assert f"likely mistake: {named.name}\n" in text
 

@@ -43,11 +43,6 @@ class Evidence:
         return [trial for trial in self.chosen if name in trial.given and trial.call.expected[name] is not None]
 
 
-def numbers(value):
-    """A result as an array; None where it is none."""
-    return np.asarray(value) if isinstance(value, (np.ndarray, float, int)) else None
-
-
 def close(one, two):
     """Whether two results are the same numbers in the same shape, NaNs included."""
     one, two = np.asarray(one), np.asarray(two)

@@ -1,7 +1,7 @@
 """Right to seven digits: somewhere inside, float64 was cut to float32."""
 import numpy as np
 
-from minisenet.checker.diagnosis.evidence import numbers
+from minisenet.checker.comparison import as_array
 from minisenet.checker.result import Mistake
 
 SEVEN_DIGITS = 3e-6                 # relative: what a few steps in float32 lose at most
@@ -19,7 +19,7 @@ def explain(evidence):
 
 
 def _error(trial, name):
-    expected, given = np.asarray(trial.call.expected[name]), numbers(trial.given.get(name))
+    expected, given = np.asarray(trial.call.expected[name]), as_array(trial.given.get(name))
     if given is None or given.shape != expected.shape or given.dtype.kind != "f":
         return np.inf
     return np.max(np.abs(given - expected), initial=0) / max(np.max(np.abs(expected), initial=0), 1e-300)

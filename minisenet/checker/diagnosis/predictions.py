@@ -9,8 +9,9 @@ import itertools
 
 import numpy as np
 
+from minisenet.checker.comparison import as_array
 from minisenet.checker.diagnosis import formulas, terms, transforms
-from minisenet.checker.diagnosis.evidence import close, numbers
+from minisenet.checker.diagnosis.evidence import close
 from minisenet.checker.result import Mistake
 
 GUESSES = (formulas.guesses, terms.guesses, transforms.guesses)
@@ -20,7 +21,7 @@ NO_VALUE = (ValueError, IndexError, AttributeError, TypeError, KeyError, ZeroDiv
 def explain(evidence):
     """The guess that predicts most of the wrong results, and no right one otherwise than it is; None where there is none."""
     wrong = [name for name in evidence.wrong
-             if all(numbers(trial.given[name]) is not None for trial in evidence.chosen if name in trial.given)]
+             if all(as_array(trial.given[name]) is not None for trial in evidence.chosen if name in trial.given)]
     right = [name for name in evidence.spec.returns if name not in wrong]
     best, most = None, 0.0
     for mistake, predict in itertools.chain.from_iterable(source(evidence, wrong) for source in GUESSES):

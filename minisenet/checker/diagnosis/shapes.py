@@ -1,7 +1,7 @@
 """Results of the wrong shape: what the shapes of all cases have in common."""
 import numpy as np
 
-from minisenet.checker.diagnosis.evidence import numbers
+from minisenet.checker.comparison import as_array
 from minisenet.checker.result import Mistake
 
 OUTPUT_SIZE = "floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, for each side by itself."
@@ -13,7 +13,7 @@ EVERYWHERE = "What was used at every image and position gathers from every image
 def explain(evidence):
     """The Mistake of the first result that has a wrong shape, or None."""
     for name in evidence.spec.returns:
-        found = [trial for trial in evidence.with_result(name) if numbers(trial.given[name]) is not None]
+        found = [trial for trial in evidence.with_result(name) if as_array(trial.given[name]) is not None]
         pairs = [(np.shape(trial.given[name]), np.shape(trial.call.expected[name])) for trial in found]
         wrong = [(given, expected) for given, expected in pairs if given != expected]
         if wrong:

@@ -3,7 +3,8 @@ import itertools
 
 import numpy as np
 
-from minisenet.checker.diagnosis.evidence import close, numbers
+from minisenet.checker.comparison import as_array
+from minisenet.checker.diagnosis.evidence import close
 from minisenet.checker.diagnosis.symbols import symbols
 from minisenet.checker.result import Mistake
 
@@ -138,5 +139,5 @@ def _cut_off():
 
 def _not_finite(trial, name):
     """What was given where it is NaN or infinite, and right everywhere else."""
-    expected, given = np.asarray(trial.call.expected[name]), numbers(trial.given[name])
+    expected, given = np.asarray(trial.call.expected[name]), as_array(trial.given[name])
     return np.where(np.isfinite(given), expected, given) if given.shape == expected.shape else None

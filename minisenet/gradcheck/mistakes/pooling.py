@@ -59,13 +59,11 @@ def _average_scattered(v):
 
 WRONG = [
     Wrong("max_pool2d", "y", "padding counted as zero", "The padding takes part as 0, and wins over negative values.",
-          ZEROS_LOSE,
-          lambda v: _padded(v, 0.0)[0]),
+          ZEROS_LOSE, lambda v: _padded(v, 0.0)[0]),
     Wrong("max_pool2d", "argmax", "position in the window", "argmax is the position in its window, not in the image.",
           "The backward has to know the pixel: h W + w.", _in_window),
     Wrong("max_pool2d", "argmax", "position in the padded image", "argmax counts in the padded image.",
-          "h W + w in the unpadded image.",
-          lambda v: _padded(v, -np.inf)[1]),
+          "h W + w in the unpadded image.", lambda v: _padded(v, -np.inf)[1]),
     Wrong("max_pool2d", "y", "average for maximum", "y is the mean of each window.", "",
           lambda v: F.avg_pool2d(v.x, v.kernel_size, stride=_stride(v), padding=v.padding, ceil_mode=v.ceil_mode)),
     Wrong("max_pool2d_backward", "dx", "overlapping windows overwrite",
