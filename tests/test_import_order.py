@@ -1,6 +1,6 @@
 """Who may import whom: each part of the package imports only what stands left of it, and the core needs NumPy alone.
 
-There are no exceptions: an import inside a function counts as one at the top of a file does.
+There are no exceptions: an import inside a function counts as one at the top of a file does, and so does an import by name.
 """
 import ast
 import re
@@ -26,20 +26,19 @@ ALLOWED = {
     "functional": {"arguments", "backend"},
     "layers": {"arguments", "backend", "functional"},
     "blocks": {"functional", "layers"},
-    "models": {"functional", "layers", "blocks"},
-    "optim": {"arguments", "backend", "functional"},
-    "data": {"arguments", "backend", "functional"},
+    "models": {"layers", "blocks"},
+    "optim": {"arguments", "backend"},
+    "data": {"arguments", "backend"},
     "train": {"_version", "arguments", "backend", "functional", "layers", "blocks", "models", "optim", "data"},
     "summary": {"backend", "functional", "layers", "blocks", "models"},
     "info": {"_version", "backend"},
-    "gradcheck": {"_late", "arguments", "backend", "functional", "layers"},
-    "checker": {"arguments", "backend", "functional", "optim", "gradcheck"},
+    "gradcheck": {"_late", "arguments", "backend", "functional"},
+    "checker": {"backend", "functional", "optim", "gradcheck"},
     "course": {"functional", "optim", "gradcheck", "checker"},
-    "reference": {"backend", "functional", "layers", "blocks", "models", "optim", "data", "train", "gradcheck"},
-    "bench": {"_version", "backend", "functional", "layers", "models", "optim", "data", "train", "summary", "reference"},
-    "__init__": {"_version", "_late", "backend", "functional", "layers", "train", "checker", "reference"},
-    "cli": {"_version", "backend", "functional", "models", "optim", "data", "train", "summary", "info", "gradcheck",
-            "checker", "course", "reference", "bench"},
+    "reference": {"backend", "blocks", "models", "optim", "data", "train", "gradcheck"},
+    "bench": {"_version", "backend", "functional", "layers", "models", "optim", "train", "summary", "reference"},
+    "__init__": {"_version", "_late", "backend", "functional", "layers", "train", "gradcheck", "checker", "reference"},
+    "cli": {"_version", "backend", "models", "data", "train", "summary", "info", "gradcheck", "checker", "course", "bench"},
     "__main__": {"cli"},
 }
 LARGEST = 0.22                      # the share of the package's lines that one folder may hold
@@ -68,12 +67,14 @@ def names_in(node, path):
 
 
 def imports(path):
-    """Yield (dotted name, whether it is imported when the file is, line)."""
+    """Yield (dotted name, whether it is imported when the file is, line); a string that is a module's name counts too."""
     def walk(node, at_import):
         for child in ast.iter_child_nodes(node):
             if isinstance(child, (ast.Import, ast.ImportFrom)):
                 for name in names_in(child, path):
                     yield name, at_import, child.lineno
+            elif isinstance(child, ast.Constant) and re.fullmatch(r"minisenet(\.\w+)+", str(child.value)):
+                yield child.value, False, child.lineno
             else:
                 yield from walk(child, at_import and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)))
     yield from walk(ast.parse(path.read_text(encoding="utf-8")), True)
@@ -114,13 +115,21 @@ def test_the_table_is_an_order():
     assert set(parts) - {"_kernels"} == {part_of(path) for path in sources()}
     for chain in ("_kernels backend functional layers blocks models train cli", "functional gradcheck checker course cli"):
         assert [part for part in parts if part in chain.split()] == chain.split()
-    assert {part for part in parts if "reference" in ALLOWED[part]} == {"bench", "__init__", "cli"}
+    assert {part for part in parts if "reference" in ALLOWED[part]} == {"bench", "__init__"}
     assert {part for part in parts if "cli" in ALLOWED[part]} == {"__main__"}
+
+
+@pytest.mark.parametrize("part", [part for part in ALLOWED if part != "_kernels"])
+def test_the_table_says_who_imports_whom(part):
+    """And not only who might."""
+    paths = [path for path in sources() if part_of(path) == part]
+    used = {owner(name) for path in paths for name, *_ in imports(path) if name.startswith("minisenet")} - {part}
+    assert ALLOWED[part] == used | ({"_kernels"} if part == "backend" else set())          # by a name that it puts together
 
 
 def test_contributing_has_the_same_table():
     text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    rows = text.partition("| part | may import |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = text.partition("| part | imports |")[2].partition("\n\n")[0].splitlines()[2:]
     table = {part: set(allowed) for part, *allowed in (re.findall(r"`(\w+)`", row) for row in rows)}
     assert list(table.items()) == list(ALLOWED.items()), "\n".join(
         f"| `{part}` | {', '.join(f'`{name}`' for name in ALLOWED if name in allowed) or 'nothing'} |"
@@ -145,6 +154,7 @@ def test_no_folder_holds_too_much():
     ("def f():\n    from minisenet.reference import networks", "train", "imports minisenet.reference.networks"),
     ("if f():\n    from minisenet.cli import main", "bench", "imports minisenet.cli.main"),
     ("from ..cli import main", "models", "imports minisenet.cli.main"),
+    ("import importlib\nimportlib.import_module('minisenet.cli')", "bench", "imports minisenet.cli"),
     ("from minisenet.reference import networks", "gradcheck", "imports minisenet.reference.networks"),
     ("def f():\n    from minisenet.checker import check", "gradcheck", "imports minisenet.checker.check"),
     ("import torch", "train", "imports torch when it is imported"),
@@ -172,3 +182,17 @@ def test_numpy_is_all_that_an_import_needs(module):
                           timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
+
+
+def test_what_is_bound_late_is_imported_when_it_is_asked_for():
+    code = ("import sys, minisenet\n"
+            "later = ('gradcheck', 'checker', 'reference', 'bench', 'course', 'cli')\n"
+            "assert not [name for name in later if f'minisenet.{name}' in sys.modules]\n"
+            "from minisenet import gradcheck\n"
+            "assert 'minisenet.checker' not in sys.modules and {'check', 'check_file', 'Verdict'} <= set(dir(gradcheck))\n"
+            "from minisenet.gradcheck import check\n"
+            "assert check is gradcheck.check is sys.modules['minisenet.checker'].check\n"
+            "assert 'torch' not in sys.modules and not hasattr(gradcheck, 'nonsense')\n")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent,
+                          timeout=120)
+    assert done.returncode == 0, done.stderr
