@@ -7,6 +7,7 @@ import time
 import pytest
 from small_runs import SMALL, run, start
 
+from minisenet.cli.train import command
 from minisenet.train.run_folder import read
 
 pytestmark = pytest.mark.section_5
@@ -53,6 +54,15 @@ def test_the_last_line_reproduces_the_run(unbroken, tmp_path):
     status, again, err = run(*words[2:], "--out", "again", "--threads", 1, cwd=tmp_path)
     assert (status, err) == (0, "") and again.splitlines()[-1] == out.splitlines()[-1]
     same(tmp_path / "again", path)
+
+
+@pytest.mark.parametrize("model, given, words", [
+    ("se_resnet20", dict(se_bias=True, width=4), "--se-bias --width 4 --reduction 16 --shortcut B --seed 3"),
+    ("se_resnet20", dict(reduction=4), "--width 16 --reduction 4 --shortcut B --seed 3"),
+    ("resnet20", dict(shortcut="A"), "--width 16 --shortcut A --seed 3")])
+def test_the_command_names_every_option_that_the_network_has(model, given, words):
+    spec = dict(data="shapes", model=model, options=given, settings=dict(seed=3, lr=0.1), limit=None, backend="numpy")
+    assert command(spec) == f"minisenet train --data shapes --model {model} {words} --lr 0.1 --backend numpy"
 
 
 def wait_for_epoch(process, path):

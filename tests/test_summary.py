@@ -173,7 +173,7 @@ class Own(Layer):
     def forward(self, x):
         y = self.inner(x)
         y, argmax = F.max_pool2d(y, 3, stride=1)
-        self._saved = argmax[:, 1:], argmax[:, :1], self.gain.value         # two views of an array, and state
+        self._saved = argmax[:, 1:], argmax[:, :2], self.gain.value         # two views of an array, and state
         return np.tanh(y @ self.gain.value)
 
 

@@ -10,7 +10,7 @@ from backends import needs_kernels
 from minisenet.backend import builds, watch
 from minisenet.bench import ops
 from minisenet.bench.contenders import Settings
-from minisenet.bench.ours import fastest
+from minisenet.bench.ours import fastest, plain
 from minisenet.bench.peak import Peak
 from minisenet.bench.recorder import Recorder, recording
 
@@ -87,6 +87,13 @@ def test_results_pass_through_and_bodies_are_not_recorded():
         assert np.array_equal(F.relu(x), [[0, 2]]) and len(recorder.calls) == 1
         with minisenet.use_backend("numpy"):
             assert np.array_equal(F.relu(x), [[0, 2]]) and len(recorder.calls) == 1
+
+
+def test_the_contenders_networks():
+    """The plain twin has the options of the SE network, and both have the same images."""
+    se, twin = fastest(TINY), plain(TINY)
+    assert (se.model.name, twin.model.name) == ("se_resnet20", "resnet20") and se.model.options == twin.model.options
+    assert np.array_equal(se.images, twin.images) and se.images.shape == (2, 32, 32, 3)
 
 
 def test_every_kernel_of_a_training_step():
