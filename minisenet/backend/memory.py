@@ -2,7 +2,7 @@
 
 Every function of the package returns fresh arrays. GNU's C library asks the system for the memory of each large one, and
 gives it back when the array is gone. The system maps memory page by page, at the first write to each page, and clears it: in
-a training step of SE-ResNet-20 at batch 128 that happens 16,000 times and takes a fifth of the time. So the library is told
+a training step of SE-ResNet-20 at batch 128 that may happen 16,000 times and take a fifth of the time. So the library is told
 to keep what is freed. The next step then takes the memory of the last one. The peak stays the same, but freed memory,
 whoever in the process freed it, goes back only where more than `KEPT` bytes lie idle at the heap's end.
 
