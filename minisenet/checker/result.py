@@ -1,5 +1,5 @@
 """What a check of somebody's answer found: as an object, as JSON, and as a table of 80 columns."""
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -129,18 +129,15 @@ class Verdict:
         dict
             `like`, `passed`, `cases`, `wrong`, `notes` as the attributes; `errors` with numbers, None where a check does not
             apply; `mistake`, None or a dict with `name`, `says`, `lesson`, `certain`; `smallest`, None or a dict with
-            `sizes`, `arguments`, `shrunk`, and `results`, a list of dicts with `output`, `expected`, `given`, `fault`. Arrays
-            are nested lists; NaN and infinity, which JSON has not, are strings.
+            `sizes`, `arguments`, `shrunk`, and `results`, a list of dicts with `output`, `expected`, `given`, `fault`.
+            Arrays are nested lists; NaN and infinity, which JSON has not, are strings.
         """
-        named = self.named and dict(name=self.named.name, says=self.named.says, lesson=self.named.lesson,
-                                    certain=self.named.certain)
         smallest = self.smallest and dict(
-            sizes=self.smallest.sizes, shrunk=self.smallest.shrunk,
-            arguments={name: _plain(value) for name, value in self.smallest.arguments.items()},
-            results=[dict(output=name, expected=_plain(expected), given=_plain(given), fault=text)
-                     for name, expected, given, text in self.smallest.results])
-        return dict(like=self.like, passed=self.passed, cases=self.cases, wrong=self.wrong, mistake=named, smallest=smallest,
-                    errors={name: _plain(error) for name, error in self.errors.items()}, notes=list(self.notes))
+            sizes=self.smallest.sizes, shrunk=self.smallest.shrunk, arguments=self.smallest.arguments,
+            results=[dict(zip(("output", "expected", "given", "fault"), result)) for result in self.smallest.results])
+        return _plain(dict(like=self.like, passed=self.passed, cases=self.cases, wrong=self.wrong,
+                           mistake=self.named and asdict(self.named), smallest=smallest, errors=self.errors,
+                           notes=self.notes))
 
     def __str__(self):
         return "\n".join(self.lines())
@@ -176,14 +173,13 @@ def _short(error):
 
 
 def _plain(value):
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, complex):
-        return str(value)
-    if isinstance(value, float) and not np.isfinite(value):
-        return str(value)
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+    plain = value is None or isinstance(value, (bool, int, str)) or isinstance(value, float) and np.isfinite(value)
+    return value if plain else str(value)

@@ -10,9 +10,10 @@ missing, doubled, of the wrong sign or of the wrong size is named without an ent
 """
 import numpy as np
 
-from minisenet.gradcheck.mistakes import activation, batch_norm, block, convolution, cross_entropy, pooling, sgd
+from minisenet.gradcheck.mistakes import (
+    activation, batch_norm, block, convolution, cross_entropy, excitation, pooling, scale, sgd, squeeze)
 
-TABLES = (convolution, batch_norm, block, activation, cross_entropy, sgd, pooling)
+TABLES = (convolution, batch_norm, squeeze, excitation, scale, block, activation, cross_entropy, sgd, pooling)
 WRONG = [entry for table in TABLES for entry in table.WRONG]
 
 TERMS = {

@@ -11,6 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 
 AXES = (0, 1, 2)                    # images, rows, columns: what a channel's statistics are taken over
+SIDES = ((slice(None), slice(None), 0), (slice(None), 0),                          # the first and the last column and row
+         (slice(None), slice(None), -1), (slice(None), -1))
+PER_IMAGE = "Gates are per image, which is the point of the block; a batch of one hides it."
+FACTOR = "A factor's gradient is what it was multiplied with, and s met u."
+NHWC = "Images are (N, H, W, C) here: the positions are axes 1 and 2, the channels are the last."
 
 
 @dataclass(frozen=True)
