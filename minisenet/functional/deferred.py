@@ -74,6 +74,9 @@ class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
     def __len__(self):
         return len(self.stand_in)
 
+    def __reduce__(self):
+        return np.asarray, (self.form(),)                   # a copy is an array
+
     def __bool__(self):
         return bool(self.form())
 
@@ -417,6 +420,7 @@ def relu_backward(dy, y):
 
 @rule
 def squeeze(u):
+    u = _map(u)
     if u.relu or u.means is None:
         return F.squeeze(u.form())
     return u.means if u.mu is None else u.k * (u.means - u.mu) + u.beta
