@@ -1,5 +1,5 @@
-# Which branches of the kernels have run. Each is marked where it is taken, in the loop itself, so that a test sees what a loop
-# chose: that every branch has run, and which ones a shape takes.
+# Which branches of the kernels have run. Each is marked where it is taken, in the loop itself, so that a test sees what a
+# loop chose: that every branch has run, and which ones a shape takes.
 #
 # A branch is marked once and then only read, so that marking costs a load, and threads do not fight for the memory.
 

@@ -6,8 +6,8 @@
 #     y[n]  = sum over c of x[n, c] w^T[c]              dx[n] = sum over o of dy[n, o] w[o]
 #                                                       dw[o] = sum over n of dy[n, o] x[n]
 #
-# The vector runs along a row of b, which lies in memory as it is (only w is transposed first), and a tile is NARROW_TILE rows
-# x 1 vector. Only the order in which a is read differs. A piece is PRODUCT_ROWS rows of the result.
+# The vector runs along a row of b, and a tile is NARROW_TILE rows x 1 vector. b is copied only where its rows do not fill
+# vectors, or are columns (w^T). Only the order in which a is read differs. A piece is PRODUCT_ROWS rows of the result.
 
 cdef enum:
     PRODUCT_ROWS = 16
@@ -21,8 +21,8 @@ cdef inline void product_of_rows(const real* a, Py_ssize_t a_row, Py_ssize_t a_t
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for i in range(rows // NARROW_TILE):
             cover(LINEAR_FULL_TILE)
-            multiply_tile(False, a + i * NARROW_TILE * a_row, a_row, a_term, b, b_term, terms, out + i * NARROW_TILE * out_row,
-                          out_row, left, NARROW_TILE, 1, _)
+            multiply_tile(False, a + i * NARROW_TILE * a_row, a_row, a_term, b, b_term, terms,
+                          out + i * NARROW_TILE * out_row, out_row, left, NARROW_TILE, 1, _)
         for i in range(rows - rows % NARROW_TILE, rows):
             cover(LINEAR_SINGLE_ROW)
             multiply_tile(False, a + i * a_row, a_row, a_term, b, b_term, terms, out + i * out_row, out_row, left, 1, 1, _)

@@ -3,9 +3,10 @@
 #     acc[i] += sum over terms t of a[i, t] b[t]               i: the tile's rows; b[t]: one or two vectors
 #
 # For each term the vectors of b are loaded once, and each row's number of a is broadcast against them. The sums stay in
-# registers over all terms, and no two of them wait for each other. `rows` and `vectors` are constants wherever this is inlined,
-# so the compiler unrolls the loops over them, every index into `acc` is a constant, and `acc` is no array but registers. A step
-# between addresses costs no register where it is a constant too: there must not be more rows than registers for their addresses.
+# registers over all terms, and no two of them wait for each other. `rows` and `vectors` are constants wherever this is
+# inlined, so the compiler unrolls the loops over them, every index into `acc` is a constant, and `acc` is no array but
+# registers. The rows' addresses need registers too, unless their distance is a constant: hence no more than TILE rows, or
+# NARROW_TILE.
 
 cdef extern from *:
     """
@@ -28,8 +29,8 @@ cdef inline inlined load_tile(vec* acc, const real* start, Py_ssize_t row, int r
                 acc[i * vectors + v] = (<const vec*>(start + i * row))[v]
 
 
-cdef inline inlined multiply_add(vec* acc, const real* a, Py_ssize_t a_row, Py_ssize_t a_term, const real* b, Py_ssize_t b_term,
-                                 Py_ssize_t terms, int rows, int vectors) noexcept nogil:
+cdef inline inlined multiply_add(vec* acc, const real* a, Py_ssize_t a_row, Py_ssize_t a_term, const real* b,
+                                 Py_ssize_t b_term, Py_ssize_t terms, int rows, int vectors) noexcept nogil:
     """acc[i] += sum over t of a[i, t] b[t]."""
     cdef vec w[TILE_VECTORS]
     cdef Py_ssize_t t

@@ -137,8 +137,8 @@ cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_d
             for n in range(images):
                 if how_x == NORMALISED:
                     cover(WINOGRAD_SUMS)
-                    mask_and_sum(dx + n * size, padded + n * padded_x + row + deep, row, deep, x + n * size, mean, dx + n * size,
-                                 sums + n * channels, products + n * channels, height, width, channels, _)
+                    mask_and_sum(dx + n * size, padded + n * padded_x + row + deep, row, deep, x + n * size, mean,
+                                 dx + n * size, sums + n * channels, products + n * channels, height, width, channels, _)
                 if with_more:
                     cover(WINOGRAD_PLUS)
                     add_image(dx + n * size, more + n * size, size, _)

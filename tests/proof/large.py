@@ -113,6 +113,7 @@ LARGE = {
                           normalised((19, 9, 9, 16), (33, 16, 3, 3), stride=1, padding=1),      # columns and positions are
                           normalised((5, 14, 11, 40), (64, 40, 3, 3), stride=1, padding=1),     # left over, one, two or three
                           normalised((3, 9, 15, 64), (16, 64, 3, 3), stride=1, padding=1),
+                          normalised((3, 17, 15, 32), (48, 32, 3, 3), False, stride=1, padding=1),
                           normalised((3, 17, 16, 32), (64, 32, 1, 1), stride=2, padding=0),
                           normalised((5, 17, 15, 3), (16, 3, 3, 3), False, stride=1, padding=1)],
     "affine_add": [affine_add],

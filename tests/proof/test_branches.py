@@ -1,4 +1,4 @@
-"""Which branch of a loop a shape takes, marked by the loop itself: each loop's choice, at its limits, on both sides of them."""
+"""Which branches a shape takes, marked by the loops themselves: each choice, on both sides of its limit."""
 import numpy as np
 import pytest
 
@@ -31,7 +31,8 @@ def branches(name, *arguments, **options):
 def forward(out_channels, width, **options):
     """A 3x3 kernel on three channels, with outputs of this width."""
     per_group = 3
-    return ("conv2d", (1, 4, width + 2, per_group * options.get("groups", 1)), (out_channels, per_group, 3, 3)), PLAIN | options
+    x = 1, 4, width + 2, per_group * options.get("groups", 1)
+    return ("conv2d", x, (out_channels, per_group, 3, 3)), PLAIN | options
 
 
 def weight(channels, out_channels, n=1, height=1, width=3):
@@ -123,7 +124,8 @@ TAKEN = [
     ((("gradient_sums", (1, 3, 5, L), (1, 3, 5, L), (L,), (1, 3, 5, L)), {}), {"SUMS_LEFT_OVER"}),
     ((("affine_add", (1, 3, 3, L), (L,), (L,), (L,)), dict(relu=False)), {"AFFINE_ALONE"}),
     ((("affine_add", (1, 3, 3, L), (L,), (L,), (L,), (1, 3, 3, L)), dict(relu=True)), {"AFFINE_PLUS"}),
-    ((("affine_add", (1, 3, 3, L), (L,), (L,), (L,), (1, 3, 3, L), (L,), (L,), (L,)), dict(relu=True)), {"AFFINE_PLUS_NORMALISED"}),
+    ((("affine_add", (1, 3, 3, L), (L,), (L,), (L,), (1, 3, 3, L), (L,), (L,), (L,)), dict(relu=True)),
+     {"AFFINE_PLUS_NORMALISED"}),
 ]
 
 

@@ -140,7 +140,7 @@ def covered(rows):
 
 @needs_kernels
 def test_the_cases_cover_every_branch_of_every_kernel():
-    """They reach the vector loops, their tails and every special case: the loops mark them (tests/proof/test_branches.py)."""
+    """They reach the vector loops, their tails and every special case: the loops mark them (test_branches.py)."""
     assert covered(OPERATIONS.values()) == builds.kernels.all_branches()
 
 
