@@ -1,13 +1,14 @@
-"""What the environment asks for and cannot have is one line on standard error, and a status that is not 0."""
+"""What the environment asks for and cannot have is one line on standard error, and a status that is not 0; and which build and
+which backend are chosen."""
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
 from backends import needs_kernels
 
+import minisenet
 from minisenet.backend import builds
 from minisenet.info import format_info
 from minisenet.info import info as minisenet_info
@@ -92,6 +93,13 @@ def test_each_source_that_can_tell_must_say_so(numpy, linux, can, unknown, monke
     assert builds.unknown() == []                                   # it has no such instruction sets
 
 
+@pytest.mark.parametrize("v3, v4, can", [(True, False, ("v3", "baseline")), (False, True, ("baseline",)),
+                                         (None, True, ("baseline",))])
+def test_v4_takes_v3_and_more(v3, v4, can, monkeypatch):
+    monkeypatch.setattr(builds, "has", dict(v3=v3, v4=v4).get)
+    assert builds.supported() == can
+
+
 @pytest.mark.parametrize("features, answers", [
     (dict(X86_V3=True, X86_V4=False), (True, False)),
     (dict(AVX2=True, FMA3=True, AVX512_SKX=True), (True, True)),    # before NumPy 2.4
@@ -124,3 +132,26 @@ def test_an_instruction_set_that_nobody_knows_of_may_be_tried(said, monkeypatch)
     else:
         with pytest.raises(ImportError, match="one of baseline on this processor, got 'v3'"):
             builds.load()
+
+
+# ---- the choice of a backend -------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["cython", "fused"])
+def test_a_backend_without_its_kernels_never_gives_way_in_silence(name, monkeypatch):
+    minisenet.set_backend("numpy")
+    monkeypatch.setattr(builds, "kernels", None)
+    monkeypatch.setattr(builds, "why_no_kernels", "no file")
+    with pytest.raises(RuntimeError, match=rf"the {name} backend needs the compiled kernels.*\(no file\); install"):
+        minisenet.set_backend(name)
+    assert minisenet.get_backend() == "numpy"
+    minisenet.set_backend("auto")
+    assert minisenet.get_backend() == "numpy"
+
+
+@needs_kernels
+def test_use_backend_puts_the_former_one_back_after_an_error_too():
+    minisenet.set_backend("cython")
+    with pytest.raises(ZeroDivisionError), minisenet.use_backend("numpy"):
+        assert minisenet.get_backend() == "numpy"
+        raise ZeroDivisionError
+    assert minisenet.get_backend() == "cython"
