@@ -114,6 +114,7 @@ LARGE = {
                           normalised((5, 14, 11, 40), (64, 40, 3, 3), stride=1, padding=1),     # left over, one, two or three
                           normalised((3, 9, 15, 64), (16, 64, 3, 3), stride=1, padding=1),
                           normalised((3, 17, 15, 32), (48, 32, 3, 3), False, stride=1, padding=1),
+                          normalised((5, 11, 9, 8), (8, 8, 3, 3), stride=1, padding=1),         # one vector with AVX2
                           normalised((3, 17, 16, 32), (64, 32, 1, 1), stride=2, padding=0),
                           normalised((5, 17, 15, 3), (16, 3, 3, 3), False, stride=1, padding=1)],
     "affine_add": [affine_add],
