@@ -12,7 +12,7 @@ import minisenet
 # No deadline: a first call warms caches up. In CI the same examples every time, so that a red build is red again.
 hypothesis.settings.register_profile("minisenet", deadline=None, max_examples=25, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("minisenet")
-hypothesis.settings.register_profile("topologies", max_examples=600)                # tests/topologies: half a minute on two cores
+hypothesis.settings.register_profile("topologies", max_examples=1000)                # tests/topologies: half a minute
 hypothesis.settings.register_profile("many topologies", max_examples=5000)
 
 collect_ignore_glob = ["answers/*"]      # data: some of them do not end, one does not even parse

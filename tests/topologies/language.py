@@ -315,8 +315,13 @@ def doubled(u):
     return u, lambda dy: dy + dy
 
 
+def skipped(u):
+    """A ReLU whose backward the student skips: straight through."""
+    return F.relu(u), lambda dy: dy
+
+
 GRADIENTS = {"LookAtGradient": looked_at, "ClipGradient": clipped, "NormaliseGradient": normalised, "LiftGradient": lifted,
-             "DoubleGradient": doubled}
+             "DoubleGradient": doubled, "SkipReLU": skipped}
 INLINE = GRADIENTS | {
     "F.relu": by_relu, "F.add_relu": by_add_relu, "F.squeeze": by_squeeze, "F.scale": by_scale, "Sum": plus, "Minus": minus,
     "Average": average, "Product": product, "Concat": concat, "Gate": gate, "Double": double, "Negate": negate,

@@ -7,6 +7,7 @@ import copy
 import io
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -160,7 +161,7 @@ READING = {
     "u.var": lambda u, x: u.var(axis=0), "u - u.mean": lambda u, x: u - u.mean(axis=(0, 1, 2), keepdims=True),
     "u.max": lambda u, x: u.max(), "u.std": lambda u, x: u.std(), "u.min": lambda u, x: u.min(axis=1),
     "u.clip": lambda u, x: u.clip(-0.5, 0.5), "u.any": lambda u, x: bool(u.any()),
-    "float(u.sum())": lambda u, x: float(u.sum()), "f-string": lambda u, x: f"{u.mean():.3f} {u.shape}",
+    "float(u.sum())": lambda u, x: float(u.sum()), "f-string": lambda u, x: f"{abs(u).max():.3f} {u.shape}",
     # functions of the package
     "F.squeeze": lambda u, x: F.squeeze(u), "F.relu": lambda u, x: F.relu(u), "F.sigmoid": lambda u, x: F.sigmoid(u),
     "F.scale": lambda u, x: F.scale(u, x[:, 0, 0]), "F.conv2d": lambda u, x: F.conv2d(u, np.ones((3, 16, 1, 1))),
@@ -190,7 +191,8 @@ WRITING = {code: statement(code) for code in (
     "np.add(u, x, out=u)", "np.multiply(u, 3, out=u, where=x > 0)")}
 THROUGH_A_VIEW = {code: statement(code) for code in (
     "u[:, 0] += 1", "a = np.asarray(u); a *= 2", "a = u[1:]; a *= 2", "u.reshape(2, -1)[:, ::3] = 0",
-    "for row in u: row *= 2", "u.T[0] = 0", "np.copyto(np.asarray(u), 0.25)", "u.fill(0.25)", "np.add.at(u, (0, 0), 1)", "u.sort(axis=1)",
+    "for row in u: row *= 2", "u.T[0] = 0", "np.copyto(np.asarray(u), 0.25)", "u.fill(0.25)", "np.add.at(u, (0, 0), 1)",
+    "u.sort(axis=1)",
     "u.flat[::2] = 0", "np.maximum(u, 0, out=np.asarray(u))")}
 
 
@@ -290,6 +292,87 @@ def test_the_same_layer_twice():
     same(*on_both(body))
 
 
+# ---- gradients
+
+CHAINS = [("conv1", "bn1", "relu1", "conv3"), ("conv1", "bn1", "se", "relu1", "conv2"),
+          ("bn1", "relu1", "se", "conv3", "bn2"), ("conv2", "se", "bn2", "relu2", "conv1", "relu1")]
+
+
+class Chain(Layer):
+    """Layers in a row, whose backward does something with each gradient before the next layer is given it."""
+
+    def __init__(self, names, use):
+        block = Block()
+        self.names, self.use, self.found = names, use, []
+        for name in names:
+            setattr(self, name, getattr(block, name))
+
+    def forward(self, x):
+        for name in self.names:
+            x = getattr(self, name)(x)
+        return x
+
+    def backward(self, dy):
+        for name in reversed(self.names):
+            dy, found = self.use(getattr(self, name).backward(dy))
+            self.found.append(found)
+        return dy, *self.found
+
+
+def compare_chains(use):
+    x = drawn_x()
+    for names in CHAINS:
+        found = []
+        for backend in ("numpy", "fused"):
+            with minisenet.use_backend(backend):
+                chain = Chain(names, lambda dy: use(dy, x))
+                y = chain(x)
+                found.append([*chain.backward(np.cos(y)), *(p.grad for p in chain.parameters().values())])
+        try:
+            same(*found)
+        except Exception as error:
+            raise AssertionError(f"the layers were {', '.join(names)}") from error
+
+
+@pytest.mark.parametrize("read", READING.values(), ids=READING)
+def test_reading_gradients(read):
+    compare_chains(lambda dy, x: (dy, read(dy, x)))
+
+
+@pytest.mark.parametrize("write", (WRITING | THROUGH_A_VIEW).values(), ids=WRITING | THROUGH_A_VIEW)
+def test_earlier_layers_see_what_was_written_into_a_gradient(write):
+    compare_chains(lambda dy, x: (write(dy, x), None))
+
+
+@pytest.mark.parametrize("write", WRITING.values(), ids=WRITING)
+def test_an_earlier_gradient_does_not_change(write):
+    def use(dy, x):
+        before = 2 * dy, dy + x, np.array(dy)
+        return write(dy, x), before
+
+    compare_chains(use)
+
+
+@pytest.mark.parametrize("names", [("conv1", "bn1"), ("conv1", "bn1", "se"), ("conv1", "bn1", "relu1", "conv3")])
+def test_an_upstream_gradient_may_be_written_into_once_a_layer_used_it(names):
+    class Careless(Chain):
+        def backward(self, dy):
+            dy = dy.copy()
+            dx = getattr(self, names[-1]).backward(dy)
+            dy[...] = 0
+            for name in reversed(names[:-1]):
+                dx = getattr(self, name).backward(dx)
+            return dx
+
+    found = []
+    for backend in ("numpy", "fused"):
+        with minisenet.use_backend(backend):
+            chain = Careless(names, None)
+            dx = chain.backward(np.cos(chain(drawn_x())))
+            found.append([dx, *(p.grad for p in chain.parameters().values())])
+    same(*found)
+
+
 # ---- what leaves a block
 
 def leaves(value):
@@ -357,6 +440,48 @@ def test_what_a_block_keeps_does_not_change_when_its_parameters_do():
                 parameter.value *= -0.7
             found.append([np.asarray(one) for one in block.kept])
     same(*found)
+
+
+class Noting(Layer):
+    """What a layer of one's own was given: the types, in `given`."""
+
+    def forward(self, x):
+        self.given = [type(x)]
+        return x
+
+    def backward(self, dy):
+        self.given.append(type(dy))
+        return dy
+
+
+class NotingReLU(ReLU):
+    def forward(self, x):
+        self.given = [type(x)]
+        return super().forward(x)
+
+
+class NotingBackwardReLU(ReLU):
+    def backward(self, dy):
+        self.given = [type(dy)]
+        return super().backward(dy)
+
+
+def patched_relu():
+    layer = ReLU()
+    forward, layer.given = layer.forward, []
+    layer.forward = lambda x: layer.given.append(type(x)) or forward(x)
+    return layer
+
+
+@pytest.mark.parametrize("make", [Noting, NotingReLU, NotingBackwardReLU, patched_relu])
+def test_a_layer_of_ones_own_is_given_arrays(make):
+    """`isinstance(x, np.ndarray)` holds in it, and `x.ctypes`, `out=x` and all that only an array has."""
+    for before, after in (("bn1", "conv3"), ("se", "bn2"), ("conv1", "se")):
+        block, own = Block(), make()
+        with minisenet.use_backend("fused"):
+            model = Sequential(block.conv2, getattr(block, before), own, getattr(block, after))
+            model.backward(model(drawn_x()))
+        assert own.given and set(own.given) == {np.ndarray}
 
 
 @pytest.mark.parametrize("name", ["conv1", "bn1", "relu1", "se"])
@@ -446,6 +571,18 @@ def test_a_parameter_may_be_edited_in_place_between_forward_and_backward(trainin
             same(step("numpy", "numpy", training, edit), step("fused", "fused", training, edit))
         except AssertionError as error:
             raise AssertionError(f"the parameter was {name}") from error
+
+
+def test_running_statistics_may_be_edited_in_place_between_forward_and_backward():
+    def edit(model):
+        for name, layer in model.modules():
+            if isinstance(layer, BatchNorm2d):
+                layer.running_mean += 0.3
+                layer.running_var *= 1.7
+        return model
+
+    for training in (True, False):
+        same(step("numpy", "numpy", training, edit), step("fused", "fused", training, edit))
 
 
 @either_mode
@@ -562,7 +699,34 @@ def test_a_bad_upstream_gradient_is_the_same_error(wrong):
         assert type(errors[0]) is type(errors[1])
 
 
-# ---- threads
+# ---- classes that are patched, and threads
+
+def test_a_class_may_be_patched(monkeypatch):
+    """`ReLU.forward = ...` for every ReLU there is, in the middle of a session."""
+    same(step("numpy", "numpy"), step("fused", "fused"))
+    monkeypatch.setattr(ReLU, "forward", lambda self, x: np.where(x > 0, x, 0.1 * x) + 0 * setattr_saved(self, x))
+    monkeypatch.setattr(ReLU, "backward", lambda self, dy: np.where(self._pop_saved() > 0, dy, 0.1 * dy))
+    leaky = step("numpy", "numpy")
+    same(leaky, step("fused", "fused"))
+    monkeypatch.undo()
+    same(step("numpy", "numpy"), step("fused", "fused"))
+    assert not np.allclose(leaky[0], step("numpy", "numpy")[0])
+
+
+def setattr_saved(layer, x):
+    layer._saved = np.array(x)
+    return 1
+
+
+def test_branches_of_a_block_may_run_in_threads():
+    def body(b, x):
+        u = normalised(b, x)
+        with ThreadPoolExecutor(2) as pool:
+            one, other = pool.map(lambda layer: layer(u), (b.conv2, b.conv3))
+        return one + other, b.relu1(u)
+
+    same(*on_both(body))
+
 
 def test_threads_run_models_at_once():
     """Each knows by itself whether it is inside of a block."""
