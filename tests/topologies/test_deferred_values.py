@@ -484,6 +484,14 @@ def test_a_layer_of_ones_own_is_given_arrays(make):
         assert own.given and set(own.given) == {np.ndarray}
 
 
+def test_a_block_within_a_block_returns_an_array():
+    def body(b, x):
+        b.inner = Block(VALUES["rectified"])
+        return b.conv1(b.inner(x)), type(b.inner(x)) is np.ndarray
+
+    same(*on_both(body))
+
+
 @pytest.mark.parametrize("name", ["conv1", "bn1", "relu1", "se"])
 def test_a_child_called_from_outside_returns_an_array(name):
     with minisenet.use_backend("fused"):
