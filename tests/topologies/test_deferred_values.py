@@ -373,6 +373,63 @@ def test_an_upstream_gradient_may_be_written_into_once_a_layer_used_it(names):
     same(*found)
 
 
+@pytest.mark.parametrize("crossed", [lambda one, other: one + other, lambda one, other: other + one, lambda one, other: other],
+                         ids=["one + other", "other + one", "other"])
+def test_gradients_that_are_sent_another_way(crossed):
+    """A student's backward that is not the transpose of its forward: the same numbers on every backend."""
+    class Crossed(Block):
+        def forward(self, x):
+            u = self.conv1(x)
+            return self.conv2(self.relu1(self.bn1(u))) + self.conv3(self.relu2(self.bn2(u)))
+
+        def backward(self, dy):
+            one, other = self.conv2.backward(dy), self.conv3.backward(dy)
+            return self.conv1.backward(self.bn1.backward(self.relu1.backward(crossed(one, other))))
+
+    found = []
+    for backend in ("numpy", "fused"):
+        with minisenet.use_backend(backend):
+            block = Crossed()
+            dx = block.backward(np.cos(block(drawn_x())))
+            found.append([dx, *(layer.weight.grad for layer in (block.conv1, block.bn1, block.conv2, block.conv3))])
+    same(*found)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_a_constant_for_each_image_and_channel_joins_a_gradient(training):
+    """As from a squeeze, but of a map that no convolution made, so that nobody knows its images' means."""
+    class Gated(Block):
+        def forward(self, x):
+            self.u, self.s = self.bn1(x), np.linspace(0.2, 0.9, 32).reshape(2, 16)
+            return F.scale(self.u, self.s)
+
+        def backward(self, dy):
+            du, _ = F.scale_backward(dy, self.u, self.s)
+            once = du + np.broadcast_to(self.s[:, None, None], du.shape)
+            return self.bn1.backward(np.broadcast_to(np.sin(self.s)[:, None, None], du.shape) + once)
+
+    found = []
+    for backend in ("numpy", "fused"):
+        with minisenet.use_backend(backend):
+            block = Gated().train() if training else Gated().eval()
+            dx = block.backward(np.cos(block(drawn_x())))
+            found.append([dx, block.bn1.weight.grad, block.bn1.bias.grad])
+    same(*found)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "cython"])
+def test_on_the_other_backends_every_value_is_an_array(backend):
+    """A breakpoint in a block shows arrays, forward and backward."""
+    types = set()
+    with minisenet.use_backend(backend):
+        for value in VALUES.values():
+            Block(lambda b, x: types.add(type(value(b, x))) or x)(drawn_x())
+        for names in CHAINS:
+            chain = Chain(names, lambda dy: (dy, types.add(type(dy))))
+            chain.backward(np.cos(chain(drawn_x())))
+    assert types == {np.ndarray}
+
+
 # ---- what leaves a block
 
 def leaves(value):

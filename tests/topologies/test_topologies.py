@@ -9,6 +9,7 @@ import pytest
 
 import minisenet
 from backends import CYTHON, FUSED, needs_kernels
+from minisenet import models
 from minisenet.backend import watching
 from minisenet.blocks import BasicBlock, Bottleneck, SEBlock
 from minisenet.layers import BatchNorm2d, Conv2d, Layer, ReLU, Sequential
@@ -88,6 +89,29 @@ def test_another_activation_in_a_block_is_called(backend, block, size):
         return made
 
     compare_with_numpy(make, backend)
+
+
+@pytest.mark.section_3_3
+@needs_kernels
+def test_a_networks_first_layer_may_be_ones_own():
+    """The network asks its first layer for no input gradient; one that knows no such option is not asked."""
+    class Stem(Conv2d):
+        def forward(self, x):
+            return super().forward(2 * x)
+
+        def backward(self, dy):
+            return 2 * super().backward(dy)
+
+    found = []
+    for backend in ("numpy", "fused"):
+        model, rng = models.create("se_resnet20", reduction=4), np.random.default_rng(0)
+        model.conv1 = Stem(3, 16, 3, padding=1, rng=rng)
+        model.astype(np.float64)
+        with minisenet.use_backend(backend):
+            logits = model(rng.standard_normal((2, 8, 8, 3)))
+            model.backward(rng.standard_normal(logits.shape))
+        found.append(dict(logits=logits) | {name: p.grad for name, p in model.parameters().items()})
+    assert all(difference(found[1][name], want) <= 1e-11 for name, want in found[0].items())
 
 
 # ---- a block that the package does not have
