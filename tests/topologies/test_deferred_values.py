@@ -256,6 +256,19 @@ def test_earlier_results_do_not_change_through_a_view(write):
             Block(before_and_after(write, "bn2", "relu2")(value))(drawn_x())
 
 
+def test_an_array_that_was_asked_for_may_be_written_into_once_a_layer_read_the_value():
+    def make(value):
+        def body(b, x):
+            u = value(b, x)
+            array = np.asarray(u)
+            v = b.bn2(u)
+            array[...] = 0
+            return v, b.conv3(v)
+        return body
+
+    compare_each(make)
+
+
 def test_the_input_may_be_written_into_once_a_layer_read_it():
     for value in VALUES.values():
         def body(b, x):
@@ -373,8 +386,11 @@ def test_an_upstream_gradient_may_be_written_into_once_a_layer_used_it(names):
     same(*found)
 
 
-@pytest.mark.parametrize("crossed", [lambda one, other: one + other, lambda one, other: other + one, lambda one, other: other],
-                         ids=["one + other", "other + one", "other"])
+CROSSED = {"one + other": lambda one, other: one + other, "other + one": lambda one, other: other + one,
+           "other": lambda one, other: other}
+
+
+@pytest.mark.parametrize("crossed", CROSSED.values(), ids=CROSSED)
 def test_gradients_that_are_sent_another_way(crossed):
     """A student's backward that is not the transpose of its forward: the same numbers on every backend."""
     class Crossed(Block):
