@@ -67,7 +67,7 @@ def row(*wishes):
 
 CONV, BN, LAST = wish("Conv", **WINOGRAD, bias=FLAG), at(0, "BN"), at(0, "SE", "ReLU", "AddReLU", "Sum", "BN")
 UNITS = [row(CONV, BN, at(0, "ReLU", "ReLU", "SkipReLU"), CONV), row(BN, at(0, "ReLU"), CONV),
-         row(CONV, BN, at(0, "SE"), LAST), row(CONV, BN, LAST, CONV),
+         row(CONV, BN, at(0, "SE"), LAST, CONV), row(CONV, BN, LAST, CONV),
          row(CONV, BN, at(0, "ReLU", "SkipReLU"), at(0, *GRADIENTS), CONV),
          row(CONV, at(0, *GRADIENTS), BN, at(0, *GRADIENTS), LAST)]
 READERS = "Conv", "BN", "SE", "ReLU", "LookAtGradient"
