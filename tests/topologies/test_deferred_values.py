@@ -411,6 +411,28 @@ def test_gradients_that_are_sent_another_way(crossed):
     same(*found)
 
 
+def test_gradients_of_one_map_that_are_added_up_in_any_order():
+    """Two convolutions read one map whose ReLU is pending, and something else reaches its gradient too."""
+    class Forked(Block):
+        def forward(self, x):
+            u = self.relu1(self.bn1(self.conv1(x)))
+            return self.conv2(u) + self.conv3(u)
+
+        def backward(self, dy):
+            one, other = self.conv2.backward(dy), self.conv3.backward(dy)
+            return self.conv1.backward(self.bn1.backward(self.relu1.backward(self.body(one, other, drawn_x()))))
+
+    for add_up in (lambda a, b, x: a + b, lambda a, b, x: a + x + b, lambda a, b, x: b + (x + a), lambda a, b, x: a + b + x,
+                   lambda a, b, x: a + a, lambda a, b, x: (x + b) + (x + a), lambda a, b, x: a - b):
+        found = []
+        for backend in ("numpy", "fused"):
+            with minisenet.use_backend(backend):
+                block = Forked(add_up)
+                dx = block.backward(np.cos(block(drawn_x())))
+                found.append([dx, *(layer.weight.grad for layer in (block.conv1, block.bn1, block.conv2, block.conv3))])
+        same(*found)
+
+
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 def test_a_constant_for_each_image_and_channel_joins_a_gradient(training):
     """As from a squeeze, but of a map that no convolution made, so that nobody knows its images' means."""
@@ -473,8 +495,9 @@ def test_a_value_that_a_block_keeps_is_of_use_afterwards(value):
         with minisenet.use_backend(backend):
             block = Block(body)
             y = block(drawn_x())
-            kept.append([np.asarray(block.features), block.features.mean(axis=(1, 2)), block.features * 2,
-                         np.asarray(F.relu(block.features)), block.conv2(block.features), y])
+            u = block.features
+            kept.append([np.asarray(u), u.mean(axis=(1, 2)), u * 2, u + u, F.relu(u), F.scale(u, np.ones((2, 16))),
+                         block.conv2(u), y])
     same(*kept)
 
 
