@@ -111,6 +111,8 @@ class Map(Value):
     relu : bool
     ours : bool
         Whether a was made here, and is in nobody else's hands.
+    wrapped : bool
+        Whether a is an array that a layer was given: then nobody else has this Map.
     """
 
     a: np.ndarray
@@ -121,6 +123,7 @@ class Map(Value):
     beta: np.ndarray | None = None
     relu: bool = False
     ours: bool = False
+    wrapped: bool = False
 
     _array = "a"
     stand_in = property(lambda self: self.a)
@@ -134,10 +137,11 @@ class Map(Value):
         return self.a
 
     def keep(self):
-        """What is pending will read a later, so a must not change: if somebody else has it too, this takes a copy."""
-        if not self.ours:
-            self.a, self.ours = self.a.copy(), True
-        self.a.flags.writeable = False
+        """The array for something pending, which reads it later: it must not change. A copy if somebody else has it too."""
+        array = _frozen(self.a, self.ours)
+        if self.wrapped:
+            self.a, self.ours = array, True
+        return array
 
 
 @dataclass(eq=False)
@@ -214,15 +218,19 @@ class Gradient(Value):
         return self.known
 
     def keep(self):
-        """What is pending will read g later: see `Map.keep`."""
-        if not self.ours:
-            self.g, self.ours = self.g.copy(), True
-        self.g.flags.writeable = False
+        """The array for something pending: see `Map.keep`."""
+        return _frozen(self.g, self.ours)
+
+
+def _frozen(array, ours):
+    array = array if ours else array.copy()
+    array.flags.writeable = False
+    return array
 
 
 def as_map(x):
     """x as a `Map`, where the fused backend can do something with it; else x."""
-    return Map(np.ascontiguousarray(x)) if _is_a_map(x) else x
+    return Map(np.ascontiguousarray(x), wrapped=True) if _is_a_map(x) else x
 
 
 def as_gradient(dy):
@@ -357,8 +365,7 @@ def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
 def _normalised(x, moments, mean, var, gamma, beta, eps):
     """k (a - mean) + beta, in arrays of its own: a parameter may be edited before the map is formed."""
     k = gamma / np.sqrt(var + eps)
-    x.keep()
-    return Map(x.a, *moments, mu=mean.astype(x.dtype), k=k.astype(x.dtype), beta=beta.copy())
+    return Map(x.keep(), *moments, mu=mean.astype(x.dtype), k=k.astype(x.dtype), beta=beta.copy())
 
 
 @rule
@@ -366,6 +373,7 @@ def batch_norm(x, gamma, beta, *, eps):
     x = _map(x)
     if x.mu is not None:
         x.form()
+        x.ours = True                                       # nobody has asked for it yet
     moments = fused.image_moments(x.a) if x.means is None else (x.means, x.squares)
     mean, var = fused.merge_moments.unchecked((*moments, x.a.shape[1] * x.a.shape[2]), {})
     y = _normalised(x, moments, mean, var, gamma, beta, eps)
@@ -377,6 +385,7 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
     x = _map(x)
     if x.mu is not None:
         x.form()
+        x.ours = True                                       # nobody has asked for it yet
     return _normalised(x, (x.means, x.squares), running_mean, _exact(running_var), gamma, beta, eps)
 
 
@@ -393,8 +402,7 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps, training=True):
     p, q, r, dgamma, dbeta = fused.affine_gradient.unchecked(
         ((gamma * rstd).astype(a.dtype), rstd.astype(a.dtype), known.sums, known.products, a.shape[1] * a.shape[2],
          dy.p, dy.q), dict(training=training))
-    dy.keep()
-    return Gradient(dy.g, p=p, q=q, r=r, mu=mean, a=a), dgamma, dbeta
+    return Gradient(dy.keep(), p=p, q=q, r=r, mu=mean, a=x.keep()), dgamma, dbeta
 
 
 @rule
@@ -441,7 +449,6 @@ def scale_backward(dy, u, s):
         du, ds = F.scale_backward(dy.form(), u.form(), s)
         return Gradient(du, ours=True), ds
     known = dy.sums_about(u.a, u.mu, u.means)
-    dy.keep()
     sums = Sums(u.a, u.mu, u.means, s * known.sums, s * known.products)
-    du = Gradient(dy.g, p=s if dy.p is None else s * dy.p, q=np.zeros_like(s) if dy.q is None else s * dy.q, known=sums)
+    du = Gradient(dy.keep(), p=s if dy.p is None else s * dy.p, q=np.zeros_like(s) if dy.q is None else s * dy.q, known=sums)
     return du, u.k * known.products + u.beta * known.sums
