@@ -859,3 +859,17 @@ def test_threads_run_models_at_once():
         assert found is not None, "a thread died"
         for one in found:
             same(want, one)
+
+
+def test_an_array_that_was_asked_for_stays_the_values_own():
+    """a = np.asarray(u) before a batch norm reads u: the norm keeps what it read, and later layers see what is written to a."""
+    def make(value):
+        def body(b, x):
+            u = value(b, x)
+            a = np.asarray(u)
+            v = b.bn2(u)
+            a *= 2
+            return b.conv2(u), v
+        return body
+
+    compare_each(make)
