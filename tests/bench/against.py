@@ -5,7 +5,8 @@
 
 Each turn starts a process for each contender: the training step of a plain loop, the same inside `reuse_memory` where there is
 one, the plain network's step, and inference. What is printed are medians over the turns of the median step, and of the ratios
-within each turn (theirs over ours), and the peak memory. Any checkout since ab07436 will do.
+within each turn (theirs over ours), the peak memory, and how many pages of memory a step touches for the first time. Any
+checkout since ab07436 will do.
 """
 import argparse
 import json
@@ -47,18 +48,19 @@ reuse = getattr(minisenet, "reuse_memory", contextlib.nullcontext)
 with contextlib.nullcontext() if work == "plain loop" else reuse():
     for _ in range(4):
         step()
-    seconds = []
+    seconds, faults = [], resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(steps):
         began = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - began)
-print(json.dumps([statistics.median(seconds) * 1e3, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+usage = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([statistics.median(seconds) * 1e3, usage.ru_maxrss / 1024, (usage.ru_minflt - faults) / steps]))
 '''
 WORKS = ("plain loop", "reuse_memory", "plain network", "inference")
 
 
 def measure(checkout, work, arguments):
-    """(milliseconds of a step, peak memory in MB) of one process."""
+    """(milliseconds of a step, peak memory in MB, pages of memory that a step touches for the first time) of one process."""
     command = [sys.executable, "-P", "-c", STEPS, work, arguments.model, str(arguments.batch_size), str(arguments.steps)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=checkout,
                           env=os.environ | {"PYTHONPATH": str(checkout)})
@@ -78,14 +80,15 @@ def main():
     for turn in range(arguments.repeat):
         for where, work in contenders if turn % 2 else contenders[::-1]:
             found.setdefault((where, work), []).append(measure(places[where], work, arguments))
-    ours_plain = [ms for ms, _ in found["ours", "plain loop"]]
-    print(f"{'':8}{'work':16}{'ms a step':>10}{'peak MB':>9}{'over ours':>11}")
+    ours_plain = [ms for ms, *_ in found["ours", "plain loop"]]
+    print(f"{'':8}{'work':16}{'ms a step':>10}{'peak MB':>9}{'new pages':>11}{'over ours':>11}")
     for where, work in contenders:
-        times, memory = zip(*found[where, work])
-        base = [ms for ms, _ in found["ours", work]] if work in ("inference", "plain network") else ours_plain
+        times, memory, pages = zip(*found[where, work])
+        base = [ms for ms, *_ in found["ours", work]] if work in ("inference", "plain network") else ours_plain
         ratio = statistics.median(ms / ours for ms, ours in zip(times, base))
-        print(f"{where:8}{work:16}{statistics.median(times):10.1f}{statistics.median(memory):9.0f}{ratio:11.3f}")
-    cost = statistics.median(se / plain for se, plain in zip(ours_plain, [ms for ms, _ in found["ours", "plain network"]]))
+        print(f"{where:8}{work:16}{statistics.median(times):10.1f}{statistics.median(memory):9.0f}"
+              f"{statistics.median(pages):11.0f}{ratio:11.3f}")
+    cost = statistics.median(se / plain for se, plain in zip(ours_plain, [ms for ms, *_ in found["ours", "plain network"]]))
     print(f"SE over plain, ours: {cost:.3f}")
 
 
