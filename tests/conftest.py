@@ -13,7 +13,7 @@ import minisenet
 hypothesis.settings.register_profile("minisenet", deadline=None, max_examples=25, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("minisenet")
 hypothesis.settings.register_profile("topologies", max_examples=1000)                # tests/topologies: half a minute
-hypothesis.settings.register_profile("many topologies", max_examples=2000)
+hypothesis.settings.register_profile("many topologies", max_examples=5000)
 
 collect_ignore_glob = ["answers/*"]      # data: some of them do not end, one does not even parse
 
