@@ -35,12 +35,7 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
                 return run(*args, **options)
             return hook(watch.Call(function, kind, args, options, run))
 
-        @functools.wraps(body)
-        def function(*args, **options):
-            if is_deferred(args, options):
-                return apply_rule(function, check, args, options)
-            return unchecked(*check(*args, **options))
-
+        function = _checked(body, check, unchecked)
         function.unchecked = unchecked      # for who has clean arrays already: the rules of deferred values
         return function
     return decorate
@@ -48,12 +43,14 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
 
 def composed(check):
     """Make a composition of public functions public itself: as `kernelised`, for a body that needs no kernel of its own."""
-    def decorate(body):
-        @functools.wraps(body)
-        def function(*args, **options):
-            if is_deferred(args, options):
-                return apply_rule(function, check, args, options)
-            args, options = check(*args, **options)
-            return body(*args, **options)
-        return function
-    return decorate
+    return lambda body: _checked(body, check, lambda args, options: body(*args, **options))
+
+
+def _checked(body, check, run):
+    """The public function of a body: a rule where a value is deferred, else `run(args, options)` on what `check` returns."""
+    @functools.wraps(body)
+    def function(*args, **options):
+        if is_deferred(args, options):
+            return apply_rule(function, check, args, options)
+        return run(*check(*args, **options))
+    return function

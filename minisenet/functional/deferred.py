@@ -362,6 +362,15 @@ def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
     return dx if plus is None else sum_of(dx, plus), dw, db
 
 
+def _raw(x):
+    """x with nothing pending, as a batch norm reads it."""
+    x = _map(x)
+    if x.mu is not None:
+        x.form()
+        x.ours = True                                       # nobody has asked for it yet
+    return x
+
+
 def _normalised(x, moments, mean, var, gamma, beta, eps):
     """k (a - mean) + beta, in arrays of its own: a parameter may be edited before the map is formed."""
     k = gamma / np.sqrt(var + eps)
@@ -370,10 +379,7 @@ def _normalised(x, moments, mean, var, gamma, beta, eps):
 
 @rule
 def batch_norm(x, gamma, beta, *, eps):
-    x = _map(x)
-    if x.mu is not None:
-        x.form()
-        x.ours = True                                       # nobody has asked for it yet
+    x = _raw(x)
     moments = fused.image_moments(x.a) if x.means is None else (x.means, x.squares)
     mean, var = fused.merge_moments.unchecked((*moments, x.a.shape[1] * x.a.shape[2]), {})
     y = _normalised(x, moments, mean, var, gamma, beta, eps)
@@ -382,10 +388,7 @@ def batch_norm(x, gamma, beta, *, eps):
 
 @rule
 def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps):
-    x = _map(x)
-    if x.mu is not None:
-        x.form()
-        x.ours = True                                       # nobody has asked for it yet
+    x = _raw(x)
     return _normalised(x, (x.means, x.squares), running_mean, _exact(running_var), gamma, beta, eps)
 
 
