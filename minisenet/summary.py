@@ -148,13 +148,18 @@ def _forwards(model, x):
     return done | {"": whole}
 
 
+def weights_shape(arguments):
+    """The shape of the weights among a function's arguments; () where there are none."""
+    return arguments.get("w_shape") or getattr(arguments.get("w"), "shape", ())
+
+
 def multiply_adds(arguments, result):
     """Of a convolution or a fully connected layer by the direct algorithm, whatever runs; 0 for other functions.
 
     An output element takes a multiply-add for each weight of its channel, and either gradient takes as many as the forward.
     A forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
     """
-    weights = arguments.get("w_shape") or getattr(arguments.get("w"), "shape", ())
+    weights = weights_shape(arguments)
     products = [array for array in arrays_in(result) if array.ndim == len(weights)]
     if not weights or not products:
         return 0

@@ -59,7 +59,9 @@ def supported():
 
     They have to be known before the import: the initialisation of a v4 build already holds AVX-512 instructions.
     """
-    return ("v4",) * bool(has("v3") and has("v4")) + ("v3",) * bool(has("v3")) + ("baseline",)
+    if not has("v3"):
+        return ("baseline",)
+    return ("v4",) * bool(has("v4")) + ("v3", "baseline")
 
 
 def unknown():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from minisenet.backend import watching
-from minisenet.summary import arrays_in, multiply_adds
+from minisenet.summary import arrays_in, multiply_adds, weights_shape
 
 
 @dataclass
@@ -73,7 +73,7 @@ def _cost(named, result):
     """(shape, flops or None, bytes) of one call, from its arguments by name."""
     given, made = list(arrays_in(named)), list(arrays_in(result))
     largest = max(given + made, key=lambda array: array.size, default=np.empty(0))
-    weights = named.get("w_shape") or getattr(named.get("w"), "shape", ())
+    weights = weights_shape(named)
     shape = "x".join(map(str, largest.shape[1:] or largest.shape))
     if weights:
         shape += f", {'x'.join(map(str, weights))}"

@@ -344,8 +344,8 @@ def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
     dy, x = _gradient(dy), _map(x)
     a, *norm = _source(x)
     absorbed = norm[0] is not None
-    if plus is dy or not absorbed:
-        plus = formed(plus)                                 # first of all: it may be dy itself
+    if not absorbed:
+        plus = formed(plus)                                 # before dy's parts are taken: it may be dy itself
     if bias or dy.r is None:
         dy.form()
     db = dy.g.sum(axis=(0, 1, 2)) if bias else None
@@ -424,7 +424,7 @@ def relu(x):
 @rule
 def relu_backward(dy, y):
     dy = _gradient(dy)
-    if dy.undone is y and y is not None:
+    if dy.undone is y:
         return Gradient(dy.g, y=None if dy.known else y, known=dy.known, ours=dy.ours)
     return Gradient(dy.form(), y=y)
 

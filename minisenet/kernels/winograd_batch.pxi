@@ -104,18 +104,18 @@ def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm,
             n = n + group
 
 
-cdef inline void add_image(real* dx, const real* more, Py_ssize_t size, vec* _) noexcept nogil:
-    """dx += more."""
+cdef inline void add_image(real* dx, const real* plus, Py_ssize_t size, vec* _) noexcept nogil:
+    """dx += plus."""
     cdef Py_ssize_t i
     if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
         for i in range(vectors_of(size, _)):
             store(dx + i * lanes(_), load(dx + i * lanes(_), size - i * lanes(_), _)
-                  + load(more + i * lanes(_), size - i * lanes(_), _), size - i * lanes(_))
+                  + load(plus + i * lanes(_), size - i * lanes(_), _), size - i * lanes(_))
 
 
-cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_dw, bint with_more, const real* g,
+cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_dw, bint with_plus, const real* g,
                                 const real* y, const real* y_mean, const real* r, const real* p, const real* q, const real* x,
-                                const real* mean, const real* k, const real* beta, const real* u, const real* more,
+                                const real* mean, const real* k, const real* beta, const real* u, const real* plus,
                                 real* padded, real* upstream, real* v, real* m, real* dx, real* sums, real* products,
                                 real* du, Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
                                 Py_ssize_t out_channels, Py_ssize_t block, Py_ssize_t block_channels, vec* _) noexcept nogil:
@@ -139,9 +139,9 @@ cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_d
                     cover(WINOGRAD_SUMS)
                     mask_and_sum(dx + n * size, padded + n * padded_x + row + deep, row, deep, x + n * size, mean,
                                  dx + n * size, sums + n * channels, products + n * channels, height, width, channels, _)
-                if with_more:
+                if with_plus:
                     cover(WINOGRAD_PLUS)
-                    add_image(dx + n * size, more + n * size, size, _)
+                    add_image(dx + n * size, plus + n * size, size, _)
         if with_dw:
             cover(WINOGRAD_DW)
             if how_dy == GRADIENT:
@@ -152,14 +152,14 @@ cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_d
 
 def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1] y, const real[:, ::1] slope,
                              const real[:, ::1] p, const real[:, ::1] q, const real[:, :, :, ::1] x,
-                             const real[:, ::1] norm, const real[::1] u, const real[:, :, :, ::1] more,
+                             const real[:, ::1] norm, const real[::1] u, const real[:, :, :, ::1] plus,
                              real[:, :, :, ::1] dx, real[:, ::1] sums, real[:, ::1] products, real[::1] partial,
                              tuple how, Py_ssize_t shares, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, int threads):
     """Both gradients of a convolution, or one, for the pieces from first to last: a share of the images and a block of the
     output channels. An array that `how` says is not needed is any other."""
     cdef int how_dy, how_x
-    cdef bint with_dx, with_dw, with_more
-    how_dy, how_x, with_dx, with_dw, with_more = how
+    cdef bint with_dx, with_dw, with_plus
+    how_dy, how_x, with_dx, with_dw, with_plus = how
     cdef Py_ssize_t height = g.shape[1], width = g.shape[2], out_channels = g.shape[3], channels = x.shape[3]
     cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), blocks = (wide + block - 1) // block
     cdef Py_ssize_t group = max(group_of(height, width, deep), group_of(height, width, wide)), piece, share, n, t, s, o, end
@@ -185,16 +185,16 @@ def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1
             t = n if how_dy == GRADIENT else 0
             s = n if how_x == NORMALISED and with_dx else 0
             if real is float:
-                backward_group(how_dy, how_x, with_dx, with_dw, with_more, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
+                backward_group(how_dy, how_x, with_dx, with_dw, with_plus, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
                                &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
-                               &u[0], &more[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
+                               &u[0], &plus[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
                                padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
                                min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
                                <vec_f32*>NULL)
             else:
-                backward_group(how_dy, how_x, with_dx, with_dw, with_more, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
+                backward_group(how_dy, how_x, with_dx, with_dw, with_plus, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
                                &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
-                               &u[0], &more[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
+                               &u[0], &plus[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
                                padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
                                min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
                                <vec_f64*>NULL)
@@ -229,7 +229,7 @@ cdef winograd_forward(x, w, norm, with_moments):
     return (y, means, squares) if with_moments else (y, None, None)
 
 
-cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more=None):
+cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, plus=None):
     """Both gradients, or one: (dx, dw, sums, products), None for what is not asked for.
 
     upstream = (p, q, r, y, mean) for an upstream gradient p g + q - r (y - mean), norm = (mean, k, beta) for x formed as in
@@ -240,7 +240,7 @@ cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more
     deep, wide = filled(c_in), filled(c_out)
     step = max(1, GRADIENT_BYTES // (POINTS * deep * dtype.itemsize * 2 * CHANNEL_STEP)) * 2 * CHANNEL_STEP
     if with_dx and with_dw and step < wide:         # the weight gradient goes block by block, the input gradient need not
-        dx, _, sums, products = winograd_backward(g, x, w, True, False, upstream, norm, more)
+        dx, _, sums, products = winograd_backward(g, x, w, True, False, upstream, norm, plus)
         return dx, winograd_backward(g, x, w, False, True, upstream, norm)[1], sums, products
     block = min(step, wide) if with_dw else wide
     blocks = -(-wide // block)
@@ -250,10 +250,10 @@ cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, more
     dx = np.empty((n, height, width, c_in) if with_dx else (n, 1, 1, 1), dtype)     # never g in its place, which may be read-only
     x = dx if x is None else x                      # a plain input gradient never reads it
     sums, products = np.empty((2, n if norm and with_dx else 1, c_in), dtype)
-    how = (GRADIENT if upstream else PLAIN, NORMALISED if norm else PLAIN, with_dx, with_dw, more is not None)
+    how = (GRADIENT if upstream else PLAIN, NORMALISED if norm else PLAIN, with_dx, with_dw, plus is not None)
     run(winograd_backward_images, shares * blocks,
         (g, y, together((y_mean, r), c_out), p, q, x, together(norm or (x[0, 0, 0],) * 3, c_in),
-         winograd_kernels(w, True) if with_dx else partial, g if more is None else more, dx, sums, products, partial, how,
+         winograd_kernels(w, True) if with_dx else partial, g if plus is None else plus, dx, sums, products, partial, how,
          shares, block), n * height * width * c_out * 9 * c_in // PRODUCTS_PER_NUMBER)
     dw = None
     if with_dw:

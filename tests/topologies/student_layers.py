@@ -250,28 +250,26 @@ class ScaleBy(Student):
 
 # ---- backwards that are not the gradient of their forward
 
-class NormalisedGradient(Student):
-    """The identity, whose backward divides the upstream gradient by its norm: not linear, nor element by element."""
+class Identity(Student):
+    """The identity; its subclasses change the gradient on its way back."""
 
     TRUE_GRADIENT = False
 
     def forward(self, x):
         self._saved = True
         return x
+
+
+class NormalisedGradient(Identity):
+    """The backward divides the upstream gradient by its norm: not linear, nor element by element."""
 
     def backward(self, dy):
         self._pop_saved()
         return dy / (np.linalg.norm(dy) + 1)
 
 
-class ClippedGradient(Student):
-    """The identity, whose backward clips."""
-
-    TRUE_GRADIENT = False
-
-    def forward(self, x):
-        self._saved = True
-        return x
+class ClippedGradient(Identity):
+    """The backward clips."""
 
     def backward(self, dy):
         self._pop_saved()
