@@ -5,6 +5,7 @@
 stands above a code block of lines that are quoted from that file: each of them has to be there, in this order, whatever the
 indentation. The `>>>` lines of the pages run as doctests and are not repeated here.
 """
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -94,6 +95,18 @@ LISTED = [*DOCS, *sorted((ROOT / "docs").glob("*.ipynb")), *sorted((ROOT / "docs
 @pytest.mark.parametrize("page", [page for page in LISTED if page.stem not in ("README", "index")], ids=lambda page: page.name)
 def test_every_page_is_in_the_contents(page):
     assert page.relative_to(ROOT / "docs").as_posix() in LINK.findall(prose(ROOT / "docs" / "index.md"))
+
+
+def test_next_leads_to_the_next_page_of_the_contents():
+    """The last line of each page from the first of the contents to the map, in the order that the site's navigation has."""
+    listed = re.findall(r"^(?:-|\|) \[[^]]+\]\(([\w-]+\.(?:md|ipynb))\)", prose(ROOT / "docs" / "index.md"), re.MULTILINE)
+    assert len(listed) == len(set(listed)) and listed[-1] == "map.md"
+    for page, following in zip(listed, listed[1:]):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        if page.endswith(".ipynb"):
+            text = "".join(json.loads(text)["cells"][-1]["source"])
+        found = re.fullmatch(r"Next: \[[^]]+\]\((.+)\)\.", text.rstrip("\n").rpartition("\n")[2])
+        assert found and found[1] == following, f"{page} should end with a link to {following}"
 
 
 @pytest.mark.parametrize("head, bugs", [("planted bug", BUGS), ("blind spot", BLIND_SPOTS)])
