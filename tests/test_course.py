@@ -424,7 +424,7 @@ def test_a_file_that_is_no_python_goes_to_the_checker(tmp_path, wrong):
 
 def test_tools_that_are_missing_are_no_mistake(solutions, wrong, monkeypatch, capsys):
     def build(path, folder):
-        raise kernel.NoTools("not checked: it takes Cython and setuptools: pip install cython setuptools")
+        raise kernel.NoTools("not checked: Cython or setuptools is missing: pip install cython setuptools")
 
     monkeypatch.setattr(kernel, "build", build)
     assert main(["course", "check", str(solutions), "12", "13"]) == 1
@@ -498,7 +498,7 @@ def test_the_autograders_results_file(solutions, wrong, capsys):
 @pytest.mark.parametrize("argv, message", [
     (["course"], "arguments are required: ACTION"),
     (["course", "start"], "arguments are required: DIR"),
-    (["course", "check", "nowhere"], "there is no folder nowhere; `minisenet course start nowhere` makes it"),
+    (["course", "check", "nowhere"], "DIR must be a folder, got nowhere, which is not there: `minisenet course start nowhere` makes it"),
     (["course", "check", ".", "14"], "unknown exercise '14'; it is a number from 01 to 13"),
     (["course", "mark", "."], "invalid choice: 'mark'"),
 ])
@@ -507,76 +507,6 @@ def test_wrong_usage(argv, message, capsys, tmp_path, monkeypatch):
     assert main(argv) == 2
     err = capsys.readouterr().err
     assert err.startswith("minisenet: error: ") and err.count("\n") == 1 and message in err
-
-
-# ---- the Cython exercise -----------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def build(tmp_path):
-    """`kernel.build` in a folder of its own; skipped where the tools are missing, and says which."""
-    def built(path, **options):
-        place = tmp_path / "place"
-        place.mkdir(exist_ok=True)
-        try:
-            return kernel.build(path, place, **options)
-        except kernel.NoTools as reason:
-            if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1" and "compiler" in str(reason):
-                raise                                                   # whoever could build the kernels can build this
-            pytest.skip(str(reason))
-    return built
-
-
-def test_the_kernels_solution_compiles_and_computes(solutions, build):
-    path = build(solutions / "e13_kernel.pyx")
-    module = importlib.util.module_from_spec(spec := importlib.util.spec_from_file_location("e13_kernel", path))
-    spec.loader.exec_module(module)
-    for dtype, tolerance in ((np.float32, 1e-6), (np.float64, 1e-15)):
-        u = np.random.default_rng(0).standard_normal((2, 3, 5, 4)).astype(dtype)
-        u.flags.writeable = False
-        z = module.squeeze(u)
-        assert z.dtype == dtype and np.allclose(z, u.mean(axis=(1, 2), dtype=np.float64), rtol=0, atol=tolerance)
-        assert np.array_equal(module.squeeze(np.asfortranarray(u)), z)
-    assert [path.name for path in solutions.glob("e13*")] == ["e13_kernel.pyx"]
-
-
-@pytest.mark.parametrize("before, after, message", [
-    ("for i in range", "for i im range", "Expected "),
-    pytest.param("z[n, c] = 0", "z[n, c] = zero", "undeclared name not builtin: zero", marks=pytest.mark.slow),
-    pytest.param("z[n, c] + u[n, i, j, c]", "np.add(z[n, c], u[n, i, j, c])", "without the GIL", marks=pytest.mark.slow),
-])
-def test_a_compile_error_is_shown_in_few_lines(before, after, message, solutions, build):
-    path = solutions / "e13_kernel.pyx"
-    text = path.read_text(encoding="utf-8")
-    assert before in text
-    path.write_text(text.replace(before, after), encoding="utf-8")
-    with pytest.raises(kernel.NotCompiled) as error:
-        build(path)
-    line = text[:text.index(before)].count("\n") + 1
-    assert str(error.value).startswith(f"e13_kernel.pyx, line {line}: ") and message in str(error.value)
-    assert after in str(error.value) and len(str(error.value).splitlines()) <= 2 * kernel.SHOWN + 1
-
-
-def test_a_compilation_has_a_time_limit(solutions, build):
-    with pytest.raises(kernel.NotCompiled, match="e13_kernel.pyx: still compiling after 0.05 s"):
-        build(solutions / "e13_kernel.pyx", time_limit=0.05)
-
-
-def test_without_a_compiler(solutions, tmp_path, monkeypatch, build):
-    monkeypatch.setenv("CC", str(tmp_path / "no-such-compiler"))
-    monkeypatch.setenv("LDSHARED", str(tmp_path / "no-such-compiler"))
-    monkeypatch.delenv("MINISENET_REQUIRE_KERNELS", raising=False)
-    if importlib.util.find_spec("Cython") is None or importlib.util.find_spec("setuptools") is None:
-        pytest.skip("Cython or setuptools is missing")
-    with pytest.raises(kernel.NoTools, match="it takes a C compiler"):
-        kernel.build(solutions / "e13_kernel.pyx", tmp_path)
-
-
-def test_without_cython(solutions, tmp_path, monkeypatch):
-    """In the build's own process, where importing Cython fails."""
-    (tmp_path / "Cython.py").write_text("raise ImportError('planted')\n", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(kernel.NoTools, match="pip install cython setuptools"):
-        kernel.build(solutions / "e13_kernel.pyx", tmp_path)
 
 
 # ---- the pages ---------------------------------------------------------------------------------------------------------
@@ -646,12 +576,13 @@ def test_stubs_by_the_real_command(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_folder_of_solutions_is_right(solutions, build):
-    build(solutions / "e13_kernel.pyx")                                 # skips where it cannot be compiled
+def test_a_folder_of_solutions_is_right(solutions):
     status, out = command("check", solutions, "--json", cwd=solutions)
     result = json.loads(out)
-    wrong = [one["text"] for row in result["exercises"] for one in row["functions"] if one["verdict"] != "right"]
-    assert not wrong, "\n\n".join(wrong)
+    others = [one for row in result["exercises"] for one in row["functions"] if one["verdict"] != "right"]
+    if [one["verdict"] for one in others] == ["not checked"]:
+        pytest.skip(others[0]["text"])
+    assert not others, "\n\n".join(one["text"] for one in others)
     assert status == 0 and result["passed"] and result["points"] == 100
 
 
@@ -693,24 +624,6 @@ def test_an_earlier_file_that_is_wrong_or_not_started_is_imported_for_real(solut
     mark = marks_of(solutions, "09")["09"]
     assert mark.points == 0 and [other.number for other in mark.mend_first] == ["06", "08"]
     assert "NotImplementedError" in mark.functions[0].text
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("before, after, mistake", [
-    ("z[n, c] + u[n, i, j, c]", "u[n, i, j, c]", None),
-    ("z = np.empty((u.shape[0], u.shape[3]), u.dtype)\n    squeeze_loops(u, z)\n    return z",
-     "z = np.empty((u.shape[0], u.shape[3]))\n    squeeze_loops(u.astype(np.float64), z)\n    return z", "float32"),
-    ("z[n, c] = 0\n", "zz[n, c] = 0\n", "does not compile"),
-])
-def test_a_wrong_kernel(before, after, mistake, solutions, build):
-    edit(solutions, "e13_kernel.pyx", before, after)
-    try:
-        build(solutions / "e13_kernel.pyx")                             # skips where nothing can be compiled
-    except kernel.NotCompiled:
-        assert mistake == "does not compile"
-    one, = marks_of(solutions, "13")["13"].functions
-    assert one.verdict == "wrong" and (mistake is None or one.mistake == mistake), one.text
-    assert max(len(line) for line in one.text.splitlines()) <= 80
 
 
 # As a student writes them who deletes every option that may go.

@@ -1,6 +1,7 @@
-"""`minisenet course`: start the exercises, and mark them. Status 1 where anything that was asked for is not right."""
+"""`minisenet course`: write the exercises, and mark them. Status 1 if anything that was asked for is not right."""
 import argparse
 import os
+import sys
 from pathlib import Path
 
 from minisenet.cli import _options
@@ -18,7 +19,7 @@ def add(commands):
     start.add_argument("--solutions", action="store_true", help="with the package's own bodies, for lecturers")
     start.set_defaults(action=_start)
     check = actions.add_parser("check", help="mark them", description="Mark the exercises of a folder.")
-    check.add_argument("folder", type=_folder, metavar="DIR")
+    check.add_argument("folder", metavar="DIR")
     check.add_argument("exercises", nargs="*", type=_exercise, metavar="EXERCISE",
                        help="a number, a name or a file: 06, squeeze, e06_squeeze.py (default: all)")
     _options.add_json(check)
@@ -28,15 +29,8 @@ def add(commands):
     return parser
 
 
-def _folder(name):
-    """An argparse type: a folder that is there."""
-    if not Path(name).is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {name}; `minisenet course start {name}` makes it")
-    return name
-
-
 def _exercise(name):
-    """An argparse type: what names an exercise."""
+    """An argparse type: the number, name or file of an exercise."""
     from minisenet.course import select
     return _options.known(name, select)
 
@@ -55,6 +49,10 @@ def _start(args):
 
 
 def _check(args):
+    wrong = _wrong_folder(Path(args.folder), args.exercises)
+    if wrong:
+        print(f"minisenet: error: {wrong}", file=sys.stderr)
+        return 2
     from minisenet import course
     from minisenet.course import report
     marks = []
@@ -72,3 +70,15 @@ def _check(args):
                 print(line)
         print(f"\n{report.total(marks)}")
     return 0 if report.passed(marks) else 1
+
+
+def _wrong_folder(folder, asked):
+    """What to type instead, where there is no such folder; None where there is one."""
+    from minisenet.course import EXERCISES
+    if folder.is_dir():
+        return None
+    if not folder.exists():
+        return f"DIR must be a folder, got {folder}, which is not there: `minisenet course start {folder}` makes it"
+    known = folder.name in [exercise.file for exercise in EXERCISES]
+    command = " ".join(["minisenet course check", str(folder.parent), *[folder.name] * known, *asked])
+    return f"DIR must be a folder, got the file {folder}: `{command}`"

@@ -10,6 +10,7 @@ TOOLS_MISSING, NO_COMPILER = 3, 4
 
 def main(name):
     try:
+        import numpy
         from Cython.Build import cythonize
         from Cython.Compiler.Errors import CompileError
         from setuptools import Distribution, Extension
@@ -33,7 +34,7 @@ def main(name):
             super().build_extensions()
 
     try:
-        extensions = cythonize([Extension(name, [f"{name}.pyx"])], quiet=True)
+        extensions = cythonize([Extension(name, [f"{name}.pyx"], include_dirs=[numpy.get_include()])], quiet=True)
     except CompileError:                                        # Cython has printed what is wrong, and where
         return 1
     command = build(Distribution(dict(name=name, ext_modules=extensions)))

@@ -6,15 +6,15 @@ import signal
 import tempfile
 import textwrap
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minisenet import checker
 from minisenet.course import kernel
 from minisenet.course.exercises import EXERCISES, Exercise
 
-RIGHT, PARTLY, WRONG, NOT_STARTED, MISSING, NOT_CHECKED = (
-    "right", "partly right", "wrong", "not started", "missing", "not checked")
+RIGHT, PARTLY, WRONG, NOT_AS_ASKED, NOT_STARTED, MISSING, NOT_CHECKED = (
+    "right", "partly right", "wrong", "not as asked", "not started", "missing", "not checked")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FunctionMark:
     ----------
     function : str
     verdict : str
-        "right", "wrong", "not started", "missing" or "not checked".
+        "right", "wrong", "not as asked", "not started", "missing" or "not checked".
     mistake : str or None
         The likely mistake by name.
     text : str
@@ -135,10 +135,22 @@ def mark_function(folder, exercise, name):
             return FunctionMark(name, NOT_CHECKED, text=str(reason))
         except kernel.NotCompiled as error:
             return FunctionMark(name, WRONG, "does not compile", str(error))
-        one = _marked(name, checker.check_file(f"{built}:{name}", like=name))
-        fault = kernel.float32_fault(built, name) if one.verdict == RIGHT else None
-        return FunctionMark(name, WRONG, "float32", textwrap.fill(f"With float64 it is right; {fault}.", 80),
-                            one.details) if fault else one
+        memory = kernel.memory_fault(built)
+        verdict = checker.check_file(f"{built}:{name}", like=name)
+        if memory:
+            verdict.named = memory
+        one = _marked(name, verdict)
+        if one.verdict == WRONG:
+            return one
+        fault = kernel.float32_fault(built, name)
+        if fault:
+            return replace(one, verdict=WRONG, mistake="float32", text=_filled(f"With float64 it is right; {fault}."))
+        found = kernel.not_as_asked(path.read_text(encoding="utf-8", errors="replace"), name)
+        return replace(one, verdict=NOT_AS_ASKED, mistake=found[0], text=_filled(found[1])) if found else one
+
+
+def _filled(text):
+    return "\n".join(textwrap.fill(line, 80) for line in text.splitlines())
 
 
 def _marked(name, verdict):
@@ -155,7 +167,7 @@ def _without_running(path, exercise, name):
     if exercise.suffix == ".py":
         stub = _is_stub(text, name)
     else:
-        stub = re.search(r"^\s+raise NotImplementedError\b", text, re.MULTILINE)
+        stub = kernel.is_stub(text)
     return FunctionMark(name, NOT_STARTED) if stub else None
 
 

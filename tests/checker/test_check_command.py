@@ -56,9 +56,9 @@ def test_no_such_function_says_which_there_are(file, capsys):
 
 
 @pytest.mark.parametrize("argv, status, message", [
-    (["answer.py"], 1, "'answer.py' names no function: it takes FILE.py:FUNCTION"),
-    (["nowhere.py:squeeze"], 1, "there is no file nowhere.py"),
-    (["answer.py:not a name"], 1, "names no function"),
+    (["answer.py"], 2, "TARGET must be FILE.py:FUNCTION, got 'answer.py'; it has answer.py:squeeze, answer.py:wrong"),
+    (["nowhere.py:squeeze"], 2, "FILE must be a Python file, got nowhere.py, which does not exist"),
+    (["answer.py:not a name"], 2, "TARGET must be FILE.py:FUNCTION, got 'answer.py:not a name'"),
     (["answer.py:squeeze", "--like", "squeze"], 2, "'squeze' is not one of minisenet's functions: conv2d"),
     (["answer.py:double", "--shapes", "N, C"], 2, "names no shapes"),
     (["answer.py:double", "--shapes", "x=(N, C+1)"], 1, "is no shape"),
