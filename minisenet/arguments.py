@@ -1,47 +1,89 @@
-"""What arguments may be: one place that normalises them, and says in one line what is wrong with them."""
+"""Arguments are checked and normalised here. Every error is one line: "NAME must be ..., got ...", and what to do about it."""
 import operator
 
 import numpy as np
 
 
+def array(name, value, ndim=None):
+    """`value`, which must be a NumPy array. Raises TypeError for anything else, lists and None included."""
+    if isinstance(value, _ARRAYS):
+        return np.asarray(value)
+    got, remedy = type(value).__name__, ""
+    if value is None:
+        got, remedy = "None", ": it is required"
+    elif isinstance(value, (list, tuple)) or hasattr(value, "__array__"):
+        remedy = f": use np.asarray({name})"
+    raise TypeError(f"{name} must be a NumPy array{_layout(name, ndim)}, got {got}{remedy}")
+
+
 def arrays(**named):
     """Clean arrays: floating or complex, of one dtype, C-contiguous, aligned, in native byte order, never empty.
 
-    Each argument is `name=(value, ndim)` or `name=(value, ndim, shape)`; a None in `shape` is free. A value of None stays
-    None. Raises TypeError for a dtype and ValueError for a rank or a shape.
+    Each argument is `name=(value, ndim)` or `name=(value, ndim, shape)`. A None in `shape` matches any size. A `shape` that
+    does not have `ndim` entries was taken from another argument that is wrong: it is ignored, and the other one is named.
+    An optional argument is `name=optional(value, ndim, shape)`.
+
+    Raises
+    ------
+    TypeError
+        For a value that is not a NumPy array, for integers, and for different dtypes.
+    ValueError
+        For a wrong number of dimensions, a wrong shape, or an empty array.
     """
     clean, first, dtype = [], None, None
-    for name, (value, ndim, *shape) in named.items():
-        if value is None or (type(value) is np.ndarray and value.dtype is dtype and value.ndim == ndim and value.size
-                             and (not shape or value.shape == shape[0]) and value.flags.num & _CLEAN == _CLEAN):
-            clean.append(value)                             # as nearly always: nothing to ask, nothing to do
+    for name, expected in named.items():
+        if expected is None:                                # an optional argument that was not given
+            clean.append(None)
             continue
-        value = np.asarray(value)
+        value, ndim, *shape = expected
+        if (type(value) is np.ndarray and value.dtype is dtype and value.ndim == ndim and value.size
+                and (not shape or value.shape == shape[0]) and value.flags.num & _CLEAN == _CLEAN):
+            clean.append(value)                             # the usual case, with nothing to convert
+            continue
+        value = array(name, value, ndim)
         usual = value.dtype in _USUAL
         if not usual and not np.issubdtype(value.dtype, np.inexact):
-            raise TypeError(f"{name} has dtype {value.dtype}; it takes floating point: {name}.astype(np.float32)")
+            raise TypeError(f"{name} must be floating point, got {value.dtype}: use {name}.astype(np.float32)")
         native = value.dtype if usual else value.dtype.newbyteorder("=")
         if dtype is None:
             first, dtype = name, native
         elif native != dtype:
-            raise TypeError(f"{name} is {value.dtype} but {first} is {dtype}: dtypes are never mixed, convert one of them")
+            raise TypeError(f"{name} must be {dtype} as {first} is, got {native}: use {name}.astype(np.{dtype})")
         if value.ndim != ndim:
-            raise ValueError(f"{name} has shape {value.shape}; it takes {ndim} dimension{'s' * (ndim != 1)}{_HINTS.get(ndim, '')}")
-        if shape and value.shape != shape[0] and any(want is not None and want != got for want, got in zip(shape[0], value.shape)):
+            batch = f": use {name}[None] for a batch of one" if (ndim, value.ndim) == (4, 3) and name not in _LAYOUTS else ""
+            raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim != 1)}{_layout(name, ndim)}, got shape "
+                             f"{value.shape}{batch}")
+        if shape and value.shape != shape[0] and len(shape[0]) == ndim and any(
+                want is not None and want != got for want, got in zip(shape[0], value.shape)):
             wanted = ", ".join("any" if want is None else str(want) for want in shape[0])
-            raise ValueError(f"{name} has shape {value.shape}; it takes ({wanted}{',' * (ndim == 1)})")
+            raise ValueError(f"{name} must have shape ({wanted}{',' * (ndim == 1)}), got {value.shape}")
         if value.size == 0:
-            raise ValueError(f"{name} has shape {value.shape}: it is empty")
+            raise ValueError(f"{name} must not be empty, got shape {value.shape}")
         clean_already = usual and value.flags.num & _CLEAN == _CLEAN
         clean.append(value if clean_already else np.require(value, dtype, ["C", "ALIGNED"]))
     return clean
 
 
+_ARRAYS = (np.ndarray, np.generic)                          # a NumPy scalar is an array of no dimensions
 _CLEAN = 0x0101                                             # NumPy's flags: C-contiguous and aligned
-_USUAL = (np.dtype(np.float32), np.dtype(np.float64))       # in native byte order: no need for NumPy's slower questions
+_USUAL = (np.dtype(np.float32), np.dtype(np.float64))       # in native byte order, which is quick to compare
+
+_LAYOUTS = {"w": {2: " (out, in)", 4: " (C_out, C_in / groups, KH, KW)"}, "w1": {2: " (C / r, C)"}, "w2": {2: " (C, C / r)"}}
+_USUAL_LAYOUTS = {2: " (N, C)", 4: " (N, H, W, C)"}
 
 
-_HINTS = {4: ", (N, H, W, C)", 2: ", (N, C)"}
+def _layout(name, ndim):
+    return _LAYOUTS.get(name, _USUAL_LAYOUTS).get(ndim, "")
+
+
+def optional(value, *expected):
+    """What `arrays` is given for an optional argument: None if the argument is None."""
+    return None if value is None else (value, *expected)
+
+
+def shape_of(value):
+    """The shape of an array; () for anything else, which `arrays` then refuses."""
+    return value.shape if isinstance(value, _ARRAYS) else ()
 
 
 def pair(name, value, least):
@@ -56,9 +98,9 @@ def pair(name, value, least):
             raise TypeError
         both = tuple(operator.index(v) for v in both)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; it takes an int or a pair of ints (height, width)") from None
+        raise TypeError(f"{name} must be an int or a pair of ints (height, width), got {value!r}") from None
     if min(both) < least:
-        raise ValueError(f"{name} is {value!r}; it takes values of at least {least}")
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
     return both
 
 
@@ -71,9 +113,9 @@ def integer(name, value, least):
             raise TypeError
         value = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; it takes an int") from None
+        raise TypeError(f"{name} must be an int, got {value!r}") from None
     if value < least:
-        raise ValueError(f"{name} is {value}; it takes at least {least}")
+        raise ValueError(f"{name} must be at least {least}, got {value}")
     return value
 
 
@@ -82,9 +124,9 @@ def shape(name, value, ndim):
     try:
         value = tuple(operator.index(v) for v in value)
     except TypeError:
-        raise TypeError(f"{name} is {value!r}; it takes a tuple of {ndim} ints") from None
+        raise TypeError(f"{name} must be a tuple of {ndim} ints, got {value!r}") from None
     if len(value) != ndim or min(value) < 1:
-        raise ValueError(f"{name} is {value}; it takes {ndim} sizes of at least 1")
+        raise ValueError(f"{name} must have {ndim} sizes of at least 1, got {value}")
     return value
 
 
@@ -93,22 +135,26 @@ def real_number(name, value, *, least=None, below=None):
     if type(value) is float and least is not None and least <= value < np.inf and (below is None or value < below):
         return value
     try:
+        if isinstance(value, (str, bytes)):                 # float("0.1") is a number
+            raise TypeError
         value = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}; it takes a number") from None
-    if not np.isfinite(value) or (least is not None and value < least) or (below is not None and value >= below):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    if (least is not None and value < least) or (below is not None and value >= below):
         bounds = " and ".join([f"at least {least}"] * (least is not None) + [f"below {below}"] * (below is not None))
-        raise ValueError(f"{name} is {value}; it takes a finite number{' ' * bool(bounds)}{bounds}")
+        raise ValueError(f"{name} must be {bounds}, got {value}")
     return value
 
 
 def labels(name, value, count, classes):
     """Class labels as int64 of shape (count,), each in [0, classes)."""
-    value = np.asarray(value)
+    value = array(name, value)
     if not np.issubdtype(value.dtype, np.integer):
-        raise TypeError(f"{name} has dtype {value.dtype}; it takes integers, one class for each row")
+        raise TypeError(f"{name} must be integers, got {value.dtype}: use {name}.astype(int)")
     if value.shape != (count,):
-        raise ValueError(f"{name} has shape {value.shape}; it takes ({count},), one class for each row")
+        raise ValueError(f"{name} must have shape ({count},), one class for each row, got {value.shape}")
     if value.min() < 0 or value.max() >= classes:
-        raise ValueError(f"{name} holds {value.min()} to {value.max()}; with {classes} classes it takes 0 to {classes - 1}")
+        raise ValueError(f"{name} must be from 0 to {classes - 1} for {classes} classes, got {value.min()} to {value.max()}")
     return np.ascontiguousarray(value, np.int64)

@@ -57,7 +57,7 @@ def test_the_gradient_of_a_vector_may_be_strided(backend, step):
 @pytest.mark.parametrize("change, message", [
     (dict(grad=np.zeros(4)), "shapes"), (dict(velocity=np.zeros(3, np.float32)), "dtypes"),
     (dict(value=np.zeros((3, 3)).T[0]), "in place"), (dict(value=[0.0, 0.0, 0.0]), "in place"),
-    (dict(value=np.broadcast_to(np.zeros(3), (3,))), "in place"), (dict(lr=np.nan), "lr is nan"),
+    (dict(value=np.broadcast_to(np.zeros(3), (3,))), "in place"), (dict(lr=np.nan), "lr must be finite"),
 ])
 def test_what_a_step_refuses(change, message):
     arguments = dict(value=np.zeros(3), grad=np.zeros(3), velocity=np.zeros(3), lr=0.1) | change

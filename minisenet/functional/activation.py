@@ -2,17 +2,17 @@
 import numpy as np
 
 from minisenet import arguments
-from minisenet.backend import kernelised
+from minisenet.backend import composed, kernelised
 
 
 def _check_forward(x):
-    x = np.asarray(x)
-    return tuple(arguments.arrays(x=(x, x.ndim))), {}
+    return tuple(arguments.arrays(x=(x, len(arguments.shape_of(x))))), {}
 
 
 def _check_backward(dy, y):
-    y = np.asarray(y)
-    return tuple(arguments.arrays(dy=(dy, y.ndim, y.shape), y=(y, y.ndim))), {}
+    shape = arguments.shape_of(y)
+    y, dy = arguments.arrays(y=(y, len(shape)), dy=(dy, len(shape), shape))
+    return (dy, y), {}
 
 
 @kernelised(_check_forward)
@@ -68,6 +68,7 @@ def relu_backward(dy, y):
     return np.where(y.real <= 0, 0, dy).astype(dy.dtype, copy=False)
 
 
+@composed(_check_forward)
 def sigmoid(x):
     """sigma in eq. (3): y = 1 / (1 + exp(-x)), element by element, without overflow for any x.
 
@@ -91,12 +92,12 @@ def sigmoid(x):
     -----
     Source: eq. (3), section 3.2. With e = exp(-|x|) <= 1, y is 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0.
     """
-    (x,), _ = _check_forward(x)
     positive = x.real >= 0
     e = np.exp(np.where(positive, -x, x))
     return np.where(positive, 1, e) / (1 + e)
 
 
+@composed(_check_backward)
 def sigmoid_backward(dy, y):
     """The gradient of `sigmoid`: dx = dy y (1 - y), since dy/dx = exp(-x) / (1 + exp(-x))^2 = y (1 - y).
 
@@ -118,5 +119,4 @@ def sigmoid_backward(dy, y):
     -----
     Source: derived from eq. (3).
     """
-    (dy, y), _ = _check_backward(dy, y)
     return dy * y * (1 - y)

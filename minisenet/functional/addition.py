@@ -10,11 +10,11 @@ from minisenet.functional.activation import relu, relu_backward
 
 
 def _check_forward(u, x):
-    return tuple(arguments.arrays(u=(u, 4), x=(x, 4, u.shape))), {}
+    return tuple(arguments.arrays(u=(u, 4), x=(x, 4, arguments.shape_of(u)))), {}
 
 
 def _check_backward(dy, y):
-    return tuple(arguments.arrays(dy=(dy, 4, y.shape), y=(y, 4))), {}
+    return tuple(arguments.arrays(dy=(dy, 4, arguments.shape_of(y)), y=(y, 4))), {}
 
 
 @composed(_check_forward)

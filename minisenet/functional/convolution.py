@@ -32,20 +32,21 @@ def _geometry(x_shape, w_shape, stride, padding, dilation, groups):
     c_out, per_group, *kernel = w_shape
     if channels != per_group * groups:
         hint = ": is x (N, C, H, W)? Use x.transpose(0, 2, 3, 1)" if height == per_group * groups else ""
-        takes = per_group * groups if groups == 1 else f"{per_group} x {groups} groups"
-        raise ValueError(f"x has {channels} channels, w takes {takes}{hint}")
+        why = f"as w {tuple(w_shape)} has" if groups == 1 else f"{groups} groups of {per_group} as w {tuple(w_shape)} has"
+        raise ValueError(f"x must have {per_group * groups} channels, {why}, got {channels}{hint}")
     if c_out % groups:
-        raise ValueError(f"w has {c_out} output channels, which {groups} groups do not divide")
+        raise ValueError(f"groups must divide the {c_out} output channels of w, got {groups}")
     out = [output_size(size, k, *rest) for size, k, *rest in
            zip((height, width), kernel, options["stride"], options["padding"], options["dilation"])]
     if min(out) < 1:
-        raise ValueError(f"the output would be {out[0]} x {out[1]}: a {kernel[0]} x {kernel[1]} kernel with dilation "
-                         f"{options['dilation']} does not fit into {height} x {width} with padding {options['padding']}")
+        least = [max(1, d * (k - 1) + 1 - 2 * p) for k, p, d in zip(kernel, options["padding"], options["dilation"])]
+        raise ValueError(f"x must be at least {least[0]} x {least[1]} for a {kernel[0]} x {kernel[1]} kernel with dilation "
+                         f"{options['dilation']} and padding {options['padding']}, got {height} x {width}: pad more")
     return options, (n, *out, c_out)
 
 
 def _check_forward(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
-    x, w, b = arguments.arrays(x=(x, 4), w=(w, 4), b=(b, 1, np.shape(w)[:1]))
+    x, w, b = arguments.arrays(x=(x, 4), w=(w, 4), b=arguments.optional(b, 1, arguments.shape_of(w)[:1]))
     options, _ = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
     return (x, w, b), options
 
@@ -69,7 +70,7 @@ def _check_backward_weight(dy, x, w_shape, *, stride=1, padding=0, dilation=1, g
 def _check_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias=False, input_gradient=True, plus=None):
     dy, x, w = arguments.arrays(dy=(dy, 4), x=(x, 4), w=(w, 4))
     options, y_shape = _geometry(x.shape, w.shape, stride, padding, dilation, groups)
-    *_, plus = arguments.arrays(x=(x, 4), dy=(dy, 4, y_shape), plus=(plus, 4, x.shape))
+    *_, plus = arguments.arrays(x=(x, 4), dy=(dy, 4, y_shape), plus=arguments.optional(plus, 4, x.shape))
     return (dy, x, w), options | dict(bias=bool(bias), input_gradient=bool(input_gradient), plus=plus)
 
 

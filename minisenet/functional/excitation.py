@@ -4,20 +4,26 @@
 
 Eq. (3) has no biases, and section 6 leaves them out for all its ablations; the released models have them.
 """
-import numpy as np
-
 from minisenet import arguments
+from minisenet.backend import composed
 from minisenet.functional.activation import relu, relu_backward, sigmoid, sigmoid_backward
 from minisenet.functional.linear import linear, linear_backward
 
 
-def _check_weights(w1, w2):
-    """W1 is (C / r, C) and W2 is (C, C / r)."""
-    w1, w2 = arguments.arrays(w1=(w1, 2), w2=(w2, 2))
-    if w2.shape != w1.shape[::-1]:
-        raise ValueError(f"w1 is {w1.shape} and w2 is {w2.shape}: they are (C / r, C) and (C, C / r)")
+def _check_forward(z, w1, w2, b1=None, b2=None):
+    c, hidden = arguments.shape_of(z)[1:], arguments.shape_of(w1)[:1]
+    return tuple(arguments.arrays(z=(z, 2), w1=(w1, 2, (None, *c)), w2=(w2, 2, (*c, *hidden)),
+                                  b1=arguments.optional(b1, 1, hidden), b2=arguments.optional(b2, 1, c))), {}
 
 
+def _check_backward(ds, z, h, s, w1, w2, *, bias=False):
+    each, hidden = arguments.shape_of(z), arguments.shape_of(w1)[:1]
+    args = arguments.arrays(ds=(ds, 2, each), z=(z, 2), h=(h, 2, (*each[:1], *hidden)), s=(s, 2, each),
+                            w1=(w1, 2, (None, *each[1:])), w2=(w2, 2, (*each[1:], *hidden)))
+    return tuple(args), dict(bias=bool(bias))
+
+
+@composed(_check_forward)
 def excitation(z, w1, w2, b1=None, b2=None):
     """F_ex, eq. (3): s = sigma(W2 delta(W1 z)).
 
@@ -48,12 +54,12 @@ def excitation(z, w1, w2, b1=None, b2=None):
     -----
     Source: eq. (3), section 3.2; biases as in the released models.
     """
-    _check_weights(w1, w2)
     h = relu(linear(z, w1, b1))
     s = sigmoid(linear(h, w2, b2))
     return s, h
 
 
+@composed(_check_backward)
 def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
     """The gradients of `excitation`, its two lines undone from the last to the first.
 
@@ -80,7 +86,6 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
     -----
     Source: derived from eq. (3).
     """
-    _check_weights(w1, w2)
     dh, dw2, db2 = linear_backward(sigmoid_backward(ds, s), h, w2, bias=bias)      # s = sigmoid(linear(h, w2, b2))
     dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)         # h = relu(linear(z, w1, b1))
     return dz, dw1, dw2, db1, db2

@@ -24,27 +24,29 @@ between. `minisenet/functional/deferred.py` says when they run.
 import numpy as np
 
 from minisenet import arguments
+from minisenet.arguments import optional, shape_of
 from minisenet.backend import kernelised
 from minisenet.functional import activation
 from minisenet.functional.activation import relu, relu_backward
 from minisenet.functional.convolution import _geometry, conv2d, conv2d_backward_input, conv2d_backward_weight
 
 
-def _per_image(x):
-    """The shape (N, C) of what each image has for each channel."""
-    return np.shape(x)[::3]
-
-
 def _all_or_none(**arrays):
-    if len({array is None for array in arrays.values()}) > 1:
-        raise ValueError(f"{', '.join(arrays)} are given together, or none of them")
+    missing = [name for name, array in arrays.items() if array is None]
+    if 0 < len(missing) < len(arrays):
+        raise ValueError(f"{', '.join(arrays)} must be given together, got None for {', '.join(missing)}: give all or none")
+
+
+def _norm(c, **arrays):
+    """The arrays of a batch norm for `arguments.arrays`, which are optional and have one number for each channel."""
+    return {name: optional(array, 1, c) for name, array in arrays.items()}
 
 
 def _check_conv2d(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0, dilation=1, groups=1):
     _all_or_none(mean=mean, k=k, beta=beta)
-    c = np.shape(a)[3:]
-    arrays = arguments.arrays(a=(a, 4), w=(w, 4), mean=(mean, 1, c), k=(k, 1, c), beta=(beta, 1, c))
-    return tuple(arrays), _geometry(arrays[0].shape, arrays[1].shape, stride, padding, dilation, groups)[0]
+    c = shape_of(a)[3:]
+    args = arguments.arrays(a=(a, 4), w=(w, 4), **_norm(c, mean=mean, k=k, beta=beta))
+    return tuple(args), _geometry(args[0].shape, args[1].shape, stride, padding, dilation, groups)[0]
 
 
 def _check_conv2d_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None, plus=None, *,
@@ -53,26 +55,27 @@ def _check_conv2d_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y
     _all_or_none(y=y, mean_y=mean_y, p=p, q=q, r=r)
     a, w = arguments.arrays(a=(a, 4), w=(w, 4))
     options, y_shape = _geometry(a.shape, w.shape, stride, padding, dilation, groups)
-    c, c_y, each = np.shape(a)[3:], y_shape[3:], y_shape[::3]
-    args = arguments.arrays(g=(g, 4, y_shape), a=(a, 4), w=(w, 4), mean=(mean, 1, c), k=(k, 1, c), beta=(beta, 1, c),
-                            y=(y, 4, y_shape), mean_y=(mean_y, 1, c_y), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c_y),
-                            plus=(plus, 4, np.shape(a)))
+    c_y, each = y_shape[3:], y_shape[::3]
+    args = arguments.arrays(g=(g, 4, y_shape), a=(a, 4), w=(w, 4), **_norm(a.shape[3:], mean=mean, k=k, beta=beta),
+                            y=optional(y, 4, y_shape), mean_y=optional(mean_y, 1, c_y), p=optional(p, 2, each),
+                            q=optional(q, 2, each), r=optional(r, 1, c_y), plus=optional(plus, 4, a.shape))
     return tuple(args), options | dict(input_gradient=bool(input_gradient))
 
 
 def _check_affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, relu=True):
     _all_or_none(mean_x=mean_x, k_x=k_x, beta_x=beta_x)
     if x is None and mean_x is not None:
-        raise ValueError("mean_x, k_x and beta_x must be given with x, got x=None")
-    c, each = np.shape(a)[3:], _per_image(a) if np.ndim(k) == 2 else np.shape(a)[3:]
-    return tuple(arguments.arrays(a=(a, 4), mean=(mean, 1, c), k=(k, len(each), each), beta=(beta, len(each), each),
-                               x=(x, 4, np.shape(a)), mean_x=(mean_x, 1, c), k_x=(k_x, 1, c),
-                               beta_x=(beta_x, 1, c))), dict(relu=bool(relu))
+        raise ValueError("mean_x, k_x, beta_x must be given with x, got None for x")
+    shape = shape_of(a)
+    each = shape[::3] if len(shape_of(k)) == 2 else shape[3:]
+    args = arguments.arrays(a=(a, 4), mean=(mean, 1, shape[3:]), k=(k, len(each) or 1, each), beta=(beta, len(each) or 1, each),
+                            x=optional(x, 4, shape), **_norm(shape[3:], mean_x=mean_x, k_x=k_x, beta_x=beta_x))
+    return tuple(args), dict(relu=bool(relu))
 
 
 def _check_gradient_sums(dy, a, mean, y=None):
-    shape = np.shape(a)
-    return tuple(arguments.arrays(dy=(dy, 4, shape), a=(a, 4), mean=(mean, 1, shape[3:]), y=(y, 4, shape))), {}
+    shape = shape_of(a)
+    return tuple(arguments.arrays(dy=(dy, 4, shape), a=(a, 4), mean=(mean, 1, shape[3:]), y=optional(y, 4, shape))), {}
 
 
 def _check_moments(x):
@@ -80,20 +83,21 @@ def _check_moments(x):
 
 
 def _check_merge(means, squares, positions):
-    means, squares = arguments.arrays(means=(means, 2), squares=(squares, 2, np.shape(means)))
+    means, squares = arguments.arrays(means=(means, 2), squares=(squares, 2, shape_of(means)))
     return (means, squares, arguments.integer("positions", positions, 1)), {}
 
 
 def _check_affine(k, rstd, sums, products, positions, p=None, q=None, *, training=True):
-    each = np.shape(sums)
+    each = shape_of(sums)
     k, rstd, sums, products, p, q = arguments.arrays(k=(k, 1, each[1:]), rstd=(rstd, 1, each[1:]), sums=(sums, 2),
-                                                  products=(products, 2, each), p=(p, 2, each), q=(q, 2, each))
+                                                     products=(products, 2, each), p=optional(p, 2, each),
+                                                     q=optional(q, 2, each))
     return (k, rstd, sums, products, arguments.integer("positions", positions, 1), p, q), dict(training=bool(training))
 
 
 def _check_affine_map(g, p, q, r, a, mean):
-    c, each = np.shape(g)[3:], _per_image(g)
-    return tuple(arguments.arrays(g=(g, 4), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c), a=(a, 4, np.shape(g)),
+    c, each = shape_of(g)[3:], shape_of(g)[::3]
+    return tuple(arguments.arrays(g=(g, 4), p=(p, 2, each), q=(q, 2, each), r=(r, 1, c), a=(a, 4, shape_of(g)),
                                   mean=(mean, 1, c))), {}
 
 

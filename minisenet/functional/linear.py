@@ -3,16 +3,14 @@
     y[n, o] = b[o] + sum_i w[o, i] x[n, i]
     dx[n, i] = sum_o dy[n, o] w[o, i]          dw[o, i] = sum_n dy[n, o] x[n, i]          db[o] = sum_n dy[n, o]
 """
-import numpy as np
-
 from minisenet import arguments
 from minisenet.backend import kernelised
 
 
 def _check_forward(x, w, b=None):
-    x, w, b = arguments.arrays(x=(x, 2), w=(w, 2), b=(b, 1, np.shape(w)[:1]))
+    x, w, b = arguments.arrays(x=(x, 2), w=(w, 2), b=arguments.optional(b, 1, arguments.shape_of(w)[:1]))
     if x.shape[1] != w.shape[1]:
-        raise ValueError(f"x has {x.shape[1]} features, w takes {w.shape[1]}: x is (N, in), w is (out, in)")
+        raise ValueError(f"x must have {w.shape[1]} features, as w {w.shape} has, got {x.shape[1]}: x is (N, in), w is (out, in)")
     return (x, w, b), {}
 
 

@@ -20,11 +20,11 @@ def _geometry(x_shape, kernel_size, stride, padding, ceil_mode):
     stride = kernel if stride is None else arguments.pair("stride", stride, 1)
     padding = arguments.pair("padding", padding, 0)
     if any(2 * p > k for p, k in zip(padding, kernel)):
-        raise ValueError(f"padding is {padding}; with kernel_size {kernel} it takes at most half of it")
+        raise ValueError(f"padding must be at most half of kernel_size {kernel}, got {padding}")
     out = [pooled_size(*side, ceil_mode) for side in zip(x_shape[1:3], kernel, stride, padding)]
     if min(out) < 1:
-        raise ValueError(f"the output would be {out[0]} x {out[1]}: a {kernel[0]} x {kernel[1]} window does not fit into "
-                         f"{x_shape[1]} x {x_shape[2]} with padding {padding}")
+        raise ValueError(f"kernel_size must be at most {x_shape[1] + 2 * padding[0]} x {x_shape[2] + 2 * padding[1]}, the padded "
+                         f"image, got {kernel[0]} x {kernel[1]}: use a smaller window")
     return (x_shape[0], *out, x_shape[3]), dict(kernel_size=kernel, stride=stride, padding=padding, ceil_mode=bool(ceil_mode))
 
 
@@ -37,16 +37,16 @@ def _check_max(x, kernel_size, *, stride=None, padding=0, ceil_mode=False):
 def _check_max_backward(dy, argmax, x_shape):
     dy, = arguments.arrays(dy=(dy, 4))
     x_shape = arguments.shape("x_shape", x_shape, 4)
-    argmax = np.asarray(argmax)
+    argmax = arguments.array("argmax", argmax, 4)
     if not np.issubdtype(argmax.dtype, np.integer):
-        raise TypeError(f"argmax has dtype {argmax.dtype}; it takes integers, as max_pool2d returned them")
+        raise TypeError(f"argmax must be integers, as max_pool2d returns them, got {argmax.dtype}")
     if argmax.shape != dy.shape:
-        raise ValueError(f"argmax has shape {argmax.shape}; it takes the shape of dy, {dy.shape}")
+        raise ValueError(f"argmax must have shape {dy.shape} as dy has, got {argmax.shape}")
     if dy.shape[::3] != x_shape[::3]:
-        raise ValueError(f"dy has shape {dy.shape}; with x_shape {x_shape} it takes ({x_shape[0]}, OH, OW, {x_shape[3]})")
+        raise ValueError(f"dy must have shape ({x_shape[0]}, any, any, {x_shape[3]}) for x_shape {x_shape}, got {dy.shape}")
     if argmax.min() < 0 or argmax.max() >= x_shape[1] * x_shape[2]:
-        raise ValueError(f"argmax holds {argmax.min()} to {argmax.max()}; with x_shape {x_shape} it takes 0 to "
-                         f"{x_shape[1] * x_shape[2] - 1}")
+        raise ValueError(f"argmax must be from 0 to {x_shape[1] * x_shape[2] - 1} for x_shape {x_shape}, got {argmax.min()} to "
+                         f"{argmax.max()}")
     return (dy, np.ascontiguousarray(argmax, np.int64), x_shape), {}
 
 

@@ -10,16 +10,12 @@ from minisenet.backend import kernelised
 
 
 def _check_forward(u, s):
-    u, s = arguments.arrays(u=(u, 4), s=(s, 2))
-    if s.shape != (u.shape[0], u.shape[3]):
-        raise ValueError(f"s has shape {s.shape}; with u {u.shape} it takes {u.shape[::3]}, a gate for each image and channel")
-    return (u, s), {}
+    return tuple(arguments.arrays(u=(u, 4), s=(s, 2, arguments.shape_of(u)[::3]))), {}
 
 
 def _check_backward(dy, u, s):
-    (u, s), _ = _check_forward(u, s)
-    dy, _ = arguments.arrays(dy=(dy, 4, u.shape), u=(u, 4))
-    return (dy, u, s), {}
+    shape = arguments.shape_of(u)
+    return tuple(arguments.arrays(dy=(dy, 4, shape), u=(u, 4), s=(s, 2, shape[::3]))), {}
 
 
 @kernelised(_check_forward)

@@ -5,7 +5,7 @@
 import numpy as np
 
 from minisenet import arguments
-from minisenet.backend import kernelised
+from minisenet.backend import composed, kernelised
 
 
 def _check_forward(u):
@@ -45,6 +45,7 @@ def squeeze(u):
     return u.mean(axis=(1, 2))
 
 
+@composed(_check_backward)
 def squeeze_backward(dz, height, width):
     """The gradient of `squeeze`: every position had the weight 1 / (H W), so every position gets dz / (H W).
 
@@ -68,5 +69,4 @@ def squeeze_backward(dz, height, width):
     -----
     Source: derived from eq. (2).
     """
-    (dz, height, width), _ = _check_backward(dz, height, width)
     return np.broadcast_to((dz / (height * width))[:, None, None, :], (len(dz), height, width, dz.shape[1]))
