@@ -1,8 +1,8 @@
-"""Write `gradcheck/frozen.npz`, the outputs and gradients of PyTorch that everybody can compare with: needs PyTorch, once.
+"""Write `gradcheck/frozen.npz`: PyTorch's outputs and gradients, for comparisons without PyTorch. Writing it needs PyTorch.
 
     python -m minisenet.reference.freeze
 
-The cases are a function of the seed below and of nothing on this machine, so anybody can make the file again and compare.
+The cases depend only on the seed below, so anyone can write the file again and compare.
 """
 import json
 import sys
@@ -15,13 +15,13 @@ from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS
 from minisenet.reference.operations import evaluate
 
-SEED = 1709_01508                   # with this one every blind spot shows in some case, as a test demands
+SEED = 1709_01508                   # a test demands that every blind spot shows in some case: with this seed it does
 CASES = 4
 
 
 def corners():
-    """One case with every option of the convolution, and those at the very points that a gradient check has to avoid, where
-    a convention decides: PyTorch's."""
+    """A convolution with every option, and cases at kinks and ties, which a gradient check must avoid. There a convention
+    decides, and ours is PyTorch's."""
     rng = np.random.default_rng(SEED)
     image, weight = rng.standard_normal((2, 6, 9, 4)), rng.standard_normal((6, 2, 3, 2))
     everything = dict(stride=(2, 1), padding=(1, 2), dilation=(2, 3), groups=2)
@@ -29,7 +29,7 @@ def corners():
     windows = dict(kernel_size=(3, 2), stride=(2, 1), padding=(1, 0), ceil_mode=False)
     return {"conv2d": [Case(dict(x=image, w=weight), everything)],
             "relu": [Case(dict(x=few), {})],                                       # no gradient at the kink itself
-            "add_relu": [Case(dict(u=few, x=-few[::-1]), {})],                      # nor at that of a sum
+            "add_relu": [Case(dict(u=few, x=-few[::-1]), {})],                      # nor at the kink of a sum
             "max_pool2d": [Case(dict(x=few), windows)],                            # the first of several maxima
             "affine_add": [Case(dict(a=few, mean=np.zeros(3), k=np.ones((2, 3)), beta=np.zeros((2, 3)), x=-few[::-1]),
                                 dict(relu=True))]}
@@ -39,10 +39,10 @@ def cases():
     """All cases: operation name -> list of `Case`."""
     drawn = {}
     for name, operation in OPERATIONS.items():
-        rng = np.random.default_rng([SEED, *name.encode()])                        # a new row leaves the others alone
+        rng = np.random.default_rng([SEED, *name.encode()])                        # a new row does not change the others
 
         def pick(sequence):
-            return sequence[rng.integers(min(4, len(sequence)))]                   # which do not depend on the kernels
+            return sequence[rng.integers(min(4, len(sequence)))]                   # the first few do not depend on the kernels
         drawn[name] = [operation.draw(pick, rng) for _ in range(CASES)]
     for name, extra in corners().items():
         drawn[name] += extra

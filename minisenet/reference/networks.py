@@ -1,7 +1,7 @@
 """SE-ResNets as a PyTorch user would write them: `torch.nn` modules, images as (N, C, H, W), gradients by autograd.
 
-Written from the paper, not from `minisenet.blocks`, so that an agreement of the two means something. Only the names of the
-parameters are the same, which lets weights go from one to the other:
+These are written from the paper, not from `minisenet.blocks`, so that their agreement means something. Only the parameters'
+names are the same, so that weights can be copied from one to the other:
 
     reference = reference_of(model)                         a minisenet layer or model in PyTorch, with its weights
     y = to_nhwc(reference(to_nchw(x)))
@@ -126,45 +126,56 @@ class CifarResNet(nn.Module):
 # ---- from minisenet to PyTorch -----------------------------------------------------------------------------------------
 
 def to_nchw(x):
-    """A tensor (N, C, H, W) of an array (N, H, W, C). It shares the array's memory, and so is in channels-last order."""
+    """An array (N, H, W, C) as a tensor (N, C, H, W). It shares the array's memory, so it is in channels-last order."""
     return torch.from_numpy(x).permute(0, 3, 1, 2)
 
 
 def to_nhwc(x):
-    """The array (N, H, W, C) of a tensor (N, C, H, W): the opposite of `to_nchw`."""
+    """A tensor (N, C, H, W) as an array (N, H, W, C): the inverse of `to_nchw`."""
     return x.detach().permute(0, 2, 3, 1).numpy()
 
 
 def copy_weights(layer, module):
-    """Copy a layer's parameters, running statistics and dtype into a PyTorch module with the same names; returns the module.
+    """Copy a layer's parameters, running statistics and dtype into a PyTorch module with the same names, and return it.
 
-    ValueError where a name is on one side only; PyTorch's count of batches has no counterpart, and stays as it is.
-    RuntimeError from PyTorch where a shape differs.
+    PyTorch's count of batches has no counterpart, and stays as it is.
+
+    Raises
+    ------
+    ValueError
+        Where only one of the two has a name.
+    RuntimeError
+        From PyTorch, where a shape differs.
     """
     state = {name: torch.from_numpy(array) for name, array in layer.state_dict().items()}
     wanted = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
     if wanted != state.keys():
         differing = ", ".join(sorted(wanted ^ state.keys()))
-        raise ValueError(f"the reference has other weights than {type(layer).__name__}: {differing}")
+        raise ValueError(f"the weights of {type(layer).__name__} and of the reference must have the same names, got a difference in {differing}")
     module.to(next(iter(state.values())).dtype).load_state_dict(state, strict=False)
     return module
 
 
 def reference_of(layer):
-    """The PyTorch reference of an SEBlock, BasicBlock, Bottleneck or CifarResNet, in its dtype and mode, with copies of its
-    weights. It takes (N, C, H, W). TypeError for any other layer.
+    """The PyTorch reference of an SEBlock, BasicBlock, Bottleneck or CifarResNet, with its dtype, its mode and copies of its
+    weights. Its input is (N, C, H, W).
+
+    Raises
+    ------
+    TypeError
+        For any other layer.
     """
     for kind, build in _REFERENCES.items():
         if isinstance(layer, kind):
             return copy_weights(layer, build(layer)).train(layer.training)
     known = ", ".join(kind.__name__ for kind in _REFERENCES)
-    raise TypeError(f"{type(layer).__name__} has no PyTorch reference; {known} have")
+    raise TypeError(f"layer must be one of {known}, got {type(layer).__name__}, which has no PyTorch reference")
 
 
-# Each reference is built from the shapes and the structure that it will find, not from how the layer was made.
+# Each reference is built from the layer's shapes and structure, not from the arguments with which the layer was made.
 
 def _reduction(se):
-    """An r that gives this block's hidden size: C // (C // h) does, whenever h was C // r."""
+    """An r that gives this block's hidden size h: where h = C // r, so is C // (C // h)."""
     hidden, channels = se.fc1.weight.value.shape
     return channels // hidden
 
@@ -187,8 +198,8 @@ def _bottleneck(block):
 
 def _cifar_resnet(model):
     num_blocks, num_classes = len(model.stage1.children()), len(model.fc.weight.value)
-    # The first block of the last stage has a shortcut that tells A from B, and the most channels: an r that gives its
-    # 4w // r gives 2w // r and w // r too, for halving a floor and flooring a half are the same.
+    # The first block of the last stage changes the shape, so its shortcut shows A or B. It also has the most channels, 4w: an r
+    # that gives 4w // r gives 2w // r and w // r too, because floor(floor(a) / 2) = floor(a / 2).
     options = _block_options(getattr(model.stage3, "0"))
     del options["stride"]
     return CifarResNet(6 * num_blocks + 2, num_classes, len(model.conv1.weight.value), **options)

@@ -1,19 +1,19 @@
-"""Each operation of the table as one expression in PyTorch, differentiated by autograd: what ours is compared with.
+"""Each operation of the table as one expression in PyTorch, which autograd differentiates. Ours is compared with it.
 
     outputs, gradients = evaluate("conv2d", arrays, upstream, options)
 
-Arrays come in and go out as minisenet has them, float64 and (N, H, W, C); `_nchw` and `_nhwc` turn them at the border. The
-expressions are PyTorch's own functions wherever there is one, and never ours.
+Arrays come in and go out in minisenet's form, float64 and (N, H, W, C); `_nchw` and `_nhwc` convert them. The expressions use
+PyTorch's own functions wherever PyTorch has one, and never ours.
 """
 import numpy as np
 
 
 def _torch():
-    """PyTorch, imported when it is asked for and not before."""
+    """PyTorch, imported at the first use."""
     try:
         import torch
     except ImportError:
-        raise ImportError('the comparison with PyTorch needs it: pip install "minisenet[torch]"') from None
+        raise ImportError('PyTorch must be installed for this comparison: pip install "minisenet[torch]"') from None
     return torch
 
 
@@ -66,7 +66,7 @@ def _scale(f, a, o):
 
 
 def _se_block(f, a, o):
-    # As most PyTorch code has it: the fully connected layers are 1x1 convolutions of the pooled map.
+    # As in most PyTorch code, the fully connected layers are 1x1 convolutions of the pooled map.
     u = _nchw(a["u"])
     z = f.adaptive_avg_pool2d(u, 1)
     h = f.relu(f.conv2d(z, a["w1"][:, :, None, None], a.get("b1")))
@@ -134,15 +134,15 @@ def evaluate(name, arrays, upstream, options, constants=()):
     Parameters
     ----------
     name : str
-        Of a row of `minisenet.gradcheck.operations.OPERATIONS`.
+        A row of `minisenet.gradcheck.operations.OPERATIONS`.
     arrays : dict of ndarray
         The arguments.
     upstream : dict of ndarray
         The upstream gradient of each output.
     options : dict
-        As the row's forward takes them.
+        The options of the row's forward.
     constants : tuple of str
-        The arrays that have no gradient.
+        The names of the arrays that have no gradient.
 
     Returns
     -------

@@ -1,10 +1,9 @@
-"""Train a network in PyTorch exactly as `minisenet train` trains it: the accuracy to be compared with.
+"""Train a network in PyTorch exactly as `minisenet train` trains it, to compare the accuracies.
 
     python -m minisenet.reference.train --data DIR --model se_resnet20 --epochs 12
 
-takes the flags of `minisenet train` with the same defaults. The batches are the very arrays of `minisenet.data`, the initial
-weights are copied from the network, the learning rate is `minisenet.optim`'s schedule. Forward, backward and the step are
-PyTorch's.
+has the flags of `minisenet train` with the same defaults. The batches are the same arrays, the initial weights are copied from
+the network, and the learning rate follows the same schedule. Forward, backward and the step are PyTorch's.
 """
 import argparse
 import contextlib
@@ -26,7 +25,7 @@ from minisenet.train.progress import epoch_line
 
 
 def sgd(reference, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY, nesterov=True):
-    """PyTorch's SGD with weight decay on weights only: biases and batch norm have one dimension. `set_lr` sets its rate."""
+    """PyTorch's SGD with weight decay on weights only (biases and batch norm have one dimension). `set_lr` sets its rate."""
     weights = [p for p in reference.parameters() if p.ndim > 1]
     others = [p for p in reference.parameters() if p.ndim == 1]
     return torch.optim.SGD([dict(params=weights, weight_decay=weight_decay), dict(params=others, weight_decay=0.0)],
@@ -34,7 +33,7 @@ def sgd(reference, *, momentum=recipe.MOMENTUM, weight_decay=recipe.WEIGHT_DECAY
 
 
 def set_lr(optimiser, lr):
-    """The learning rate of the next step."""
+    """Set the learning rate of the next step."""
     for group in optimiser.param_groups:
         group["lr"] = lr
 
@@ -42,7 +41,7 @@ def set_lr(optimiser, lr):
 def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, momentum=recipe.MOMENTUM,
         weight_decay=recipe.WEIGHT_DECAY, schedule=recipe.SCHEDULE, label_smoothing=recipe.LABEL_SMOOTHING,
         padding=recipe.PADDING, cutout=recipe.CUTOUT, seed=0, channels_last=True, on_epoch=None):
-    """Train a model in PyTorch; the model itself stays as it is.
+    """Train a copy of a model in PyTorch. The model itself does not change.
 
     Parameters
     ----------
@@ -50,9 +49,9 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
         The reference starts from its weights and has its dtype.
     data : minisenet.data.Dataset
     epochs, batch_size, lr, momentum, weight_decay, schedule, label_smoothing, padding, cutout, seed
-        As `minisenet.train.fit` takes them.
+        As for `minisenet.train.fit`.
     channels_last : bool
-        The order of the activations in memory; PyTorch's faster one on CPUs.
+        The order of the activations in memory: PyTorch is faster with channels last on CPUs.
     on_epoch : callable, optional
         Called with each epoch's metrics.
 
@@ -60,7 +59,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
     -------
     reference : torch.nn.Module
     history : list of dict
-        The metrics of `minisenet.train.fit`, by the same names.
+        The metrics of `minisenet.train.fit`, with the same names.
 
     Raises
     ------
@@ -70,7 +69,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
         When the loss becomes NaN or infinite.
     """
     if schedule not in SCHEDULES:
-        raise ValueError(f"schedule is {schedule!r}; it is one of {', '.join(SCHEDULES)}")
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
     layout = torch.channels_last if channels_last else torch.contiguous_format
     reference = reference_of(model).to(memory_format=layout)
     dtype = model.fc.weight.value.dtype
@@ -108,7 +107,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
 
 @torch.no_grad()
 def evaluate(reference, data, dtype, layout=torch.channels_last, *, batch_size=recipe.BATCH_SIZE):
-    """`test_loss` and `test_accuracy` over the test images, with the running statistics. It leaves evaluation mode on."""
+    """`test_loss` and `test_accuracy` over the test images, with the running statistics. The module stays in evaluation mode."""
     reference.eval()
     loss, right, count = 0.0, 0, 0
     for x, labels in sets.test_batches(data, batch_size, dtype):
@@ -126,7 +125,7 @@ def _parser():
     options.add_run(parser)
     threads = get_num_threads()
     parser.add_argument("--threads", type=options.number(int, 1), default=threads, metavar="N",
-                        help=f"of PyTorch (default: {threads})")
+                        help=f"PyTorch's threads (default: {threads})")
     parser.add_argument("--channels-last", action=argparse.BooleanOptionalAction, default=True,
                         help="the order of the activations in memory (default: channels last)")
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="write metrics.jsonl there")
@@ -136,11 +135,11 @@ def _parser():
 def _run(args):
     file = args.out and args.out / "metrics.jsonl"
     if file and file.exists():
-        raise ValueError(f"{file} holds a run: choose another --out")
+        raise ValueError(f"--out must be a folder without a run, got {file.parent}, which has a {file.name}: choose another folder")
     run = options.describe(args)
     data, model = options.prepare(run)
     torch.set_num_threads(args.threads)
-    set_num_threads(args.threads)                   # the augmentation's
+    set_num_threads(args.threads)                   # for the augmentation
     if file:
         file.parent.mkdir(parents=True, exist_ok=True)
     print(f"data:  {data.name}, {len(data.train_labels):,} training and {len(data.test_labels):,} test images; "

@@ -116,7 +116,7 @@ def test_the_command(data, tmp_path, monkeypatch, capsys):
         assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
         assert "last:" in capsys.readouterr().out
         assert reference_train.main(argv) == 1
-        assert "holds a run: choose another --out" in capsys.readouterr().err
+        assert "--out must be a folder without a run, got " in capsys.readouterr().err
         assert reference_train.main(["--data", "x", "--model", "resnet21"]) == 1
         assert "error: unknown model 'resnet21'" in capsys.readouterr().err
     finally:
