@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -W --keep-going docs docs/_build/html`. What is special about it is in `_site/`."""
+"""The site: `sphinx-build -W --keep-going docs docs/_build/html`. `_site/` has what is special about it."""
 import importlib
 import inspect
 import os
@@ -21,7 +21,7 @@ language = "en_GB"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc", "sphinx.ext.linkcode", "_site"]
 exclude_patterns = ["_build", "_site", "_static", "steps", "figures", "README.md"]
-smartquotes = False                     # the pages say what they say on a code host, and numpydoc's {"a", "b"} is code
+smartquotes = False                     # the text is the same as on a code host, and numpydoc's {"a", "b"} is code
 
 # Pages: plain Markdown, as a code host shows it.
 myst_enable_extensions = ["dollarmath"]
@@ -33,11 +33,11 @@ myst_links_external_new_tab = False
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
-nb_execution_in_temp = True             # what it writes is no part of the pages
+nb_execution_in_temp = True             # its files are not part of the pages
 nb_execution_timeout = 600
 nb_merge_streams = True
 
-# The API reference: what the docstrings say, and nothing that has none.
+# The API reference shows only what has a docstring.
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_inherit_docstrings = False
 autodoc_preserve_defaults = True

@@ -1,8 +1,8 @@
 """Every `>>>` example of every page is run while the site is built, so that what a page shows is what ran.
 
 Each page runs in a process of its own, as pytest would run it: in the root of the repository, with nothing left over from
-another page. A difference is a warning at its line, and so fails the build. The list at the end says how many ran where;
-a page that has a block of Python and no example is told so, as nothing on it ran.
+another page. A difference is a warning at its line, and so fails the build. So is a page with Python but without an example,
+because nothing on it ran. The list at the end says how many examples ran on each page.
 """
 import doctest
 import multiprocessing

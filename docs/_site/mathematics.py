@@ -2,8 +2,8 @@
 
 latex2mathml knows TeX; what it returns is older than MathML Core, the part that browsers draw. `polish` makes up the
 difference: letters of an alphabet (bold, blackboard) are characters of their own, a word such as log or mean is one
-identifier with a thin space after it, and an accent is marked as one. What latex2mathml does not know it passes on as text;
-here that is a warning, and so fails the build.
+identifier with a thin space after it, and an accent is marked as one. latex2mathml passes on as text what it
+does not know; here that is a warning, and so fails the build.
 """
 import html
 import re

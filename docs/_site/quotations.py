@@ -2,8 +2,8 @@
 
     <!-- from: minisenet/functional/scale.py -->
 
-stands above a block whose lines are in that file, in that order. On the site the block shows those lines as the file has
-them, part by part where it leaves lines out. A line that the file no longer has is a warning, and so fails the build.
+is a comment above a block whose lines are in that file, in that order. On the site the block shows those lines as the file
+has them, in parts where the block leaves lines out. A line that the file no longer has is a warning, and so fails the build.
 """
 import re
 
@@ -18,9 +18,9 @@ MARK = re.compile(r"^<!--\s*from:\s*(\S+)\s*-->\s*$")
 
 
 def runs(quoted, lines):
-    """Where the quoted lines stand: pairs of first and last index into `lines`, in as few pieces as can be.
+    """Where the quoted lines are: pairs of first and last index into `lines`, in as few pieces as possible.
 
-    Indentation and blank lines do not count. Among several ways the first is taken.
+    Indentation and blank lines do not count. Of several ways the first is used.
 
     >>> runs(["b", "c", "e"], ["b", "a", "  b", "", "c", "d", "e"])
     [(2, 4), (6, 6)]

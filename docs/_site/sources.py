@@ -1,4 +1,4 @@
-"""A page for every file of the repository, so that the site can show any line of it offline, at `source/PATH.html#L45`."""
+"""A page for every file of the repository, so that the site can show any of its lines offline, at `source/PATH.html#L45`."""
 import html
 from pathlib import Path
 

@@ -5,9 +5,9 @@ from drawing import Figure
 def draw():
     figure = Figure(640, 372, "Batch norm as a graph with two forks", """Forward: x is used by mu, its mean, and by c
         = x minus mu. c is used by v, the mean of c squared, and by xhat = c times k; k is v plus epsilon to the power
-        of minus one half. y is gamma xhat plus beta. In colour, the ways by mu and by v: each x_i moves both, so that
-        on the way back two gradients more arrive at it. dx_i is gamma k times the sum of three terms: dy_i, straight
-        through; minus dbeta over M, by mu; and minus xhat_i dgamma over M, by v.""")
+        of minus one half. y is gamma xhat plus beta. In colour, the paths through mu and v. Each x_i moves both, so
+        in the backward two more gradients arrive at it. dx_i is gamma k times the sum of three terms: dy_i, directly;
+        minus dbeta over M, through mu; and minus xhat_i dgamma over M, through v.""")
     middle, above, below = 152, 60, 244
 
     def node(x, y, formula, width, accent=False):

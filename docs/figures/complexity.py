@@ -49,7 +49,7 @@ def draw():
     figure = Figure(640, 328, "Parameters and multiply-adds of SE-ResNet-50 by stage", f"""Parameters in millions, the
         plain network's and the SE blocks': {rows}; together {totals[0] / 1e6:.2f} + {totals[2] / 1e6:.2f}.
         Multiply-adds in millions: together {totals[1] / 1e6:.0f} + {totals[3] / 1e6:.1f}. The parameters that the
-        blocks add sit in the last stages; the multiply-adds they add are too few to be seen.""")
+        blocks add are in the last stages; the multiply-adds they add are too few to be seen.""")
     panels = ((0, 94, "parameters, millions", (2, 2), 16.6), (1, 380, "multiply-adds, millions", (0, 1), 1390))
     for i, stage in enumerate(base):
         figure.text(86, 62 + 32 * i, stage, anchor="end")

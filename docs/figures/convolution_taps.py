@@ -1,4 +1,4 @@
-"""The pixels that one tap of a kernel meets: `_window` of minisenet/functional/convolution.py, drawn."""
+"""The pixels that one tap of a kernel multiplies: `_window` of minisenet/functional/convolution.py, drawn."""
 from drawing import Figure
 
 HEIGHT, WIDTH, PADDING, KERNEL, STRIDE, TAP = 4, 5, 1, 3, 2, (0, 2)
@@ -7,15 +7,15 @@ CELL = 30
 
 
 def met():
-    """(row, column) of the padded image for each output position, in order: where tap TAP meets it."""
+    """(row, column) of the pixel of the padded image that tap TAP multiplies, for each output position in order."""
     return [(p * STRIDE + TAP[0], q * STRIDE + TAP[1]) for p in range(OUT[0]) for q in range(OUT[1])]
 
 
 def draw():
     rows, columns = HEIGHT + 2 * PADDING, WIDTH + 2 * PADDING
-    figure = Figure(640, 320, "The window that one tap meets", f"""An image of {HEIGHT} by {WIDTH} pixels with a
+    figure = Figure(640, 320, "The window of one tap", f"""An image of {HEIGHT} by {WIDTH} pixels with a
         border of zeros, a kernel of {KERNEL} by {KERNEL} taps, stride {STRIDE}, and an output of {OUT[0]} by
-        {OUT[1]}. The tap in row {TAP[0]} and column {TAP[1]} of the kernel meets one pixel for each output, every
+        {OUT[1]}. The tap in row {TAP[0]} and column {TAP[1]} of the kernel multiplies one pixel for each output, every
         second one in both directions: a slice of the padded image. In colour: that tap, those pixels, and the
         outputs, with the same numbers.""")
     pixels = met()

@@ -1,4 +1,4 @@
-"""A small drawing module: boxes, arrows, arrays and labels, written as SVG text. Python alone, the same bytes everywhere.
+"""A small drawing module: boxes, arrows, arrays and labels, written as SVG text. It needs only Python, and writes the same bytes everywhere.
 
 A figure brings its own background, white on a light system and dark on a dark one. So it can be read where a page's theme
 and the system's disagree: it is then a light card on a dark page, or a dark card on a light one. Colours are names, which

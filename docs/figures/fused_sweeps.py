@@ -21,7 +21,7 @@ def draw():
     counts = {(name, which): totals(steps, which) for name, steps in parts for which in (1, 2)}
     words = "; ".join(f"{name}, {('composed', 'fused')[which - 1]}: {reads} reads and {writes} writes"
                       for (name, which), (reads, writes) in counts.items())
-    figure = Figure(640, 412, "Sweeps over memory, composed and fused", f"""One square for each time that a whole map
+    figure = Figure(640, 412, "Passes over memory, composed and fused", f"""One square for each time that a whole map
         is read from memory or written to it, in a training step of a residual block with an SE block, step by step.
         {words}. Together {sum(sum(count) for (_, which), count in counts.items() if which == 1)} passes over a map
         composed, and {sum(sum(count) for (_, which), count in counts.items() if which == 2)} fused.""")

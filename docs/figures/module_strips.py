@@ -1,4 +1,4 @@
-"""What stands around the SE block: the residual block, its batch norms, and the loss at the network's end.
+"""What surrounds the SE block: the residual block, its batch norms, and the loss at the network's end.
 
 The order is that of `BasicBlock` and `ResidualBlock` in minisenet/blocks.py, of `CifarResNet` in minisenet/models/resnet.py
 and of `fit`; the names a1, u1, r1 and a2 are those of docs/fused-passes.md.
@@ -9,8 +9,8 @@ from strips import label
 
 def residual():
     figure = Figure(640, 216, "The SE-ResNet module, Fig. 3", """The input x, shape (N, H, W, C), goes two ways.
-        Through residual, two or three convolutions, it becomes u; SEBlock, eqs. (2) to (4), scales u's channels. Past
-        them goes the identity, or a projection where the shape changes. Both are added, relu follows, and gives y. In
+        Through residual, two or three convolutions, it becomes u; SEBlock, eqs. (2) to (4), scales u's channels. The
+        identity passes them by, or a projection where the shape changes. Both are added, relu follows, and gives y. In
         colour: the identity, the sum and relu.""")
     middle, below = 98, 186
     x = figure.slab(60, middle, width=44, height=40)
@@ -35,8 +35,8 @@ def residual():
 
 def batch_norm():
     figure = Figure(640, 288, "Batch norm in the residual branch", """The residual branch of a basic block, opened: x
-        goes through conv2d and becomes a1, batch_norm makes u1 of it, relu r1, the second conv2d a2, and the second
-        batch_norm u, which SEBlock scales. There is no relu between the last batch norm and the SE block. In colour:
+        goes through conv2d and becomes a1. batch_norm turns it into u1, relu into r1, the second conv2d into a2,
+        and the second batch_norm into u, which SEBlock scales. There is no relu between the last batch norm and the SE block. In colour:
         the two batch norms, each with its parameters gamma and beta.""")
     upper, lower = 92, 232
     x = figure.slab(62, upper, width=44, height=40)
@@ -69,8 +69,8 @@ def batch_norm():
 def loss():
     figure = Figure(640, 296, "The loss at the network's end", """Images x, shape (N, 32, 32, 3), go through the stem
         and the three stages of SE-ResNet-20: (N, 32, 32, 16), again (N, 32, 32, 16), (N, 16, 16, 32) and (N, 8, 8,
-        64). squeeze makes (N, 64) of it, linear the logits, shape (N, K) for K classes. softmax_cross_entropy takes
-        them and the labels, and gives the loss, one number, and the probabilities p, shape (N, K). In colour:
+        64). squeeze turns that into (N, 64), and linear into the logits, shape (N, K) for K classes. From these and the
+        labels softmax_cross_entropy computes the loss, one number, and the probabilities p, shape (N, K). In colour:
         softmax_cross_entropy and what it gives.""")
     upper, lower = 84, 208
     x = figure.slab(64, upper, width=44, height=40, sheets=3)

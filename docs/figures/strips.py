@@ -1,4 +1,4 @@
-"""The SE block as a strip, whole (`block`) and with the part that a page is about in colour.
+"""The SE block as a strip, whole (`block`), or with the part that a page is about in colour.
 
 The order and the names are those of `SEBlock.forward` in minisenet/blocks.py, with `excitation` opened; the shapes are those
 of the functions' docstrings.
@@ -6,9 +6,9 @@ of the functions' docstrings.
 from drawing import GATES, Figure
 
 ORDER = """The input x, shape (N, H', W', C'), goes through conv2d, F_tr of eq. (1), and becomes u, shape (N, H, W,
-C). u goes two ways. Straight on it reaches scale. Below, squeeze, F_sq of eq. (2), makes z, shape (N, C); linear w1
-and relu make h, shape (N, C/r); linear w2 and sigmoid make the gates s, shape (N, C): together excitation, F_ex of
-eq. (3). scale, F_scale of eq. (4), multiplies each channel of u by its gate and gives y, shape (N, H, W, C)."""
+C). u goes two ways. It goes straight to scale. Below, squeeze, F_sq of eq. (2), computes z, shape (N, C). linear w1
+and relu compute h, shape (N, C/r). linear w2 and sigmoid compute the gates s, shape (N, C). These four are excitation,
+F_ex of eq. (3). scale, F_scale of eq. (4), multiplies each channel of u by its gate and gives y, shape (N, H, W, C)."""
 TOP, LOW = 98, 230
 
 
@@ -70,22 +70,22 @@ def strip(title, coloured, more):
 
 def block():
     return strip("The squeeze-and-excitation block", ("squeeze", "z", "excitation", "h", "s", "scale", "y"),
-                 "In colour: all that the block adds to a convolution.")
+                 "In colour: what the block adds to a convolution.")
 
 
 def transformation():
     return strip("The transformation in front of the block, eq. (1)", ("conv2d", "u"),
-                 "In colour: conv2d, and u, which it makes.")
+                 "In colour: conv2d and its output u.")
 
 
 def squeeze():
-    return strip("Squeeze, eq. (2)", ("squeeze", "z"), "In colour: squeeze, and z, which it makes.")
+    return strip("Squeeze, eq. (2)", ("squeeze", "z"), "In colour: squeeze and its output z.")
 
 
 def excitation():
     return strip("Excitation, eq. (3)", ("excitation", "h", "s"),
-                 "In colour: linear w1, relu, linear w2 and sigmoid, with h and s, which they make.")
+                 "In colour: linear w1, relu, linear w2 and sigmoid, with their outputs h and s.")
 
 
 def scale():
-    return strip("Scale, eq. (4)", ("scale", "y"), "In colour: scale, the two arrows into it, and y, which it makes.")
+    return strip("Scale, eq. (4)", ("scale", "y"), "In colour: scale, the two arrows into it, and its output y.")

@@ -71,7 +71,7 @@ def gates(path=HERE / "gates.json"):
     spreads = {block["name"]: _spread(block["mean_by_class"]) for block in blocks}
     figure = Figure(640, 40 + 148 * rows + 74, f"The gates of {data['run']}", f"""For each SE block the mean gate of
         each channel, channels in the order of their mean gate, one line for each of {len(classes)} classes and a
-        thick one for their mean. How far the classes stand apart, as a deviation averaged over the channels:
+        thick one for their mean. How much the classes differ, as a deviation averaged over the channels:
         {'; '.join(f'{name} {spread:.3f}' for name, spread in spreads.items())}.""")
     for number, block in enumerate(blocks):
         left, top = 44 + 202 * (number % COLUMNS), 40 + 148 * (number // COLUMNS)

@@ -6,8 +6,8 @@ def draw():
     figure = Figure(640, 482, "Two paths into u, forward and backward", """Forward: u goes straight into scale, and
         through squeeze, z, excitation and the gates s into scale as well; scale gives y. Backward, the same picture
         from the right to the left: dy enters scale_backward, which gives s dy, the direct part of du, and ds;
-        excitation_backward makes dz of ds, squeeze_backward dz / (H W) of dz at each position; the two parts are
-        added and are du. In two colours: the direct path, and the path through the squeeze, which is the one that is
+        excitation_backward turns ds into dz, and squeeze_backward turns dz into dz / (H W) at each position. du is the
+        sum of the two parts. In two colours: the direct path, and the path through the squeeze, which is easily
         forgotten.""")
     figure.text(20, 24, "forward", tone="soft", anchor="start", bold=True)
     figure.text(20, 256, "backward", tone="soft", anchor="start", bold=True)

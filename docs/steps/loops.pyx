@@ -1,4 +1,4 @@
-"""The compiled steps of docs/kernels.md that are no part of the package. `python docs/steps/run.py` builds this file.
+"""The compiled steps of docs/kernels.md that are not part of the package. `python docs/steps/run.py` builds this file.
 
 The vectors, their width and the register tile are the package's own: minisenet/kernels/types.pxi.
 """
