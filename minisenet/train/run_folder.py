@@ -60,20 +60,24 @@ def _sync_folder(folder):
 # ---- checkpoints -------------------------------------------------------------------------------------------------------
 
 def pack(tensors, metadata):
-    """A safetensors file as bytes, the same for the same contents. A checksum of the tensors joins the metadata."""
+    """A safetensors file as bytes, the same for the same contents. A checksum of both parts joins the metadata."""
     # safetensors 0.8.0 writes the raw memory of a transposed array and so reads it back wrong; C-contiguous ones are right
     tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
-    metadata = metadata | dict(version=__version__, checksum=_checksum(tensors))
+    metadata = metadata | dict(version=__version__)
+    metadata["checksum"] = _checksum(tensors, metadata)
     return _safetensors().save(tensors, {OURS: json.dumps(metadata)})      # one key: the order of several would be random
 
 
 def read(path):
     """Read a checkpoint: (tensors, metadata).
 
+    The checksum covers both. A checkpoint that was written before it covered the metadata is read as well: then only the
+    tensors are known to be whole.
+
     Raises
     ------
     RunError
-        Where there is none, or it is damaged, or something else than minisenet wrote it.
+        If there is no such file, if it is damaged, or if another program wrote it.
     """
     path = Path(path)
     try:
@@ -84,13 +88,13 @@ def read(path):
     try:
         tensors = safetensors.load(content)
         metadata = json.loads(content[8:8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+        metadata = dict(json.loads(metadata[OURS])) if OURS in metadata else None
     except Exception as error:                  # safetensors has an error class of its own, and damage finds others
         reason = str(error) or type(error).__name__
         raise RunError(f"{path} is damaged or not a safetensors file ({reason}){_remedy(path)}") from None
-    if OURS not in metadata:
+    if metadata is None:
         raise RunError(f"{path} is not a checkpoint of minisenet: its metadata does not say how the model was made")
-    metadata = json.loads(metadata[OURS])
-    if metadata["checksum"] != _checksum(tensors):
+    if metadata.pop("checksum", None) not in (_checksum(tensors, metadata), _checksum(tensors)):
         raise RunError(f"{path} is damaged (its checksum is wrong){_remedy(path)}")
     return tensors, metadata
 
@@ -102,11 +106,13 @@ def _remedy(path):
     return "; take another copy of it, or train again"
 
 
-def _checksum(tensors):
+def _checksum(tensors, metadata=None):
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape} ".encode())
         digest.update(tensors[name].tobytes())
+    if metadata is not None:
+        digest.update(json.dumps(metadata).encode())        # a float's text is exact: what was read has the text of what was written
     return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from minisenet.data.shapes import shapes
 from minisenet.train import RunError, fit
-from minisenet.train.run_folder import fingerprint, pack, read, write_atomically
+from minisenet.train.run_folder import _checksum, fingerprint, pack, read, write_atomically
 
 pytestmark = pytest.mark.section_5
 SHORT = dict(epochs=3, batch_size=32, lr=0.05, progress=False)
@@ -124,6 +124,25 @@ def flip_a_bit(path):
     path.write_bytes(content)
 
 
+def another_history(path):
+    """The accuracy of the first epoch in the metadata is one digit higher; the header is as long as before."""
+    before = path.read_bytes()
+    at = before.index(b"test_accuracy", before.index(b"history"))
+    digit = before.index(b"0.", at) + 2
+    path.write_bytes(before[:digit] + bytes([before[digit] + (1 if before[digit] < ord("9") else -1)]) + before[digit + 1:])
+
+
+def no_json(path):
+    """The metadata has lost a bracket; the header around it is right."""
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'[{\\"epoch', b' {\\"epoch', 1))
+
+
+def no_checksum(path):
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'\\"checksum', b'\\"chacksum', 1))
+
+
 def of_another_program(path):
     import safetensors.numpy
     path.write_bytes(safetensors.numpy.save({"weight": np.ones(3)}))
@@ -131,9 +150,12 @@ def of_another_program(path):
 
 @pytest.mark.parametrize("damage, message", [
     (truncate, "is damaged or not a safetensors file"), (empty, "is damaged or not a safetensors file"),
-    (flip_a_bit, "its checksum is wrong"), (of_another_program, "is not a checkpoint of minisenet")])
+    (flip_a_bit, "its checksum is wrong"), (another_history, "its checksum is wrong"), (no_checksum, "its checksum is wrong"),
+    (no_json, "is damaged or not a safetensors file"), (of_another_program, "is not a checkpoint of minisenet")])
 def test_a_damaged_checkpoint(copy, data, new_model, damage, message):
+    before = (copy / "last.safetensors").read_bytes()
     damage(copy / "last.safetensors")
+    assert (copy / "last.safetensors").read_bytes() != before
     with pytest.raises(RunError, match=message) as error:
         fit(new_model(), data, **SHORT, out=copy, resume=True)
     assert "\n" not in str(error.value) and "last.safetensors" in str(error.value)
@@ -166,6 +188,51 @@ def test_the_reason_why_a_checkpoint_cannot_be_read(copy, monkeypatch, raised, r
     with pytest.raises(RunError) as error:
         read(copy / "last.safetensors")
     assert f"last.safetensors is damaged or not a safetensors file ({reason}); " in str(error.value)
+
+
+def test_no_flipped_bit_of_the_header_loads_as_another_checkpoint(copy):
+    """Of every 17th byte: it is refused, or changes nothing (a space that becomes another one)."""
+    path = copy / "last.safetensors"
+    whole, (tensors, metadata) = path.read_bytes(), read(path)
+    refused = 0
+    for place in range(8, 8 + int.from_bytes(whole[:8], "little"), 17):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:])
+        try:
+            got, about = read(path)
+        except RunError:
+            refused += 1
+        else:
+            assert about == metadata and got.keys() == tensors.keys(), whole[place - 20:place + 20]
+            assert all(np.array_equal(got[name], tensors[name]) for name in tensors)
+    assert refused > 200
+
+
+def old(path):
+    """The checkpoint as it was written before the checksum covered the metadata."""
+    import safetensors.numpy
+    tensors, metadata = read(path)
+    metadata["checksum"] = _checksum(tensors)
+    path.write_bytes(safetensors.numpy.save(tensors, {"minisenet": json.dumps(metadata)}))
+
+
+def test_an_old_checkpoint_goes_on_and_becomes_a_new_one(copy, run, data, new_model):
+    """Its checksum covers the arrays alone; after the next epoch the metadata is covered too."""
+    shutil.rmtree(copy)
+    with pytest.raises(Crash):
+        fit(new_model(), data, **SHORT, out=copy, on_epoch=crash_after(2))
+    old(copy / "last.safetensors")
+    fit(new_model(), data, **SHORT, out=copy, resume=True)
+    assert (copy / "best.safetensors").read_bytes() == (run / "best.safetensors").read_bytes()
+    another_history(copy / "last.safetensors")
+    with pytest.raises(RunError, match="its checksum is wrong"):
+        read(copy / "last.safetensors")
+
+
+def test_the_arrays_of_an_old_checkpoint_are_covered(copy):
+    old(copy / "last.safetensors")
+    flip_a_bit(copy / "last.safetensors")
+    with pytest.raises(RunError, match="its checksum is wrong"):
+        read(copy / "last.safetensors")
 
 
 def test_the_fingerprint_of_a_strided_dataset(data):
