@@ -12,14 +12,14 @@ from minisenet._version import __version__
 from minisenet.cli import bench, check, course, data, evaluate, gradcheck, info, summary, train
 
 COMMANDS = (train, evaluate, data, gradcheck, check, course, summary, bench, info)
-EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError)     # these say themselves what is wrong
+EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError)     # their messages say what is wrong
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a wrong command line is one line too."""
+    """argparse, with a one-line error for a wrong command line."""
 
     def error(self, message):
-        self.exit(2, f"minisenet: error: {_one_line(message)} ({self.prog} --help shows what it takes)\n")
+        self.exit(2, f"minisenet: error: {_one_line(message)} ({self.prog} --help lists the options)\n")
 
 
 def main(argv=None):
@@ -28,7 +28,7 @@ def main(argv=None):
     Parameters
     ----------
     argv : list of str, optional
-        Without the program's name; the process's own unless given.
+        Without the program's name. Default: the arguments of this process.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def main(argv=None):
     try:
         args = _parser().parse_args(argv)
         return _run(args)
-    except SystemExit as stop:                  # argparse leaves by itself, after --help too
+    except SystemExit as stop:                  # argparse exits by itself, after --help too
         return stop.code
 
 
@@ -47,7 +47,7 @@ def _run(args):
         status = args.run(args)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:                     # the reader of a pipe went away: nobody is left to be told
+    except BrokenPipeError:                     # the reader of the pipe has gone, so a message would reach nobody
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (Exception, KeyboardInterrupt) as error:

@@ -1,4 +1,4 @@
-"""Options that several commands share; those that describe a run are in `minisenet/train/options.py`."""
+"""Options that several commands share. Those that describe a run are in `minisenet/train/options.py`."""
 import argparse
 import json
 
@@ -7,7 +7,7 @@ from minisenet.train.options import number
 
 
 def known(name, select):
-    """For an argparse type: the name, if `select([name])` finds it; its ValueError says which names there are."""
+    """For an argparse type: the name, if `select([name])` finds it. Otherwise its ValueError lists the names."""
     try:
         select([name])
     except ValueError as error:
@@ -16,9 +16,9 @@ def known(name, select):
 
 
 def add_machine(parser):
-    parser.add_argument("--backend", choices=BACKENDS, help="what computes (default: auto, the fastest there is)")
+    parser.add_argument("--backend", choices=BACKENDS, help="the code that computes (default: auto, the fastest available)")
     parser.add_argument("--threads", type=number(int, 1), metavar="N",
-                        help=f"threads of the kernels (default: {get_num_threads()})")
+                        help=f"the kernels' threads (default: {get_num_threads()})")
 
 
 def set_machine(args):

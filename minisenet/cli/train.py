@@ -1,4 +1,4 @@
-"""`minisenet train`: options in, one call of `minisenet.train.fit`, and what it found."""
+"""`minisenet train`: options in, one call of `minisenet.train.fit`, and its results."""
 import argparse
 import shlex
 from pathlib import Path
@@ -15,11 +15,11 @@ GOES_WITH_RESUME = ("resume", "data", "backend", "threads", "debug", "run")
 
 def add(commands):
     parser = commands.add_parser("train", help="train a network", argument_default=argparse.SUPPRESS,
-                                 description="Train a network, and keep the run in a folder.")
+                                 description="Train a network, and write the run into a folder.")
     options.add_run(parser)
     parser.add_argument("--out", metavar="DIR", help="the run folder (default: a new one in runs/)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that --out holds")
-    parser.add_argument("--resume", metavar="DIR", help="go on with the run in DIR, with its own settings")
+    parser.add_argument("--resume", metavar="DIR", help="continue the run in DIR, with its own settings")
     _options.add_machine(parser)
     return parser
 
@@ -30,7 +30,7 @@ def run(args):
         extra = [name for name in given if name not in GOES_WITH_RESUME]
         if extra:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in extra)
-            raise ValueError(f"--resume goes on with the run's own settings: leave out {flags}, or start a new run")
+            raise ValueError(f"--resume must come without {flags}, because a resumed run keeps its own settings: leave out {flags}, or start a new run")
         spec, out = _resumed(args.resume, given), Path(args.resume)
     else:
         spec, out = options.describe(args) | dict(backend=given.get("backend")), None
@@ -40,25 +40,25 @@ def run(args):
 
 
 def _resumed(path, given):
-    """The run that a run folder holds; its data may have moved, and its backend may be overruled."""
+    """The run in a run folder. --data says where its data is now, and --backend may change its backend."""
     config = read_config(path)
     spec = config.get("notes", {}).get("train")
     if spec is None:
-        raise RunError(f"the run in {path} was started from Python: go on with "
+        raise RunError(f"--resume must be a run that `minisenet train` started, got {path}, which started from Python: continue it with "
                        f"minisenet.fit(..., out={str(path)!r}, resume=True)")
     spec["data"], spec["backend"] = given.get("data", spec["data"]), given.get("backend", spec["backend"])
     was, now = config["machine"]["isa"], builds.isa
     if was != now:
-        print(f"note: the run began with the instruction set {was}, here it is {now}: the last bits may differ")
+        print(f"note: the run began with the instruction set {was} and continues with {now}: the last bits may differ")
     return spec
 
 
 def _train(spec, given, out):
     data, model = options.prepare(spec)
     if spec["data"] == "auto":
-        spec["data"] = data.name                # a name that will mean the same tomorrow
+        spec["data"] = data.name                # this name keeps its meaning when more data arrives
     elif spec["data"] not in NAMED:
-        spec["data"] = str(Path(spec["data"]).expanduser().resolve())        # so that it can be resumed from anywhere
+        spec["data"] = str(Path(spec["data"]).expanduser().resolve())        # to resume the run from any folder
     resume = out is not None
     if not resume:
         out = Path(given["out"]) if "out" in given else _fresh(f"{spec['model']}-{data.name}")
@@ -104,7 +104,7 @@ def _conclude(history, out):
 
 
 def command(spec):
-    """The command that trains this run again, with every setting that decides its bits."""
+    """The command that trains this run again, with every setting on which its bits depend."""
     words = ["minisenet", "train", "--data", spec["data"], "--model", spec["model"]]
     network = models.MODELS[spec["model"]]
     chosen = network.defaults | spec["options"]
