@@ -1,10 +1,19 @@
 """Build the kernels: one source, one extension module for each instruction set. Everything else is in pyproject.toml.
 
-Where there is no working C compiler the extensions are left out, and minisenet runs on its NumPy bodies. CC and CFLAGS are
-heeded, and MINISENET_BUILD=v3,baseline builds only these instruction sets, MINISENET_OPENMP=0 without OpenMP.
+By default only one is built, the best that this processor runs and the compiler knows. (Where no source can tell what the
+processor runs, all of them are built.) Environment variables change that:
+
+    MINISENET_BUILD=all               every instruction set of this architecture: for a wheel that others will install
+    MINISENET_BUILD=v3,baseline       these instruction sets
+    MINISENET_OPENMP=0                without OpenMP
+    MINISENET_REQUIRE_KERNELS=1       a build that fails is an error; otherwise minisenet is installed without it
+    CC, CFLAGS                        as usual
+
+Without a working C compiler no kernels are built, and minisenet runs on its NumPy bodies.
 """
+import importlib.util
+import itertools
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -14,51 +23,81 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
-REQUIRED = os.environ.get("MINISENET_REQUIRE_KERNELS") == "1"       # as in CI: then a build that fails is an error
+REQUIRED = os.environ.get("MINISENET_REQUIRE_KERNELS") == "1"       # as in CI
 GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 OPENMP = ["-fopenmp"]
-OPENMP_PROBE = "#include <omp.h>\nint most(void) { return omp_get_max_threads(); }\n"     # takes the header and the library
+OPENMP_PROBE = "#include <omp.h>\nint most(void) { return omp_get_max_threads(); }\n"     # needs the header and the library
 DIRECTIVES = dict(language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False,
-                  embedsignature=True, freethreading_compatible=True)
-# For each instruction set its module, its flags, and macros that a compiler defines which has understood them: one that only
-# warns of a flag would build something else than the name says.
+                  freethreading_compatible=True)
+# For each instruction set, the fastest first: its module, its flags, and macros that a compiler defines if it follows these
+# flags. A compiler that only warns about a flag would build something else than the name says.
 BUILDS = {
-    "baseline": ("_kernels", [], []),
-    "v3": ("_kernels_v3", ["-march=x86-64-v3"], ["__AVX2__", "__FMA__"]),
     "v4": ("_kernels_v4", ["-march=x86-64-v4", "-mprefer-vector-width=512"], ["__AVX512F__", "__AVX512VL__"]),
+    "v3": ("_kernels_v3", ["-march=x86-64-v3"], ["__AVX2__", "__FMA__"]),
+    "baseline": ("_kernels", [], []),
 }
+
+# The package cannot be imported before it is built, and this file of it needs no NumPy.
+spec = importlib.util.spec_from_file_location("processor", HERE / "minisenet" / "backend" / "processor.py")
+processor = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(processor)
 
 
 def wanted():
-    """The instruction sets to build: all of this architecture's, or of them those in MINISENET_BUILD."""
-    known = list(BUILDS) if platform.machine().lower() in ("x86_64", "amd64") else ["baseline"]
+    """The instruction sets to build, and whether the first that the compiler knows is enough."""
+    known = list(BUILDS) if processor.is_x86() else ["baseline"]
     names = os.environ.get("MINISENET_BUILD", "").replace(",", " ").split()
+    if not names:
+        return (known, False) if processor.unknown() else (list(processor.supported()), True)
     for name in names:
-        if name not in known:
-            raise SystemExit(f"minisenet: error: MINISENET_BUILD has {name!r}; it takes some of {','.join(known)}")
-    return [name for name in known if name in names or not names]
+        if name not in [*known, "all"]:
+            raise SystemExit(f"minisenet: error: MINISENET_BUILD must be all, or some of {','.join(known)}, got {name!r}")
+    return [name for name in known if name in names or "all" in names], False
+
+
+def c_sources(names):
+    """Make the C code of the kernels once, and for each instruction set a copy under its module's name."""
+    from Cython.Build import cythonize
+    kernels = Extension("minisenet._kernels", ["minisenet/_kernels.pyx"])
+    generated = Path(cythonize([kernels], build_dir="build", force=True, compiler_directives=DIRECTIVES)[0].sources[0])
+    code = generated.read_text()
+    for name in names:
+        module = BUILDS[name][0]
+        source = generated.with_name(f"{name}.c")
+        source.write_text(code.replace("PyInit__kernels", f"PyInit_{module}").replace('"minisenet._kernels', f'"minisenet.{module}'))
+        yield str(source)
 
 
 class build_kernels(build_ext):
     """build_ext that asks the compiler what it can do, and leaves the result where the clone's own root finds it."""
 
     def build_extensions(self):
+        names, one = wanted()
+        why_not = self._why_not()
+        known = () if why_not else (name for name in names if self._knows(name))
+        usable = list(itertools.islice(known, 1) if one else known)
+        if usable and not one and len(usable) < len(names):
+            missing = ", ".join(name for name in names if name not in usable)
+            print(f"minisenet: no build for {missing}: the compiler does not know these instructions", file=sys.stderr)
+        if not usable:
+            message = (f"minisenet: no kernels are built: {why_not or 'the compiler knows none of ' + ', '.join(names)}; "
+                       "minisenet runs on its NumPy bodies (see `minisenet info`)")
+            if REQUIRED:
+                raise SystemExit(message)
+            print(message, file=sys.stderr)
+        by_name = {extension.name: extension for extension in self.extensions}
+        self.extensions = [by_name[f"minisenet.{BUILDS[name][0]}"] for name in usable]
         msvc = self.compiler.compiler_type == "msvc"
         flags = ["/O2", "/openmp"] if msvc else GNU_FLAGS
-        openmp = [] if msvc or not self._compiles(OPENMP, OPENMP_PROBE) else OPENMP
+        openmp = [] if msvc or not usable or not self._compiles(OPENMP, OPENMP_PROBE) else OPENMP
         if os.environ.get("MINISENET_OPENMP") == "0":
             flags, openmp = [flag for flag in flags if flag != "/openmp"], []
-        builds = {f"minisenet.{module}": build for module, *build in BUILDS.values()}
-        for extension in list(self.extensions):
-            march, macros = builds[extension.name]
-            if march and (msvc or not self._compiles(march, "".join(f"#ifndef {m}\n#error\n#endif\n" for m in macros))):
-                print(f"minisenet: {extension.name} is left out: the compiler has no {march[0]}", file=sys.stderr)
-                self.extensions.remove(extension)
-                continue
-            extension.optional = not REQUIRED               # cythonize() does not pass it on
-            extension.extra_compile_args = flags + openmp + march
+        for name, extension, source in zip(usable, self.extensions, c_sources(usable) if usable else ()):
+            extension.sources = [source]
+            extension.optional = not REQUIRED
+            extension.extra_compile_args = flags + openmp + BUILDS[name][1]
             extension.extra_link_args = openmp
-        self.parallel = self.parallel or len(self.extensions)
+        self.parallel = self.parallel or len(self.extensions) or None
         super().build_extensions()
         self._copy_into_source()
 
@@ -70,6 +109,22 @@ class build_kernels(build_ext):
             if REQUIRED:
                 raise
             print(f"minisenet: {extension.name} is left out: {error}", file=sys.stderr)
+
+    def _why_not(self):
+        """Why no kernels can be built here, or None."""
+        if not importlib.util.find_spec("Cython"):
+            return "Cython is not installed"
+        if not self._compiles([], ""):
+            return f"there is no working C compiler (CC is {os.environ['CC']})" if "CC" in os.environ else "there is no working C compiler"
+        if not self._compiles([], "#include <Python.h>\n"):
+            return "Python.h is missing (Debian, Ubuntu: sudo apt install python3-dev)"
+        return None
+
+    def _knows(self, name):
+        """Whether the compiler knows an instruction set."""
+        _, flags, macros = BUILDS[name]
+        return not flags or (self.compiler.compiler_type != "msvc"
+                             and self._compiles(flags, "".join(f"#ifndef {m}\n#error\n#endif\n" for m in macros)))
 
     def _compiles(self, flags, code):
         """Whether a program with this code compiles under these flags, and links."""
@@ -92,26 +147,8 @@ class build_kernels(build_ext):
             if built.exists() and built.resolve() != beside:
                 shutil.copyfile(built, beside)
 
-    def run(self):
-        super().run()
-        if not any(Path(self.get_ext_fullpath(e.name)).exists() for e in self.extensions):
-            print("minisenet: no working C compiler, so no kernels: the NumPy bodies are installed (see `minisenet info`)", file=sys.stderr)
-
-
-def kernels():
-    """The extensions."""
-    names = [BUILDS[name][0] for name in wanted()]
-    depends = [str(p.relative_to(HERE)) for p in (HERE / "minisenet" / "kernels").glob("*.pxi")] + ["minisenet/_kernels.pyx"]
-    return [Extension(f"minisenet.{n}", [f"minisenet/{n}.pyx"], depends=depends) for n in names]
-
-
-def cythonized():
-    try:
-        from Cython.Build import cythonize
-    except ImportError:
-        return []
-    return cythonize(kernels(), build_dir="build", force=True, compiler_directives=DIRECTIVES)
-
 
 if __name__ == "__main__":
-    setup(ext_modules=cythonized(), cmdclass={"build_ext": build_kernels})
+    sources = ["minisenet/_kernels.pyx", *(str(path.relative_to(HERE)) for path in (HERE / "minisenet" / "kernels").glob("*.pxi"))]
+    setup(ext_modules=[Extension(f"minisenet.{BUILDS[name][0]}", [], depends=sources) for name in wanted()[0]],
+          cmdclass={"build_ext": build_kernels})

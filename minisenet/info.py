@@ -21,8 +21,8 @@ def info():
     Returns
     -------
     dict
-        minisenet, location, python, platform, numpy, backend, isa, supported and unknown (instruction sets), kernels (file,
-        cython, openmp, lanes: how many float32 a vector holds, or why there are no kernels), keeps_memory (see
+        minisenet, location, python, platform, numpy, backend, isa, supported, unknown and installed
+        (instruction sets), kernels (file, cython, openmp, lanes: how many float32 a vector holds, or why there are no kernels), keeps_memory (see
         `minisenet.backend.memory`), threads, cores, and extras: name of the extra -> package -> version or None.
     """
     kernels = builds.kernels
@@ -31,7 +31,7 @@ def info():
         minisenet=__version__, location=str(Path(__file__).parent), python=platform.python_version(),
         executable=sys.executable,
         platform=platform.platform(), numpy=np.__version__, backend=get_backend(), isa=builds.isa,
-        supported=list(builds.supported()), unknown=builds.unknown(),
+        supported=list(builds.supported()), unknown=builds.unknown(), installed=builds.installed(),
         kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
                      openmp=_openmp(kernels) if live else None, lanes=getattr(kernels, "LANES_F32", None),
                      why_not=None if live else builds.why_no_kernels),
@@ -71,6 +71,8 @@ def format_info(i):
                   f"instructions {i['isa']}  (this processor: {', '.join(i['supported'])}; MINISENET_ISA chooses)",
                   *[f"{'':13}neither NumPy nor /proc/cpuinfo can tell about {name}: try MINISENET_ISA={name}"
                     for name in i["unknown"]],
+                  f"builds       {', '.join(i['installed'])}"
+                  + ("" if set(i["supported"]) <= set(i["installed"]) else f"  (for all of them, {builds.HOW_TO_GET})"),
                   "vectors      " + {None: "unknown", 1: "none"}.get(k["lanes"], f"of {k['lanes']} float32"),
                   f"OpenMP       {openmp}"]
     else:

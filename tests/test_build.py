@@ -1,9 +1,14 @@
 """setup.py: the builds of the kernels carry the right names, whatever the compiler can do, and no flag breaks arithmetic."""
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from minisenet.backend import builds
 
 setuptools = pytest.importorskip("setuptools")
 ROOT = Path(__file__).resolve().parents[1]
@@ -15,27 +20,34 @@ PyMODINIT_FUNC PyInit_%s(void) { return PyModule_Create(&module); }
 """
 
 
+
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    """setup.py as a module, for a package elsewhere whose kernels are empty modules."""
+    """setup.py as a module, on an x86 that runs everything, for a package elsewhere whose kernels are empty modules."""
     spec = importlib.util.spec_from_file_location("setup_script", ROOT / "setup.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name in ("MINISENET_BUILD", "MINISENET_OPENMP"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(module, "HERE", tmp_path)
-    monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(module, "REQUIRED", False)
+    monkeypatch.setattr(module, "c_sources", lambda names: [empty(tmp_path, module.BUILDS[name][0]) for name in names])
+    monkeypatch.setattr(module.processor, "is_x86", lambda: True)
+    monkeypatch.setattr(module.processor, "has", lambda name: True)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "minisenet").mkdir()
     return module
 
 
+def empty(folder, name):
+    """The C code of an empty extension module."""
+    (folder / f"{name}.c").write_text(EMPTY % (name, name))
+    return f"{name}.c"
+
+
 def build(script, tmp_path):
     """Run build_ext; (the names of the modules that are there now, the flags with which they were built)."""
-    names = [script.BUILDS[name][0] for name in script.wanted()]
-    for name in names:
-        (tmp_path / f"{name}.c").write_text(EMPTY % (name, name))
-    extensions = [setuptools.Extension(f"minisenet.{name}", [f"{name}.c"]) for name in names]
+    extensions = [setuptools.Extension(f"minisenet.{script.BUILDS[name][0]}", []) for name in script.wanted()[0]]
     command = script.build_kernels(setuptools.Distribution(dict(name="minisenet", packages=["minisenet"], ext_modules=extensions)))
     command.build_lib, command.build_temp = str(tmp_path / "lib"), str(tmp_path / "temp")
     command.ensure_finalized()
@@ -46,9 +58,11 @@ def build(script, tmp_path):
 
 @pytest.fixture
 def compiler(script, tmp_path, monkeypatch):
-    """Skips the test where there is no compiler at all. (Where kernels are required, the build has raised.)"""
+    """Skips the test where there is no compiler at all."""
+    pytest.importorskip("Cython")
     monkeypatch.setenv("MINISENET_BUILD", "baseline")
     if not build(script, tmp_path)[0]:
+        assert os.environ.get("MINISENET_REQUIRE_KERNELS") != "1"
         pytest.skip("no working C compiler")
     (tmp_path / "minisenet").rename(tmp_path / "before")
     (tmp_path / "minisenet").mkdir()
@@ -62,13 +76,28 @@ def test_no_flag_ties_a_build_to_a_machine_or_loosens_arithmetic():
         assert not FORBIDDEN.search(path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.parametrize("flags, macros", [(["-march=no-such-processor"], []), ([], ["NO_COMPILER_DEFINES_THIS"])],
-                         ids=["refused", "not understood"])
-def test_a_flag_that_the_compiler_lacks_drops_that_build_alone(script, compiler, flags, macros, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(script, "BUILDS", {"baseline": ("_kernels", [], []), "v3": ("_kernels_v3", ["-O1"], []),
-                                           "v4": ("_kernels_v4", flags or ["-O1"], macros)})
+UNKNOWN = pytest.mark.parametrize("flags, macros", [(["-march=no-such-processor"], []), ([], ["NO_COMPILER_DEFINES_THIS"])],
+                                  ids=["refused", "not understood"])
+
+
+@UNKNOWN
+@pytest.mark.parametrize("lacks, built", [((), "_kernels_v4"), (("v4",), "_kernels_v3"), (("v4", "v3"), "_kernels")])
+def test_by_default_the_best_build_that_the_compiler_knows_is_made(script, compiler, lacks, built, flags, macros, tmp_path, monkeypatch,
+                                                                   capfd):
+    monkeypatch.setattr(script, "BUILDS", {
+        name: (module, flags or ["-O1"], macros) if name in lacks else (module, ["-O1"] * (name != "baseline"), [])
+        for name, (module, *_) in script.BUILDS.items()})
+    assert build(script, tmp_path)[0] == {built}
+    assert "minisenet: " not in capfd.readouterr().err
+
+
+@UNKNOWN
+def test_of_all_builds_those_are_made_that_the_compiler_knows(script, compiler, flags, macros, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("MINISENET_BUILD", "all")
+    monkeypatch.setattr(script, "BUILDS", {"v4": ("_kernels_v4", flags or ["-O1"], macros), "v3": ("_kernels_v3", ["-O1"], []),
+                                           "baseline": ("_kernels", [], [])})
     assert build(script, tmp_path)[0] == {"_kernels", "_kernels_v3"}
-    assert "minisenet._kernels_v4 is left out" in capfd.readouterr().err
+    assert "minisenet: no build for v4: the compiler does not know" in capfd.readouterr().err
 
 
 def test_openmp_can_be_left_out(script, compiler, tmp_path, monkeypatch):
@@ -77,10 +106,46 @@ def test_openmp_can_be_left_out(script, compiler, tmp_path, monkeypatch):
     assert not {"-fopenmp", "/openmp"} & set(build(script, tmp_path)[1])
 
 
-def test_some_instruction_sets_can_be_chosen(script, monkeypatch):
-    assert script.wanted() == ["baseline", "v3", "v4"]
-    monkeypatch.setenv("MINISENET_BUILD", "v4,baseline")
-    assert script.wanted() == ["baseline", "v4"]
-    monkeypatch.setattr(script.platform, "machine", lambda: "arm64")
-    with pytest.raises(SystemExit, match="MINISENET_BUILD has 'v4'; it takes some of baseline$"):
+def test_without_a_compiler_there_is_one_line(script, tmp_path, monkeypatch, capfd):
+    pytest.importorskip("Cython")
+    monkeypatch.setenv("CC", "/nonexistent")
+    assert build(script, tmp_path)[0] == set()
+    out = capfd.readouterr()
+    assert [line for line in (out.out + out.err).splitlines() if line.startswith("minisenet: ")] == [
+        "minisenet: no kernels are built: there is no working C compiler (CC is /nonexistent); minisenet runs on its NumPy bodies "
+        "(see `minisenet info`)"]
+    monkeypatch.setattr(script, "REQUIRED", True)
+    with pytest.raises(SystemExit, match="no working C compiler"):
+        build(script, tmp_path)
+
+
+@pytest.mark.parametrize("variable, has, wanted", [
+    ("", dict(v3=True, v4=True), (["v4", "v3", "baseline"], True)), ("", dict(v3=True, v4=False), (["v3", "baseline"], True)),
+    ("", dict(v3=False, v4=False), (["baseline"], True)), ("", dict(v3=None, v4=None), (["v4", "v3", "baseline"], False)),
+    ("all", dict(v3=False, v4=False), (["v4", "v3", "baseline"], False)),
+    ("baseline,v4", dict(v3=False, v4=False), (["v4", "baseline"], False))])
+def test_which_builds_are_wanted(script, variable, has, wanted, monkeypatch):
+    monkeypatch.setenv("MINISENET_BUILD", variable)
+    monkeypatch.setattr(script.processor, "has", has.get)
+    assert script.wanted() == wanted
+
+
+@pytest.mark.parametrize("variable, wanted", [("", (["baseline"], True)), ("all", (["baseline"], False))])
+def test_other_processors_have_one_build(script, variable, wanted, monkeypatch):
+    monkeypatch.setenv("MINISENET_BUILD", variable)
+    monkeypatch.setattr(script.processor, "is_x86", lambda: False)
+    assert script.wanted() == wanted
+    monkeypatch.setenv("MINISENET_BUILD", "v4")
+    with pytest.raises(SystemExit, match="MINISENET_BUILD must be all, or some of baseline, got 'v4'$"):
         script.wanted()
+
+
+def test_the_modules_of_setup_are_those_that_the_package_looks_for(script):
+    assert {name: module for name, (module, *_) in script.BUILDS.items()} == builds.BUILDS
+
+
+def test_the_processor_can_be_asked_before_numpy_is_installed():
+    done = subprocess.run([sys.executable, "-S", "-c", "import runpy, sys; there = runpy.run_path(sys.argv[1]); "
+                           "print(there['supported']()); assert 'numpy' not in sys.modules", ROOT / "minisenet/backend/processor.py"],
+                          capture_output=True, text=True, cwd=ROOT.parent)
+    assert done.returncode == 0 and "baseline" in done.stdout, done.stderr

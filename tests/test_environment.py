@@ -9,7 +9,7 @@ import pytest
 from backends import needs_kernels
 
 import minisenet
-from minisenet.backend import builds
+from minisenet.backend import builds, processor
 from minisenet.info import format_info
 from minisenet.info import info as minisenet_info
 
@@ -52,8 +52,44 @@ def test_an_empty_variable_is_none():
 
 
 @needs_kernels
-def test_an_older_instruction_set_can_be_chosen():
-    assert "instructions baseline" in info(MINISENET_ISA="baseline").stdout
+def test_each_installed_build_that_the_processor_runs_can_be_chosen():
+    usable = [name for name in builds.installed() if name in processor.supported()]
+    assert builds.isa in usable
+    for name in usable:
+        assert f"instructions {name} " in info(MINISENET_ISA=name).stdout
+
+
+def test_a_build_that_is_not_installed_is_refused_with_the_way_to_get_it(monkeypatch):
+    monkeypatch.setenv("MINISENET_ISA", "baseline")
+    for there, listed in ((["v4", "v3"], "v4, v3"), ([], "none")):
+        monkeypatch.setattr(builds, "installed", lambda: there)
+        with pytest.raises(ImportError, match=rf"one of the installed builds \({listed}\), got 'baseline'; .*"
+                                              r"MINISENET_BUILD=all pip install -e \."):
+            builds.load()
+
+
+def test_builds_that_the_processor_cannot_run_are_not_imported(monkeypatch):
+    monkeypatch.delenv("MINISENET_ISA", raising=False)
+    monkeypatch.setattr(builds, "installed", lambda: ["v4"])
+    monkeypatch.setattr(builds, "supported", lambda: ("v3", "baseline"))
+    monkeypatch.setattr(builds.importlib, "import_module", lambda name: pytest.fail(name))
+    module, name, why = builds.load()
+    assert module is name is None
+    assert why.startswith("this processor runs v3, baseline, and the installed builds are v4; ") and "MINISENET_BUILD=all" in why
+
+
+def test_without_any_build_there_is_a_reason(monkeypatch):
+    monkeypatch.delenv("MINISENET_ISA", raising=False)
+    monkeypatch.setattr(builds, "installed", list)
+    assert builds.load() == (None, None, "no build is installed")
+
+
+@needs_kernels
+@pytest.mark.parametrize("supported, hint", [(["v4", "baseline"], False), (["v4", "v3", "baseline"], True)])
+def test_info_says_which_builds_there_are_and_how_to_get_the_others(supported, hint):
+    text = format_info(minisenet_info() | dict(installed=["v4", "baseline"], supported=supported))
+    line, = (line for line in text.splitlines() if line.startswith("builds"))
+    assert line.startswith("builds       v4, baseline") and line.endswith("MINISENET_BUILD=all pip install -e .)") is hint
 
 
 # ---- what the processor has --------------------------------------------------------------------------------------------
@@ -63,7 +99,7 @@ HIDDEN = ("import numpy._core._multiarray_umath as private; del private.__cpu_fe
 
 
 @needs_kernels
-@pytest.mark.skipif(builds.linux_says("v3") is None, reason="needs Linux on x86")
+@pytest.mark.skipif(processor.linux_says("v3") is None, reason="needs Linux on x86")
 def test_without_numpys_private_module_the_best_build_is_chosen_still():
     clean = {name: value for name, value in os.environ.items() if name != "MINISENET_ISA"}
     isa, hidden = (subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True).stdout
@@ -71,11 +107,11 @@ def test_without_numpys_private_module_the_best_build_is_chosen_still():
     assert hidden == isa
 
 
-@pytest.mark.skipif(builds.linux_says("v3") is None or builds.numpy_says("v3") is None, reason="needs both sources")
+@pytest.mark.skipif(processor.linux_says("v3") is None or processor.numpy_says("v3") is None, reason="needs both sources")
 @pytest.mark.parametrize("name", ["v3", "v4"])
 def test_the_two_sources_agree(name):
     """Under an emulator they may not; then the more careful one counts."""
-    assert builds.numpy_says(name) == builds.linux_says(name)
+    assert processor.numpy_says(name) == processor.linux_says(name)
 
 
 @pytest.mark.parametrize("numpy, linux, can, unknown", [
@@ -83,21 +119,22 @@ def test_the_two_sources_agree(name):
     (None, True, ("v4", "v3", "baseline"), []), (False, True, ("baseline",), []), (True, False, ("baseline",), []),
     (None, False, ("baseline",), []), (None, None, ("baseline",), ["v3", "v4"])])
 def test_each_source_that_can_tell_must_say_so(numpy, linux, can, unknown, monkeypatch):
-    monkeypatch.setattr(builds, "numpy_says", lambda name: numpy)
-    monkeypatch.setattr(builds, "linux_says", lambda name: linux)
-    monkeypatch.setattr(builds.platform, "machine", lambda: "x86_64")
-    assert builds.supported() == can and builds.unknown() == unknown
+    monkeypatch.setattr(processor, "numpy_says", lambda name: numpy)
+    monkeypatch.setattr(processor, "linux_says", lambda name: linux)
+    monkeypatch.setattr(processor.platform, "machine", lambda: "x86_64")
+    assert processor.supported() == can and processor.unknown() == unknown
     if builds.kernels:
         assert ("neither NumPy nor /proc/cpuinfo can tell" in format_info(minisenet_info())) == bool(unknown)
-    monkeypatch.setattr(builds.platform, "machine", lambda: "arm64")
-    assert builds.unknown() == []                                   # it has no such instruction sets
+    monkeypatch.setattr(processor.platform, "machine", lambda: "arm64")
+    assert processor.unknown() == []                                   # it has no such instruction sets
 
 
 @pytest.mark.parametrize("v3, v4, can", [(True, False, ("v3", "baseline")), (False, True, ("baseline",)),
                                          (None, True, ("baseline",))])
 def test_v4_takes_v3_and_more(v3, v4, can, monkeypatch):
-    monkeypatch.setattr(builds, "has", dict(v3=v3, v4=v4).get)
-    assert builds.supported() == can
+    monkeypatch.setattr(processor, "has", dict(v3=v3, v4=v4).get)
+    monkeypatch.setattr(processor, "is_x86", lambda: True)
+    assert processor.supported() == can
 
 
 @pytest.mark.parametrize("features, answers", [
@@ -107,7 +144,7 @@ def test_v4_takes_v3_and_more(v3, v4, can, monkeypatch):
     (dict(AVX2=True, RENAMED=True), (None, None))])
 def test_names_that_numpy_no_longer_has_tell_nothing(features, answers, monkeypatch):
     monkeypatch.setattr("numpy._core._multiarray_umath.__cpu_features__", features)
-    assert (builds.numpy_says("v3"), builds.numpy_says("v4")) == answers
+    assert (processor.numpy_says("v3"), processor.numpy_says("v4")) == answers
 
 
 @pytest.mark.parametrize("lines, answers", [
@@ -117,14 +154,16 @@ def test_names_that_numpy_no_longer_has_tell_nothing(features, answers, monkeypa
     ("flags : avx avx2 bmi1 bmi2 f16c abm movbe", (False, False)), ("Features : neon", (None, None)), (None, (None, None))])
 def test_what_linux_lists(lines, answers, tmp_path, monkeypatch):
     (tmp_path / "cpuinfo").write_text(lines or "")
-    monkeypatch.setattr(builds, "open", lambda path, **options: open(tmp_path / ("cpuinfo" if lines else "gone"), **options),
+    monkeypatch.setattr(processor, "open", lambda path, **options: open(tmp_path / ("cpuinfo" if lines else "gone"), **options),
                         raising=False)
-    assert (builds.linux_says("v3"), builds.linux_says("v4")) == answers
+    assert (processor.linux_says("v3"), processor.linux_says("v4")) == answers
 
 
 @pytest.mark.parametrize("said", [None, False])
 def test_an_instruction_set_that_nobody_knows_of_may_be_tried(said, monkeypatch):
     monkeypatch.setattr(builds, "has", lambda name: said)
+    monkeypatch.setattr(builds, "supported", lambda: ("baseline",))
+    monkeypatch.setattr(builds, "installed", lambda: ["v3", "baseline"])
     monkeypatch.setattr(builds.importlib, "import_module", lambda name: name)
     monkeypatch.setenv("MINISENET_ISA", "v3")
     if said is None:

@@ -13,78 +13,40 @@ refused : ImportError or None
     line is there to say it in one line.
 """
 import contextlib
-import importlib
+import importlib.util
 import os
-import platform
+
+from minisenet.backend.processor import has, supported, unknown  # noqa: F401  (`unknown` is for `minisenet info`)
 
 BUILDS = {"v4": "_kernels_v4", "v3": "_kernels_v3", "baseline": "_kernels"}  # the fastest first
+HOW_TO_GET = "in the clone: MINISENET_BUILD=all pip install -e ."
 
 
-# The features that a build of each instruction set may use, as NumPy names them (from 2.4 on, and before) and as Linux does.
-NUMPY_NAMES = {"v3": (("X86_V3",), ("AVX2", "FMA3")), "v4": (("X86_V4",), ("AVX512_SKX",))}
-LINUX_NAMES = {"v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
-               "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}}
-
-
-def numpy_says(name):
-    """Whether the processor has this instruction set by NumPy's detection, which is private; None if it cannot tell."""
-    try:
-        from numpy._core._multiarray_umath import __cpu_features__ as features
-    except ImportError:
-        return None
-    return next((all(map(features.get, names)) for names in NUMPY_NAMES[name] if features.keys() >= set(names)), None)
-
-
-def linux_says(name):
-    """Whether Linux, whose kernel has to support the registers too, lists all features; None elsewhere."""
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
-            flags = next(line.partition(":")[2].split() for line in lines if line.startswith("flags"))
-    except (OSError, StopIteration):
-        return None
-    return LINUX_NAMES[name] <= set(flags)
-
-
-def has(name):
-    """Whether this processor has an instruction set; None if nobody can tell.
-
-    Each source that can tell must say so: under an emulator Linux lists what the real processor has.
-    """
-    said = [answer for answer in (numpy_says(name), linux_says(name)) if answer is not None]
-    return all(said) if said else None
-
-
-def supported():
-    """The instruction sets this processor is known to have, the fastest first.
-
-    They have to be known before the import: the initialisation of a v4 build already holds AVX-512 instructions.
-    """
-    if not has("v3"):
-        return ("baseline",)
-    return ("v4",) * bool(has("v4")) + ("v3", "baseline")
-
-
-def unknown():
-    """The instruction sets of which nobody can tell whether this processor has them."""
-    return [name for name in NUMPY_NAMES if platform.machine().lower() in ("x86_64", "amd64") and has(name) is None]
+def installed():
+    """The instruction sets for which there is a build, the fastest first."""
+    return [name for name, module in BUILDS.items() if importlib.util.find_spec(f"minisenet.{module}")]
 
 
 def load():
     """Import the best build that this processor can run; (module or None, name, why there is none)."""
-    wanted = os.environ.get("MINISENET_ISA")
+    wanted, there, can = os.environ.get("MINISENET_ISA"), installed(), supported()
     if wanted and wanted not in BUILDS:
         raise ImportError(f"MINISENET_ISA must be one of {', '.join(BUILDS)}, got {wanted!r}")
-    can = supported()
     if wanted and wanted not in can and has(wanted) is not None:
         raise ImportError(f"MINISENET_ISA must be one of {', '.join(can)} on this processor, got {wanted!r}")
+    if wanted and wanted not in there:
+        raise ImportError(f"MINISENET_ISA must be one of the installed builds ({', '.join(there) or 'none'}), got {wanted!r}; "
+                          f"to compile all builds, {HOW_TO_GET}")
     missing = None
-    for name in (wanted,) if wanted else can:
+    for name in (wanted,) if wanted else (name for name in there if name in can):
         try:
             with threads_that_sleep():
                 return importlib.import_module(f"minisenet.{BUILDS[name]}"), name, None
         except ImportError as error:
             missing = missing or str(error)
-    return None, None, missing
+    if there and not missing:
+        missing = f"this processor runs {', '.join(can)}, and the installed builds are {', '.join(there)}; {HOW_TO_GET}"
+    return None, None, missing or "no build is installed"
 
 
 @contextlib.contextmanager

@@ -1,2 +1,0 @@
-# The kernels, built for x86-64-v4: see setup.py.
-include "_kernels.pyx"
