@@ -17,7 +17,7 @@ Kernels exist for float32 and float64. Every other dtype, complex128 among them,
 `builds.kernels` is the module that runs, or None; `builds.isa` is the instruction set that it was compiled for.
 `watching(hook)` lets a function see, time, or replace every call.
 """
-from minisenet.backend import memory
+from minisenet.backend import memory, spurious
 from minisenet.backend.choice import BACKENDS, get_backend, set_backend, use_backend
 from minisenet.backend.decorator import composed, kernelised
 from minisenet.backend.threads import get_num_threads, set_num_threads
@@ -25,3 +25,5 @@ from minisenet.backend.watch import watching
 
 __all__ = ["BACKENDS", "composed", "get_backend", "get_num_threads", "kernelised", "memory", "set_backend",
            "set_num_threads", "use_backend", "watching"]
+
+spurious.ignore(r"minisenet\.")

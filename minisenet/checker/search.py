@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minisenet.backend.spurious import is_spurious
 from minisenet.checker.comparison import Fault, compare
 from minisenet.checker.sandbox import Ended
 from minisenet.checker.small_cases import KINDS, numbers
@@ -152,7 +153,7 @@ class Search:
         self.current = Trial(sizes, kind, call, {}, [Fault("dies", None, "nothing came back from this call")])
         seen = self.subject.call(list(call.args.values()), call.kwargs, twice=len(self.trials) < TWICE,
                                  which=self.spec.which)
-        self.warnings.update(seen["warnings"])
+        self.warnings.update(text for text in seen["warnings"] if not is_spurious(text))
         with np.errstate(all="ignore"):
             trial = Trial(sizes, kind, call, *compare(self.spec, call, seen))
         self.trials.append(trial)

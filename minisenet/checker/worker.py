@@ -149,7 +149,7 @@ def observe(function, args, kwargs, twice=False):
         if twice and seen["error"] is None:
             seen |= _again(function, [np.array(arg) if isinstance(arg, np.ndarray) else arg for arg in kept], kwargs, value)
     seen["seeded"] = not (np.array_equal(state[0], np.random.get_state()[1]) and state[1] == np.random.get_state()[2])
-    seen["warnings"] = sorted({str(w.message) for w in caught if issubclass(w.category, RuntimeWarning)})[:3]
+    seen["warnings"] = sorted({str(w.message) for w in caught if issubclass(w.category, RuntimeWarning)})[:6]
     arrays = [item for item in (value if isinstance(value, (list, tuple)) else [value]) if isinstance(item, np.ndarray)]
     for i, (arg, old) in enumerate(zip(args, kept)):
         if isinstance(arg, np.ndarray):
