@@ -15,7 +15,6 @@ LONGEST = 30                                                    # words in a sen
 
 HABITS = {                                                      # pattern: what to write instead
     r"\bit takes\b": '"NAME must be ..., got ..."',
-    r"; (?:it|there|this) takes\b": '"NAME must be ..., got ..."',
     r"\btakes (?:at least|at most)\b": '"must be at least", "at most"',
     r"\b(?:who(?:so)?ever|somebody(?:'s)?|someone's)\b": '"you", "anyone who"',
     r"\bwho (?:is|are) (?:read|used|written|called)\b": '"which", "that"',
