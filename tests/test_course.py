@@ -374,23 +374,24 @@ def test_half_started(solutions, stubs, wrong):
     assert marks_of(solutions, "08")["08"].verdict == "wrong"
 
 
-def test_an_earlier_exercise_is_to_be_mended_first(solutions, wrong, capsys):
-    wrong |= {"squeeze": "height twice", "se_block": None, "se_block_backward": None}
+def test_an_exercise_is_marked_with_the_reference_for_an_earlier_one_that_is_not_right(solutions, wrong, capsys):
+    """Here the block stays wrong with it: its mistake is its own."""
+    wrong |= {"squeeze": "height twice", "se_block": "two gates", "se_block_backward": None}
     marks = marks_of(solutions)
-    assert [other.number for other in marks["09"].mend_first] == ["06"] and not marks["06"].mend_first
-    assert not marks["10"].mend_first                                   # it is right itself
+    assert [other.number for other in marks["09"].reference_for] == ["06"] and not marks["06"].reference_for
+    assert not marks["10"].reference_for                                # it is right itself
     assert main(["course", "check", str(solutions), "09"]) == 1         # 06 was not asked for, and is looked at all the same
     out = capsys.readouterr().out
-    assert re.search(r"^09 the SE block +0 / 10  wrong         mend 06 first$", out, re.MULTILINE)
-    assert "It uses e06_squeeze.py, which is not right yet: mend that first." in out and "of 10 points" in out
+    assert re.search(r"^09 the SE block +0 / 10  wrong         two gates$", out, re.MULTILINE)
+    assert "Marked with minisenet's 06 squeeze in place of yours, which is not right yet.\n" in out and "of 10 points" in out
 
 
-def test_who_does_not_import_an_earlier_file_is_not_sent_there(solutions, wrong):
+def test_an_earlier_file_that_is_not_imported_is_not_replaced(solutions, wrong):
     wrong |= {"squeeze": "height twice", "se_block": None}
     path = solutions / "e09_se_block.py"
     text = path.read_text(encoding="utf-8").replace("from e06_squeeze import squeeze, squeeze_backward\n", "")
     path.write_text(text, encoding="utf-8")
-    assert marks_of(solutions)["09"].mend_first == ()
+    assert marks_of(solutions)["09"].reference_for == ()
 
 
 @pytest.mark.parametrize("body, verdict", [
@@ -468,7 +469,7 @@ def test_json(solutions, stubs, wrong, capsys):
     assert [row["number"] for row in result["exercises"]] == [exercise.number for exercise in EXERCISES]
     squeeze = result["exercises"][5]
     assert set(squeeze) == {"number", "name", "title", "file", "verdict", "points", "points_possible", "mistake",
-                            "mend_first", "functions"}
+                            "reference_for", "functions"}
     assert (squeeze["verdict"], squeeze["points"], squeeze["mistake"]) == ("partly right", 2, "sum for mean")
     assert squeeze["functions"][1] == dict(
         function="squeeze_backward", verdict="wrong", points=0, points_possible=2, mistake="sum for mean",
@@ -491,7 +492,7 @@ def test_the_autograders_results_file(solutions, wrong, capsys):
     assert sum(test["max_score"] for test in result["tests"]) == 100
     block = next(test for test in result["tests"] if test["number"] == "9.1")
     assert block["name"] == "the SE block: se_block" and block["status"] == "failed" and block["score"] == 0
-    assert block["output"].endswith("Mend exercise 06 first.")
+    assert block["output"].endswith("Marked with minisenet's exercise 06 in place of yours.")
     assert {test["status"] for test in result["tests"]} == {"passed", "failed"}
 
 
@@ -596,7 +597,7 @@ def test_a_term_that_was_deleted_is_named(name, before, after, exercise, mistake
     edit(solutions, name, before, after)
     mark = marks_of(solutions, exercise)[exercise]
     assert mark.verdict in ("wrong", "partly right") and mark.mistake == mistake, mark.functions
-    assert not mark.mend_first and max(len(line) for line in report.details(mark)) <= 80
+    assert not mark.reference_for and max(len(line) for line in report.details(mark)) <= 80
 
 
 def test_the_example_on_the_students_page_is_what_the_command_prints(solutions, capsys):
@@ -618,12 +619,93 @@ def test_the_first_ten_minutes_of_the_readme_end_as_it_says(solutions, capsys):
     assert [line for line in shown if line != "..." and line not in printed] == []
 
 
-def test_an_earlier_file_that_is_wrong_or_not_started_is_imported_for_real(solutions, stubs, capsys):
-    edit(solutions, "e06_squeeze.py", "return u.mean(axis=(1, 2))", "return u.sum(axis=(1, 2))")
+# ---- one slip costs its own points: what is not right in 06 to 09 is the reference's when a later exercise is marked ------
+
+def points_of(folder, *names):
+    return {number: mark.points for number, mark in marks_of(folder, *names).items()}
+
+
+SLIPS = {
+    "06": ("e06_squeeze.py", "return u.mean(axis=(1, 2))", "return u.sum(axis=(1, 2))"),
+    "07": ("e07_excitation.py", "linear_backward(relu_backward(dh, h), z", "linear_backward(dh, z"),
+    "08": ("e08_scale.py", "(dy * u).sum(axis=(1, 2))", "(dy * u).mean(axis=(1, 2))"),
+    "09": ("e09_se_block.py", "du + squeeze_backward(dz, *u.shape[1:3])", "du"),
+}
+BLOCK = ("06", "07", "08", "09", "10")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slip", SLIPS)
+def test_one_slip_costs_its_own_points_only(slip, solutions):
+    edit(solutions, *SLIPS[slip])
+    lost = {number: exercise.points for number in BLOCK for exercise in select([number])}
+    assert points_of(solutions, *BLOCK) == lost | {slip: lost[slip] / 2}
+
+
+def test_a_block_is_right_with_a_scale_that_is_not_started(solutions, stubs, capsys):
     (solutions / "e08_scale.py").write_text((stubs / "e08_scale.py").read_text(encoding="utf-8"), encoding="utf-8")
+    assert main(["course", "check", str(solutions), "09"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^09 the SE block +10 / 10  right         \(with minisenet's 08\)$", out, re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["missing", "syntax error", "dies when it is imported"])
+def test_a_block_is_right_with_a_file_that_cannot_be_used(change, solutions):
+    path = solutions / "e07_excitation.py"
+    if change == "missing":
+        path.unlink()
+    else:
+        path.write_text("def excitation(:" if change == "syntax error" else "import sys\n\nsys.exit(3)\n", encoding="utf-8")
+    assert points_of(solutions, "09", "10") == {"09": 10, "10": 6}
+
+
+def test_a_slip_of_ones_own_is_named_beside_an_earlier_one(solutions):
+    edit(solutions, *SLIPS["06"])
+    edit(solutions, *SLIPS["09"])
     mark = marks_of(solutions, "09")["09"]
-    assert mark.points == 0 and [other.number for other in mark.mend_first] == ["06", "08"]
-    assert "NotImplementedError" in mark.functions[0].text
+    assert mark.points == 5 and mark.mistake == "squeeze path dropped", mark.functions
+    assert [other.number for other in mark.reference_for] == ["06"]
+
+
+WITHOUT_BIAS = '''import numpy as np
+
+
+def gate(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def excitation(z, w1, w2):
+    h = np.maximum(z @ w1.T, 0)
+    return gate(h @ w2.T), h
+
+
+def excitation_backward(ds, z, h, s, w1, w2):
+    da = ds * s * (1 - s)
+    return da @ w2 @ w1, (da @ w2).T @ z, da.T @ h
+'''
+
+
+def test_the_reference_is_called_and_returns_as_the_students_own(solutions):
+    """Without biases it returns three gradients, and what else is in the student's file stays there to be imported."""
+    (solutions / "e07_excitation.py").write_text(WITHOUT_BIAS, encoding="utf-8")
+    path = solutions / "e09_se_block.py"
+    text = path.read_text(encoding="utf-8").replace("import excitation, excitation_backward", "import excitation, excitation_backward, gate")
+    for before, after in (("*, bias=False", ""), (", *)", ")"), ("b1=None, b2=None", ""), ("w1, w2, b1, b2)", "w1, w2)"), ("w2, )", "w2)"),
+                          ("w1, w2, bias=bias", "w1, w2"), ("dw2, db1, db2 =", "dw2 ="), ("dw1, dw2, db1, db2 ", "dw1, dw2 ")):
+        text = text.replace(before, after)
+    text += "\n\nassert gate(0.0) == 0.5\n"
+    path.write_text(text, encoding="utf-8")
+    mark = marks_of(solutions, "09")["09"]
+    assert mark.verdict == "right" and [other.number for other in mark.reference_for] == ["07"], mark.functions
+
+
+def test_files_that_belong_together_are_right_as_they_are(solutions):
+    """A squeeze with another shape, and a block that knows it: the reference would only break them."""
+    edit(solutions, "e06_squeeze.py", "return u.mean(axis=(1, 2))", "return u.mean(axis=(1, 2), keepdims=True)")
+    edit(solutions, "e09_se_block.py", "z = squeeze(u)                    ", "z = squeeze(u)[:, 0, 0]           ")
+    mark = marks_of(solutions, "09")["09"]
+    assert mark.verdict == "right" and not mark.reference_for
 
 
 # As a student writes them who deletes every option that may go.

@@ -44,6 +44,11 @@ def readme():
     return README.format(rows=rows, points=POINTS, file=EXERCISES[5].file)
 
 
+def with_earlier(exercise):
+    """An exercise and all that it builds on, directly or through others."""
+    return [exercise, *(other for earlier in _earlier(exercise) for other in with_earlier(earlier))]
+
+
 def kernel_solution():
     """The Cython exercise solved, without its introduction."""
     return resources.files("minisenet.course").joinpath("kernel_solution.pyx").read_text(encoding="utf-8")
@@ -140,7 +145,8 @@ Thirteen exercises, in the order of the paper (Hu, Shen, Albanie, Sun, Wu: *Sque
   expected. Check that case with a pencil. Where a known mistake gives the very numbers that you got, it is named.
 - **partly right**: one function of the exercise is right and has earned its points.
 - **not started**: the body is still `raise NotImplementedError`.
-- **mend 06 first**: your file uses one of your earlier files, and that is not right yet.
+- **(with minisenet's 06)**: your exercise 06 is not right yet, and minisenet's was used in its place.
+- **not as asked**: the Cython exercise is right, but NumPy does the work, or the loops hold the GIL. It earns no points.
 - **not checked**: the tools for it are not installed (for the last exercise Cython and a C compiler). It is not wrong.
 
 The exit status is 0 if everything that was asked for is right.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minisenet import checker
-from minisenet.course import kernel
+from minisenet.course import kernel, references
 from minisenet.course.exercises import EXERCISES, Exercise
 
 RIGHT, PARTLY, WRONG, NOT_AS_ASKED, NOT_STARTED, MISSING, NOT_CHECKED = (
@@ -43,11 +43,11 @@ class FunctionMark:
 
 @dataclass(frozen=True)
 class Mark:
-    """One exercise: its functions, and the earlier exercises to mend first, as this one uses them and they are not right."""
+    """One exercise: its functions, and the earlier exercises that are not right, for which the reference was used."""
 
     exercise: Exercise
     functions: tuple
-    mend_first: tuple = ()
+    reference_for: tuple = ()
 
     @property
     def verdict(self):
@@ -84,16 +84,59 @@ def mark(folder, exercises=EXERCISES, *, processes=1):
     ImportError
         Where the checker's Hypothesis is not installed.
     """
-    folder, marked = Path(folder).resolve(), {}
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _deaf) if processes > 1 else None
+    marking = _Marking(Path(folder).resolve(), pool)
     try:
-        waiting = {exercise: [_begin(pool, folder, exercise, name) for name in exercise.functions] for exercise in exercises}
-        for exercise, functions in waiting.items():
-            marked[exercise] = tuple(function() for function in functions)
-            yield Mark(exercise, marked[exercise], _mend_first(folder, exercise, marked))
+        for exercise in exercises:
+            marking.begin(exercise)
+        for exercise in exercises:
+            yield marking.mark(exercise)
     finally:
         if pool:
             pool.shutdown(cancel_futures=True)
+
+
+class _Marking:
+    """The marks of a folder, each made once: what is wrong is marked again with the reference for what is wrong in earlier files."""
+
+    def __init__(self, folder, pool):
+        self.folder, self.pool = folder, pool
+        self.waiting, self.marks = {}, {}
+
+    def begin(self, exercise):
+        """Begin to mark the functions of an exercise."""
+        self.waiting[exercise] = [_begin(self.pool, self.folder, exercise, name) for name in exercise.functions]
+
+    def mark(self, exercise):
+        """The Mark, as soon as it is known."""
+        if exercise not in self.marks:
+            if exercise not in self.waiting:
+                self.begin(exercise)                            # it was not asked for, but a later file imports it
+            functions = tuple(function() for function in self.waiting[exercise])
+            wrong = self._wrong_earlier(exercise) if WRONG in [one.verdict for one in functions] else {}
+            if wrong:
+                functions = self._with_references(exercise, functions, wrong)
+            self.marks[exercise] = Mark(exercise, functions, tuple(wrong))
+        return self.marks[exercise]
+
+    def _wrong_earlier(self, exercise):
+        """Exercise -> functions that are not right, of the files that this one imports, directly or through others."""
+        earlier, waiting = [], [exercise]
+        while waiting:
+            used = _imports(self.folder / waiting.pop().file)
+            new = [other for other in EXERCISES if other.module in used and other not in (exercise, *earlier)]
+            earlier += new
+            waiting += new
+        wrong = {other: [one.function for one in self.mark(other).functions if one.verdict != RIGHT]
+                 for other in EXERCISES if other in earlier and other.number < exercise.number}
+        return {other: names for other, names in wrong.items() if names}
+
+    def _with_references(self, exercise, functions, wrong):
+        """Mark what is wrong once more, in a copy of the folder."""
+        with tempfile.TemporaryDirectory() as place:
+            references.fill(Path(place), self.folder, wrong)
+            again = [_begin(self.pool, Path(place), exercise, one.function) if one.verdict == WRONG else None for one in functions]
+            return tuple(one if new is None else new() for one, new in zip(functions, again))
 
 
 def _deaf():
@@ -184,23 +227,11 @@ def _is_stub(text, name):
     return False
 
 
-def _mend_first(folder, exercise, marked):
-    """The earlier exercises that this one's file imports and that are not right, if it is not right itself."""
-    if all(one.verdict in (RIGHT, NOT_STARTED, MISSING, NOT_CHECKED) for one in marked[exercise]):
-        return ()
-    used = _imports(folder / exercise.file)
-    earlier = [other for other in EXERCISES if other.module in used and other is not exercise]
-    for other in earlier:
-        if other not in marked:                                 # it was not asked for, but now it matters
-            marked[other] = tuple(_begin(None, folder, other, name)() for name in other.functions)
-    return tuple(other for other in earlier if any(one.verdict != RIGHT for one in marked[other]))
-
-
 def _imports(path):
     """The modules that a file imports, as far as it can be read."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, FileNotFoundError):
         return set()
     return {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names} | {
         node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

@@ -8,8 +8,9 @@ HEADING = f"{'exercise':25}{'points':>9}  {'verdict':12}  mistake"
 def row(mark):
     """A line of the table."""
     points = f"{mark.points:g} / {mark.exercise.points}"
-    mend = f"mend {', '.join(other.number for other in mark.mend_first)} first" if mark.mend_first else ""
-    return f"{_name(mark.exercise):25}{points:>9}  {mark.verdict:12}  {mend or mark.mistake or ''}"[:80].rstrip()
+    numbers = _and([other.number for other in mark.reference_for])
+    remark = mark.mistake or (f"(with minisenet's {numbers})" if numbers else "")
+    return f"{_name(mark.exercise):25}{points:>9}  {mark.verdict:12}  {remark}"[:80].rstrip()
 
 
 def details(mark):
@@ -22,8 +23,8 @@ def details(mark):
         title = f"{_name(mark.exercise)}: {', '.join(one.function for one in ones)}"
         yield from ("", title, "-" * len(title))
         if ones[0].verdict == WRONG:
-            for other in mark.mend_first:
-                yield f"It uses {other.file}, which is not right yet: mend that first."
+            for other in mark.reference_for:
+                yield f"Marked with minisenet's {_name(other)} in place of yours, which is not right yet."
         yield from ones[0].text.splitlines()
 
 
@@ -53,8 +54,12 @@ def _exercise(mark):
                       mistake=one.mistake, text=one.text, details=one.details) for one in mark.functions]
     of = mark.exercise
     return dict(number=of.number, name=of.name, title=of.title, file=of.file, verdict=mark.verdict, points=mark.points,
-                points_possible=of.points, mistake=mark.mistake, mend_first=[other.number for other in mark.mend_first],
+                points_possible=of.points, mistake=mark.mistake, reference_for=[other.number for other in mark.reference_for],
                 functions=functions)
+
+
+def _and(words):
+    return " and ".join([", ".join(words[:-1])] * (len(words) > 1) + words[-1:])
 
 
 def _name(exercise: Exercise):
