@@ -1,20 +1,20 @@
-"""The gradient checks: every backward against its forward, every operation against PyTorch, and the checks against bugs.
+"""The gradient checks: every backward against its forward, every operation against PyTorch, the checks against planted bugs.
 
     from minisenet import gradcheck
     print(gradcheck.run())                                        # `minisenet gradcheck` does the same
     print(gradcheck.run(["squeeze", "excitation", "scale"]))
 
     operations    the table: one row for each forward and backward pair
-    signatures    how its functions are called: the fixed signatures say it
-    cases         how a case of each is drawn
+    signatures    how to call a function from its signature and its docstring
+    cases         how to draw a case of each operation
     checks        complex step, central differences, adjoint identity
-    bugs          planted bugs that the checks must reject, and what no gradient check can see
-    mistakes      the formulas of the mistakes that students make: planted here, and called by name by the checker
-    frozen        PyTorch's outputs in a file; `minisenet.reference.freeze` makes it
+    bugs          planted bugs that the checks must reject, and errors that no gradient check can see
+    mistakes      formulas for the mistakes that students make: planted here, and named by the checker
+    frozen        PyTorch's outputs in a file, which `minisenet.reference.freeze` writes
     report        the result as text and as JSON
 
-`check` and `check_file` check a function of your own against the same table. They are in `minisenet.checker`, which imports
-this package and is unknown to it: `minisenet/__init__.py` puts them here.
+`check` and `check_file` check a function of your own against the same table. They are part of `minisenet.checker`, which
+imports this package; `minisenet/__init__.py` makes them available here.
 """
 import functools
 import importlib.util
@@ -38,26 +38,26 @@ def __dir__():
     return sorted({*globals(), *__all__})
 
 
-BUG_CASES = 64                      # a bug in dilation shows in a case with dilation: so many cases may be drawn to meet it
+BUG_CASES = 64                      # draw at most this many: a bug in dilation shows only in a case with dilation
 
 
 def run(names=None, *, seed=0, cases=8, pytorch="auto", reference=None):
-    """Check operations, then plant the bugs that belong to them and check that each is caught.
+    """Check operations, then plant their bugs and check that each is caught.
 
     Parameters
     ----------
     names : sequence of str, optional
-        Which operations; all of them unless given.
+        Which operations; all of them by default.
     seed : int
-        Of the cases, the upstream gradients and the directions.
+        The seed of the cases, the upstream gradients and the directions.
     cases : int
-        How many cases of each operation are drawn.
+        The number of cases to draw for each operation.
     pytorch : {"auto", "live", "frozen"}
-        Compare with PyTorch itself or with its frozen outputs. "auto" is live for a run over all operations where PyTorch
-        is installed, and wherever it has been imported already; otherwise frozen, which spares a second of import.
+        Compare with PyTorch itself ("live") or with its stored outputs ("frozen"). "auto" is live if PyTorch has already been
+        imported, or if it is installed and the run covers all operations. Otherwise it is frozen, which is a second faster.
     reference : callable, optional
-        What to compare with in place of PyTorch: `reference(name, arrays, upstream, options, constants)`, the arguments of
-        `minisenet.reference.operations.evaluate`, returns outputs and gradients, two dicts by name.
+        Compare with this function instead of PyTorch. `reference(name, arrays, upstream, options, constants)` has the arguments
+        of `minisenet.reference.operations.evaluate` and returns two dicts by name: outputs and gradients.
 
     Returns
     -------
@@ -67,16 +67,16 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto", reference=None):
     Raises
     ------
     ValueError
-        For an unknown operation or source, or fewer cases than one.
+        If an operation or `pytorch` is unknown, or `cases` is less than 1.
     ImportError
-        For pytorch="live" where PyTorch is missing.
+        If `pytorch` is "live" and PyTorch is not installed.
     """
     started = time.perf_counter()
     rows = select(names)
     if pytorch not in ("auto", "live", "frozen"):
-        raise ValueError(f"pytorch is {pytorch!r}; it is one of auto, live, frozen")
+        raise ValueError(f"pytorch must be auto, live or frozen, got {pytorch!r}")
     if cases < 1:
-        raise ValueError(f"cases is {cases}; it takes at least 1")
+        raise ValueError(f"cases must be at least 1, got {cases}")
     if reference is None and pytorch == "auto":
         installed = importlib.util.find_spec("torch") is not None
         pytorch = "live" if "torch" in sys.modules or (names is None and installed) else "frozen"
@@ -85,7 +85,7 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto", reference=None):
     report = Report(tolerances=checks.TOLERANCES, backend="fused" if builds.kernels else "numpy", seed=seed, cases=cases)
     chosen = {row.name for row in rows}
     threads = get_num_threads()
-    set_num_threads(1)                                                  # of any use for larger arrays only
+    set_num_threads(1)                                                  # more threads help only with larger arrays
     try:
         for row in rows:
             report.operations[row.name] = _check(row, seed, cases, reference)
@@ -102,7 +102,7 @@ def run(names=None, *, seed=0, cases=8, pytorch="auto", reference=None):
 
 
 def _check(row, seed, cases, reference):
-    """One line of the report: the worst of every check over `cases` cases, and where it was when it is too large."""
+    """One line of the report: the largest error of each check over `cases` cases, and the case if it is too large."""
     rng = np.random.default_rng(seed)
     backends = ["numpy"] + ["fused"] * (builds.kernels is not None)
     found = {}
@@ -149,7 +149,7 @@ def _plant(bug, seed):
 
 
 def _blind(spot, seed, cases):
-    """A wrong function with right gradients: what the complex step says, and what the frozen outputs say."""
+    """A wrong function with right gradients: its error by the complex step, and against the frozen outputs."""
     row, rng = spot.planted(), np.random.default_rng(seed)
     by_gradient = checks.worst(checks.complex_step(row, row.draw(_pick(rng), rng), rng) for _ in range(cases)).error
     by_outputs = frozen.compare(row).error

@@ -1,10 +1,10 @@
-"""How a case of each operation is drawn: odd shapes, every option, and no kink within reach.
+"""How to draw a case of each operation: odd shapes, every option, and no kink within reach.
 
-`draw(pick, rng)` returns a `Case`. `pick(sequence)` chooses one element: Hypothesis does it in the tests (and shrinks
-towards the first element, so the simplest comes first), a random generator for the command line. `rng` fills the arrays.
+`draw(pick, rng)` returns a `Case`. `pick(sequence)` chooses one element. In the tests Hypothesis picks; it shrinks towards the
+first element, so the simplest comes first. On the command line a random generator picks. `rng` fills the arrays.
 
-ReLU and max pooling are not differentiable where two branches meet. No case is thrown away for lying near such a point; each
-is built so that it cannot: `away_from_zero` for what a ReLU sees, `distinct` for what a maximum compares.
+ReLU and max pooling are not differentiable where two branches meet. We do not discard cases near such a point: we build each
+case so that it cannot be near one. `away_from_zero` makes the input of a ReLU, `distinct` the input of a maximum.
 """
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from minisenet.backend.builds import kernels
 
 @dataclass(frozen=True)
 class Case:
-    """The arguments of one call: arrays by name, and what is not an array to differentiate (stride, labels, …)."""
+    """The arguments of one call: the arrays by name, and the options (stride, labels, ...)."""
 
     arrays: dict
     options: dict
@@ -26,14 +26,14 @@ class Case:
         return "; ".join([shapes, *(f"{name}={value}" for name, value in self.options.items())])
 
     def astype(self, dtype):
-        """The same case with arrays of another dtype."""
+        """The same case with its arrays in another dtype."""
         return Case({name: array.astype(dtype) for name, array in self.arrays.items()}, self.options)
 
 
 def _channel_counts():
-    """Channel counts on both sides of the build's vector lengths, the simplest first.
+    """Channel counts below, at and above the build's vector lengths, the simplest first.
 
-    A kernel has its fast path at whole vectors and its tails around them. A NumPy body has neither: small numbers do.
+    A kernel has a fast path for whole vectors and a tail for the rest. A NumPy body has neither, so small counts are enough.
     """
     small = [2, 1, 3, 5, 4]
     if kernels is None:
@@ -43,25 +43,25 @@ def _channel_counts():
 
 
 CHANNELS = _channel_counts()
-WIDER = (2, 1, 3, 6, 7, 8, 9, 16, 0)        # columns beyond the least that a window needs: a register tile takes 4 or 8
+WIDER = (2, 1, 3, 6, 7, 8, 9, 16, 0)        # columns beyond the minimum for a window; a register tile has 4 or 8
 BATCH = (1, 2, 3)
 
 
 # ---- numbers -----------------------------------------------------------------------------------------------------------
 
 def away_from_zero(rng, shape, least=0.1):
-    """Numbers of both signs, none within `least` of zero: on either side of a ReLU's kink, never at it."""
+    """Numbers of both signs, none within `least` of zero: on both sides of a ReLU's kink, never close to it."""
     return rng.choice([-1.0, 1.0], shape) * rng.uniform(least, 1.0, shape)
 
 
 def distinct(rng, n, height, width, c, gap=0.05):
-    """Maps (N, H, W, C) in each of which any two values differ by at least `gap`: a maximum has one winner."""
+    """Maps (N, H, W, C); within a map any two values differ by at least `gap`, so its maximum is unique."""
     order = rng.permuted(np.broadcast_to(np.arange(height * width, dtype=float)[:, None], (n, height * width, c)), axis=1)
     return (gap * (order - (height * width - 1) / 2)).reshape(n, height, width, c)
 
 
 def _maps(pick, least=1):
-    """A shape (N, H, W, C) with H != W and at least `least` values in each channel."""
+    """A shape (N, H, W, C) with H != W and at least `least` values per channel."""
     n, height = pick(BATCH), pick((2, 1, 3, 5))
     width = height + pick((1, 2, 4, 8))
     while n * height * width < least:
@@ -72,7 +72,7 @@ def _maps(pick, least=1):
 # ---- section 3: convolution --------------------------------------------------------------------------------------------
 
 def conv2d(pick, rng):
-    """Dense, grouped and depthwise; every option has a height that differs from its width."""
+    """Dense, grouped and depthwise; each option may differ between height and width."""
     kernel = pick(((3, 3), (1, 1), (3, 2), (2, 3), (1, 3), (5, 3), (3, 1)))
     stride = pick(((1, 1), (2, 2), (2, 1), (1, 2), (3, 2)))
     padding = pick(((0, 0), (1, 1), (1, 0), (0, 1), (2, 1)))
@@ -100,7 +100,7 @@ def conv2d(pick, rng):
 # ---- batch norm --------------------------------------------------------------------------------------------------------
 
 def _batch_norm(pick, rng):
-    # Out of few values the two directions 1 and xhat leave next to nothing for dx, and rounding would be all that is left.
+    # dx is orthogonal to 1 and to xhat. With few values almost nothing is left of it, and rounding errors would dominate.
     shape = _maps(pick, least=6)
     c = shape[-1:]
     arrays = dict(x=rng.normal(0.5, 1.5, shape), gamma=away_from_zero(rng, c, 0.3), beta=rng.standard_normal(c))
@@ -108,12 +108,12 @@ def _batch_norm(pick, rng):
 
 
 def batch_norm(pick, rng):
-    """Training statistics, with an eps that matters and one that does not."""
+    """Batch statistics, with a small eps and with one large enough to matter."""
     return Case(*_batch_norm(pick, rng))
 
 
 def batch_norm_inference(pick, rng):
-    """As above, with statistics that are given."""
+    """As above, with given statistics."""
     arrays, options = _batch_norm(pick, rng)
     c = arrays["gamma"].shape
     return Case(arrays | dict(running_mean=rng.standard_normal(c), running_var=rng.uniform(0.2, 2.0, c)), options)
@@ -122,19 +122,19 @@ def batch_norm_inference(pick, rng):
 # ---- section 3.1 and 3.2: squeeze, excitation, scale -------------------------------------------------------------------
 
 def relu(pick, rng):
-    """Any rank, and never near zero."""
+    """Any rank, never close to zero."""
     shape = pick(((3,), (2, 3), (1, 2, 3, 5), (37,), (2, 3, 5, 17)))
     return Case(dict(x=away_from_zero(rng, shape)), {})
 
 
 def sigmoid(pick, rng):
-    """Any rank; both branches of the formula that cannot overflow."""
+    """Any rank, and both signs, so that both branches of the overflow-free formula run."""
     shape = pick(((3,), (2, 3), (1, 2, 3, 5), (37,), (2, 3, 5, 17)))
     return Case(dict(x=rng.normal(0, 2, shape)), {})
 
 
 def linear(pick, rng):
-    """With and without a bias; batches that a kernel can divide into equal parts, and others."""
+    """With and without a bias; batch sizes that a kernel's tile divides, and others."""
     n, c_in, c_out = pick((1, 2, 3, 7, 24)), pick(CHANNELS), pick(CHANNELS)
     arrays = dict(x=rng.standard_normal((n, c_in)), w=rng.standard_normal((c_out, c_in)))
     if pick((False, True)):
@@ -143,54 +143,54 @@ def linear(pick, rng):
 
 
 def squeeze(pick, rng):
-    """Maps that are not square."""
+    """Maps with H != W."""
     return Case(dict(u=rng.standard_normal(_maps(pick))), {})
 
 
 def _excitation(pick, rng, n, c):
-    """(z, weights, options) for which no hidden unit is near its kink.
+    """(z, weights, options) for which no hidden unit is close to its kink.
 
-    W1 z + b1 keeps away from zero because a row of W1 has one sign, an image's z has one sign, and the biases are small. So
-    a hidden unit is alive for some images and dead for others, and |W1 z + b1| >= 0.2 * 0.2 - 0.01.
+    Each row of W1 has one sign, each image's z has one sign, and the biases are small. So |W1 z + b1| >= 0.2 * 0.2 - 0.01,
+    and a hidden unit may be alive for one image and dead for another.
     """
     reduction = pick([r for r in (1, 2, 4, 16) if r <= c])
     hidden = c // reduction
     z = rng.choice([-1.0, 1.0], (n, 1)) * rng.uniform(0.2, 1.0, (n, c))
     weights = dict(w1=rng.choice([-1.0, 1.0], (hidden, 1)) * rng.uniform(0.2, 1.0, (hidden, c)) / c,
-                   w2=away_from_zero(rng, (c, hidden), 0.2) / np.sqrt(hidden))       # the gradient of w1 has it as a factor
+                   w2=away_from_zero(rng, (c, hidden), 0.2) / np.sqrt(hidden))       # a factor of dw1
     if pick((False, True)):
         weights |= dict(b1=rng.uniform(-0.01, 0.01, hidden), b2=rng.standard_normal(c))
     return z, weights, dict(reduction=reduction)
 
 
 def excitation(pick, rng):
-    """With and without biases, r from 1 to 16."""
+    """With and without biases; r is 1, 2, 4 or 16."""
     z, weights, options = _excitation(pick, rng, pick(BATCH), pick(CHANNELS))
     return Case(dict(z=z) | weights, options)
 
 
 def scale(pick, rng):
-    """A gate for each image and channel."""
+    """One gate per image and channel."""
     shape = _maps(pick)
     return Case(dict(u=rng.standard_normal(shape), s=rng.uniform(0.05, 0.95, shape[::3])), {})
 
 
 def se_block(pick, rng):
-    """Maps with a mean z for which no hidden unit is near its kink, whose values differ and have the sign of the mean."""
+    """Maps whose mean is a z of `_excitation`; their values differ, and all have the sign of the mean."""
     n, height, width, c = _maps(pick)
     z, weights, options = _excitation(pick, rng, n, c)
-    around_zero = distinct(rng, n, height, width, c, gap=0.2 / (height * width))               # within 0.1, of mean 0
+    around_zero = distinct(rng, n, height, width, c, gap=0.2 / (height * width))               # below 0.1, with mean 0
     return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
 
 
 def add_relu(pick, rng):
-    """Two maps whose sum keeps away from the kink."""
+    """Two maps whose sum is never close to the kink."""
     u = rng.standard_normal(_maps(pick))
     return Case(dict(u=u, x=away_from_zero(rng, u.shape) - u), {})
 
 
 def residual_block(pick, rng):
-    """As `se_block` without biases, and a shortcut that keeps the sum away from the last ReLU's kink."""
+    """As `se_block` without biases, with a shortcut that keeps the sum away from the last ReLU's kink."""
     case = se_block(pick, rng)
     arrays = {name: case.arrays[name] for name in ("u", "w1", "w2")}
     gated = F.se_block(**arrays)[0]
@@ -210,26 +210,26 @@ def _pooling(pick):
 
 
 def max_pool2d(pick, rng):
-    """Windows that overlap, that leave gaps, and that hang over; no two values of a map are alike."""
+    """Windows that overlap, that leave gaps, and that extend past the border; all values of a map differ."""
     shape, options = _pooling(pick)
     return Case(dict(x=distinct(rng, *shape)), options)
 
 
 def avg_pool2d(pick, rng):
-    """The same windows, with padding counted and not."""
+    """The same windows, with and without the padding in the count."""
     shape, options = _pooling(pick)
     return Case(dict(x=rng.standard_normal(shape)), options | dict(count_include_pad=pick((True, False))))
 
 
 def softmax_cross_entropy(pick, rng):
-    """From two classes on, with and without label smoothing."""
+    """Two or more classes, with and without label smoothing."""
     n, classes = pick((1, 2, 3, 7)), pick([c for c in CHANNELS if c > 1])
     labels = [int(label) for label in rng.integers(classes, size=n)]
     return Case(dict(logits=rng.normal(0, 2, (n, classes))), dict(labels=labels, label_smoothing=pick((0.0, 0.1))))
 
 
 def conv2d_normalised(pick, rng):
-    """With a batch norm and a ReLU before the convolution, whose argument keeps away from the kink, and without."""
+    """With and without a batch norm and a ReLU before the convolution; the ReLU's input is never close to the kink."""
     kernel = pick((3, 1, 3))
     options = dict(stride=pick((1, 1, 2)), padding=pick((1, 1, 0)))
     height = pick((4, 8, 5))
@@ -243,7 +243,7 @@ def conv2d_normalised(pick, rng):
 
 
 def affine_add(pick, rng):
-    """No shortcut, the identity, and a projection with a batch norm of its own; the sum keeps away from the kink."""
+    """No shortcut, the identity, or a projection with its own batch norm; the sum is never close to the kink."""
     shape = _maps(pick)
     each, c = shape[::3], shape[-1:]
     options = dict(relu=pick((True, True, False)))
@@ -265,10 +265,10 @@ def affine_add(pick, rng):
 
 
 def se_residual(pick, rng):
-    """What the last convolution of a branch returns, and a shortcut that keeps their sum away from the kink.
+    """The output of a branch's last convolution, and a shortcut that keeps their sum away from the kink.
 
-    z = beta + gamma (the normalised mean of an image), of which the second is at most 0.17: all of an image's z have beta's
-    sign, and a hidden unit whose weights have one sign keeps away from its kink.
+    z = beta + gamma m, where m is the mean of the normalised map. Since |gamma m| <= 0.17 < |beta|, an image's z all have
+    beta's sign. So a hidden unit, whose weights have one sign too, is never close to its kink.
     """
     shape = _maps(pick, least=6)
     c = shape[3]

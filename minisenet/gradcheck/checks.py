@@ -1,19 +1,19 @@
-"""How a hand-derived gradient is checked: complex step, central differences, the adjoint identity.
+"""How to check a hand-derived gradient: complex step, central differences, the adjoint identity.
 
-Let L = sum over the outputs of <upstream, output>. A backward claims to return g, the gradient of L with respect to one
-array x. For any direction v the slope of L along v must then be <g, v>, and the slope can be had from forwards alone:
+Let L be the sum over the outputs of <upstream, output>. A backward claims to return g, the gradient of L with respect to one
+array x. For every direction v the slope of L along v must then be <g, v>. Forward passes alone give that slope:
 
 complex step          Im L(x + i h v) / h          h = 1e-20; nothing is subtracted, so nothing cancels: exact to rounding
-central difference    (L(x + h v) - L(x - h v)) / 2 h          h = 1e-5; the truncation, of order h^2, meets the rounding
-adjoint identity      L(v) - L(0)          where x goes in linearly: no step at all, and v may be far from x
+central difference    (L(x + h v) - L(x - h v)) / 2 h          h = 1e-5 balances the truncation, of order h^2, and the rounding
+adjoint identity      L(v) - L(0)          if L is affine in x: no step size at all, and v may be far from x
 
-The complex step needs a forward that takes complex numbers, which the NumPy bodies do and the kernels do not. It is the
-one with teeth: at 1e-12 it sees a float32 hidden inside a backward, which at 1e-6 nothing else here does.
+The complex step needs a forward that accepts complex numbers: the NumPy bodies do, the kernels do not. It is the sharpest check
+here, with a tolerance of 1e-12. It finds a float32 hidden inside a backward, which a tolerance of 1e-6 lets pass.
 
-The upstream gradient and v are random. v is one dense direction, which meets every element, and then single coordinates,
-which do not let large elements hide small ones. An error is measured against the larger of the slope itself and
-rms(g) |v|, the slope that a direction has on average: so a tiny slope is not held to its own size, and one large element
-does not raise the scale for all the others.
+The upstream gradient and v are random. The first v is dense and covers every element. The others are single coordinates, so
+that large elements do not hide small ones. We divide an error by the larger of two sizes: the slope itself, and rms(g) |v|,
+the typical slope of a random direction. So a tiny slope need not be exact relative to its own size, and one large element
+does not loosen the check of the others.
 
 Sources: W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40(1),
 1998; J. Martins, P. Sturdza and J. Alonso, "The complex-step derivative approximation", ACM TOMS 29(3), 2003.
@@ -27,18 +27,18 @@ from minisenet.backend import use_backend
 TOLERANCES = {"complex_step": 1e-12, "central_difference": 1e-6, "adjoint": 1e-12, "unchanged": 0.0, "pytorch": 1e-10}
 COMPLEX_STEP = 1e-20
 CENTRAL_STEP = 1e-5
-COORDINATES = 24                    # single coordinates that are tried for each array, besides the dense direction
+COORDINATES = 24                    # single coordinates to try for each array, besides the dense direction
 
 
 class Worst(NamedTuple):
-    """The largest error that a check met, and where."""
+    """The largest error that a check found, and where."""
 
     error: float
     where: str
 
 
 def complex_step(operation, case, rng, *, coordinates=COORDINATES):
-    """Check every gradient of one case against the complex step, on the NumPy bodies. Returns a `Worst`."""
+    """Check every gradient of one case against the complex step, with the NumPy bodies. Returns a `Worst`."""
     def slope(upstream, name, v):
         arrays = {key: array.astype(np.complex128) for key, array in case.arrays.items()}
         arrays[name] += 1j * COMPLEX_STEP * v
@@ -49,11 +49,11 @@ def complex_step(operation, case, rng, *, coordinates=COORDINATES):
 
 
 def central_difference(operation, case, rng, *, backend="numpy", coordinates=COORDINATES):
-    """Check every gradient of one case against central differences in float64, on any backend. Returns a `Worst`."""
+    """Check every gradient of one case against central differences in float64, with any backend. Returns a `Worst`."""
     def slope(upstream, name, v):
         ahead, behind = (operation.forward(case.arrays | {name: case.arrays[name] + step * v}, case.options)
                          for step in (CENTRAL_STEP, -CENTRAL_STEP))
-        # element by element first: outputs that did not move cancel exactly, instead of leaving their rounding in the sum
+        # subtract element by element before the sum: outputs that did not move then cancel exactly
         moved = {output: ahead[output] - behind[output] for output in operation.differentiable}
         return _dot(operation, upstream, moved, np.real) / (2 * CENTRAL_STEP)
 
@@ -61,7 +61,7 @@ def central_difference(operation, case, rng, *, backend="numpy", coordinates=COO
 
 
 def adjoint(operation, case, rng, *, backend="numpy"):
-    """Check <upstream, A v> = <A^T upstream, v> for the arrays that go in linearly. Returns a `Worst`, or None for none."""
+    """Check <upstream, A v> = <A^T upstream, v> for the arrays in `linear_in`. Returns a `Worst`, or None if there are none."""
     names = [name for name in operation.linear_in if name in case.arrays]
     if not names:
         return None
@@ -75,7 +75,7 @@ def adjoint(operation, case, rng, *, backend="numpy"):
 
 
 def unchanged(operation, case, rng, *, backend="numpy"):
-    """Check that neither pass writes into what it was given. Returns a `Worst` whose error is 0 or 1."""
+    """Check that neither pass writes to its arguments. Returns a `Worst` whose error is 0 or 1."""
     with use_backend(backend):
         before = {name: array.copy() for name, array in case.arrays.items()}
         outputs = operation.forward(case.arrays, case.options)
@@ -91,7 +91,7 @@ def unchanged(operation, case, rng, *, backend="numpy"):
 
 
 def relative_error(value, reference):
-    """The largest difference, relative to the largest element of the reference; infinite for another shape or a NaN."""
+    """The largest difference over the largest element of the reference; infinite if shapes differ or a NaN is there."""
     value, reference = np.asarray(value), np.asarray(reference)
     if value.shape != reference.shape:
         return np.inf
@@ -110,7 +110,7 @@ def compare(operation, case, upstream, expected, backend="numpy"):
 
 
 def worst(found):
-    """The largest of several `Worst`, Nones left out; None where there is nothing else."""
+    """The largest of several `Worst`, ignoring each None; None if there is no other."""
     return max((one for one in found if one is not None), key=lambda one: one.error, default=None)
 
 
@@ -150,7 +150,7 @@ def _dot(operation, upstream, outputs, part):
 
 
 def _over(difference, size):
-    """difference / size as a float; 0 / 0 is no error, and what is not a number is an infinite one."""
+    """difference / size as a float: 0 for 0 / 0, infinite for NaN."""
     if difference == 0:
         return 0.0
     error = float(difference / size) if size else np.inf

@@ -1,10 +1,10 @@
-"""PyTorch's outputs and gradients for a few cases of every operation, kept in `frozen.npz`: the comparison without PyTorch.
+"""PyTorch's outputs and gradients for a few cases of every operation, stored in `frozen.npz`: a comparison without PyTorch.
 
-A gradient check asks whether a backward belongs to its forward. It cannot ask whether the forward is the right one. These
-numbers can: they were computed by somebody else's code. `python -m minisenet.reference.freeze` makes them.
+A gradient check shows that a backward belongs to its forward. It cannot show that the forward is the right one. These numbers
+can, because other code computed them. `python -m minisenet.reference.freeze` writes the file.
 
-In the file, "conv2d/0/array/x" is an argument of the first case of conv2d; "upstream", "output" and "gradient" stand where
-"array" stands; "options" holds, as JSON, the options of every case.
+In the file, "conv2d/0/array/x" is the argument x of the first case of conv2d. The other keys have "upstream", "output" or
+"gradient" in place of "array". "options" holds the options of every case as JSON.
 """
 import functools
 import json
@@ -20,7 +20,7 @@ PARTS = ("array", "upstream", "output", "gradient")
 
 @functools.cache
 def load():
-    """The frozen cases: a dict from an operation's name to a list of (case, upstream, (outputs, gradients))."""
+    """The frozen cases: a dict from each operation's name to a list of (case, upstream, (outputs, gradients))."""
     with resources.files("minisenet.gradcheck").joinpath("frozen.npz").open("rb") as file, np.load(file) as arrays:
         options = json.loads(str(arrays["options"]))
         parts = {(name, i): {part: {} for part in PARTS} for name in options for i in range(len(options[name]))}
@@ -36,6 +36,6 @@ def load():
 
 
 def compare(operation, backend="numpy"):
-    """The largest error of an operation against its frozen cases, relative to the largest element. Returns a `Worst`."""
+    """Compare an operation with its frozen cases. Returns the `Worst`, with its error relative to the largest element."""
     return checks.worst(checks.compare(operation, case, upstream, expected, backend)
                         for case, upstream, expected in load()[operation.name])

@@ -1,7 +1,7 @@
-"""The table of operations: one row for each forward and backward pair. Everything that proves gradients is driven by it.
+"""The table of operations: one row for each forward and backward pair. Every proof of a gradient loops over it.
 
-`minisenet gradcheck`, the Hypothesis tests, the tests of the kernels, the comparison with PyTorch and the frozen files all
-loop over `OPERATIONS`. A new operation is one row here, one way to draw a case (`cases.py`) and one expression in PyTorch
+`minisenet gradcheck`, the Hypothesis tests, the kernel tests, the comparison with PyTorch and the frozen file all use
+`OPERATIONS`. A new operation needs one row here, one function that draws a case (`cases.py`) and one expression in PyTorch
 (`minisenet/reference/operations.py`).
 """
 from collections.abc import Callable
@@ -19,31 +19,31 @@ from minisenet.gradcheck import cases, residual_block, signatures
 
 @dataclass(frozen=True)
 class Operation:
-    """One row: a forward, its backward, and what is known about them.
+    """One row: a forward, its backward, and their properties.
 
     Attributes
     ----------
     name : str
     section, equation : str
-        Where the paper has it: a pytest marker such as "section_3_1", and "eq. (2)".
+        The place in the paper: a pytest marker such as "section_3_1", and an equation such as "eq. (2)".
     functions : tuple of str
-        The public functions that the row covers.
+        The public functions that this row covers.
     forward : callable
         `forward(arrays, options) -> outputs`, a dict by name.
     backward : callable
-        `backward(upstream, arrays, outputs, options) -> gradients`: a dict with a gradient for each array given that is not
-        a constant, from a dict with an upstream gradient for each of the `differentiable` outputs.
+        `backward(upstream, arrays, outputs, options) -> gradients`. `upstream` is a dict with an upstream gradient for each
+        of the `differentiable` outputs. The result is a dict with a gradient for each array of the case but the constants.
     draw : callable
         `draw(pick, rng) -> Case`, see `cases.py`.
     differentiable : tuple of str
-        The outputs that a loss may depend on. The rest (argmax, batch statistics) is there for the backward.
+        The outputs that a loss may depend on. The others (argmax, batch statistics) are only for the backward.
     linear_in : tuple of str
-        Each of these arrays goes into the outputs linearly (or with a constant added) while the others stand still.
+        The outputs are affine in each of these arrays while the others are fixed.
     constants : tuple of str
-        Arrays that have no gradient.
+        Arrays without a gradient.
     terms : callable or None
-        `terms(case, outputs)`: for an operation that is a sum of products, how many of them each output and each gradient
-        adds up, as a dict by name. It bounds the rounding error of float32.
+        For a sum of products: `terms(case, outputs)` is a dict by name with the number of products that each output and each
+        gradient adds up. It bounds the rounding error of float32.
     """
 
     name: str
@@ -59,16 +59,16 @@ class Operation:
     terms: Callable | None = None
 
     def inputs(self, case):
-        """The names of the arrays that have a gradient."""
+        """The names of the case's arrays that have a gradient."""
         return [name for name in case.arrays if name not in self.constants]
 
     def upstream(self, outputs, rng):
-        """A random upstream gradient by output. Never ones: with ones a batch norm's dx is zero whatever the formula."""
+        """A random upstream gradient for each output. With ones a batch norm's dx is 0, even by a wrong formula."""
         return {name: rng.standard_normal(np.shape(outputs[name])) for name in self.differentiable}
 
 
 def _pair(name, section, equation, draw, *, also=(), home=F, **more):
-    """The row of a pair of functions of `home`, `name` and `name`_backward, that have the fixed signatures."""
+    """The row of `name` and `name`_backward, two functions of `home` whose signatures follow the rules of `signatures`."""
     def forward(a, o):
         return signatures.results(getattr(home, name), signatures.values(a, o))
 
@@ -81,14 +81,14 @@ def _pair(name, section, equation, draw, *, also=(), home=F, **more):
 
 
 def _given(arrays, gradients):
-    """Drop the gradients of the arrays that were not given, which have to be None."""
+    """Drop the gradients of absent arrays, which must be None."""
     for name, gradient in gradients.items():
         if name not in arrays and gradient is not None:
-            raise AssertionError(f"a gradient for {name}, which was not given")
+            raise AssertionError(f"the gradient of {name} must be None because {name} was not given, got an array")
     return {name: gradient for name, gradient in gradients.items() if name in arrays}
 
 
-# ---- how many products each output and each gradient adds up -------------------------------------------------------------
+# ---- the number of products that each output and each gradient adds up ---------------------------------------------------
 
 def _conv2d_terms(case, out):
     c_out, per_group, *kernel = case.arrays["w"].shape
@@ -115,10 +115,10 @@ def _avg_pool2d_terms(case, out):
     return dict(y=window + 1, x=window + 1)
 
 
-# ---- the fused passes, which have signatures of their own ---------------------------------------------------------------
+# ---- the fused passes, which have their own signatures ------------------------------------------------------------------
 
 def _spread(shape, least, most, dtype):
-    """Numbers from `least` to `most`, in no order that a mistake could follow."""
+    """Numbers from `least` to `most`, shuffled so that a mistake in the order shows."""
     size = int(np.prod(shape))
     return np.linspace(least, most, size)[np.arange(size) * 7919 % size].reshape(shape).astype(dtype)
 
@@ -129,7 +129,7 @@ def _conv2d_normalised(a, o):
 
 
 def _conv2d_normalised_backward(d, a, out, o):
-    # The backward takes its upstream gradient as p g + q - r (y - mean_y). So that it is d["y"], g is solved for.
+    # The backward's upstream gradient is p g + q - r (y - mean_y). We choose g so that this equals d["y"].
     dy, y, mean_y = d["y"], out["y"], out["means"].mean(axis=0)
     each = out["means"].shape
     spreads = ((each, 0.5, 2), (each, -1, 1), (each[1:], -1, 1))
@@ -159,7 +159,7 @@ def _affine_add_backward(d, a, out, o):
     return gradients | ({"x": g} if "x" in a else {})
 
 
-# The end of a residual block on deferred values: the rules that the fused backend follows, on every backend and in complex.
+# The end of a residual block with deferred values: the rules of the fused backend, run here on every backend and in complex.
 
 def _map(x):
     return Map(*arguments.arrays(x=(x, 4)))
@@ -216,10 +216,10 @@ OPERATIONS = {row.name: row for row in _ROWS}
 
 
 def select(names=None):
-    """The rows with these names, in the table's order; all of them for None. Raises ValueError for an unknown name."""
+    """The rows with these names in the table's order, or all rows for None. Raises ValueError for an unknown name."""
     if names is None:
         return list(_ROWS)
     unknown = [name for name in names if name not in OPERATIONS]
     if unknown:
-        raise ValueError(f"unknown operation {unknown[0]!r}; it is one of {', '.join(OPERATIONS)}")
+        raise ValueError(f"operation must be one of {', '.join(OPERATIONS)}, got {unknown[0]!r}")
     return [row for row in _ROWS if row.name in set(names)]

@@ -1,4 +1,4 @@
-"""What a run of the gradient checks found: as an object, as JSON, and as a table of 80 columns."""
+"""The result of the gradient checks: as an object, as JSON, and as a table of 80 columns."""
 import sys
 from dataclasses import dataclass, field
 
@@ -12,15 +12,15 @@ class Report:
     Attributes
     ----------
     operations : dict
-        name -> the largest error of each check (None where it does not apply), `passed`, and `where`, the worst case of each
-        check that did not pass.
+        name -> the largest error of each check (None if it does not apply), `passed`, and `where`, the worst case of each
+        check that failed.
     planted_bugs : dict
         name -> operation, mistake, lesson, caught_by, error, rejected.
     blind_spots : dict
         name -> operation, mistake, lesson, complex_step (a small error), frozen (a large one), rejected.
     tolerances : dict
     backend : str
-        What "kernels" means in this report, or "numpy" where there are none.
+        The backend of the report's "kernels" columns, or "numpy" if there are no kernels.
     seed, cases : int
     seconds : float
     """
@@ -36,12 +36,12 @@ class Report:
 
     @property
     def passed(self):
-        """Whether every operation is within its tolerances, every bug caught, every blind spot seen by the frozen file."""
+        """Whether every operation is within tolerance, every bug is caught, and the frozen file reveals every blind spot."""
         rows = [*self.operations.values(), *self.planted_bugs.values(), *self.blind_spots.values()]
         return bool(self.operations) and all(row.get("passed", row.get("rejected")) for row in rows)
 
     def to_dict(self):
-        """Plain numbers, strings, lists and dicts, for `json.dumps`: an infinite error becomes the largest float."""
+        """Plain numbers, strings, lists and dicts for `json.dumps`. An infinite error becomes the largest float."""
         return _plain(dict(vars(self), passed=self.passed))
 
     def __str__(self):
@@ -62,14 +62,14 @@ class Report:
         yield "{:22}{:>10}{:>12}{:>9}{:>9}{:>9}".format("tolerance", *(f"{limits[check]:.0e}" for check in (
             "complex_step", "central_difference", "central_difference", "adjoint", "pytorch")))
         yield ""
-        yield "planted bugs, each of which has to be caught"
-        yield "  by C complex step, D central difference, A adjoint identity, W nothing written"
+        yield "planted bugs: each must be caught"
+        yield "  by C complex step, D central difference, A adjoint identity, W write check"
         for name, bug in self.planted_bugs.items():
             by = " ".join(CHECKS[check] for check in bug["caught_by"]) or "NOT CAUGHT"
             yield f"  {name:32}{bug['operation']:22}{_short(bug['error']):>9}   {by}"
         if self.blind_spots:
             yield ""
-            yield "wrong functions with right gradients: only PyTorch's outputs tell"
+            yield "wrong functions with right gradients: only PyTorch's outputs show it"
             yield f"  {'':32}{'':22}{'gradient':>9}{'outputs':>10}"
             for name, spot in self.blind_spots.items():
                 yield (f"  {name:32}{spot['operation']:22}{_short(spot['complex_step']):>9}{_short(spot['frozen']):>10}"

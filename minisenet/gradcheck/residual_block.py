@@ -3,12 +3,12 @@ from minisenet import functional as F
 
 
 def residual_block(u, x, w1, w2):
-    """The end of an SE-ResNet module: y = relu(scale(u, s) + x), x being the shortcut and u what the branch made of it.
+    """The end of an SE-ResNet module: y = relu(scale(u, s) + x), where x is the shortcut and u the branch's output.
 
     Parameters
     ----------
     u, x : ndarray (N, H, W, C)
-        The residual branch's feature maps, and the identity shortcut.
+        The residual branch's output, and the identity shortcut.
     w1, w2 : ndarray (C / r, C), (C, C / r)
 
     Returns
@@ -31,14 +31,14 @@ def residual_block(u, x, w1, w2):
 
 
 def residual_block_backward(dy, y, u, z, h, s, w1, w2):
-    """The gradients of `residual_block`: what the ReLU lets through goes into the shortcut and into the block.
+    """The gradients of `residual_block`: the ReLU's gradient goes both to the shortcut and to the SE block.
 
     Parameters
     ----------
     dy, y, u : ndarray (N, H, W, C)
-        The upstream gradient, what `residual_block` returned, and the branch's feature maps.
+        The upstream gradient, the output of `residual_block`, and the branch's output.
     z, h, s : ndarray (N, C), (N, C / r), (N, C)
-        As returned by `residual_block`.
+        The other outputs of `residual_block`.
     w1, w2 : ndarray (C / r, C), (C, C / r)
 
     Returns

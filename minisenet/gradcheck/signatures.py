@@ -1,9 +1,9 @@
-"""Calls by the fixed signatures: a parameter's name says where its argument comes from, "Returns" how a result is called.
+"""How to call a function from its signature: a parameter's name says what its argument is, "Returns" names the results.
 
     x, w, stride                        an array or an option of the case
     mean, h, argmax                     an output of the forward
     dy                                  the upstream gradient of y
-    x_shape, height, width, bias        what follows from the arrays
+    x_shape, height, width, bias        derived from the arrays
 """
 import functools
 import inspect
@@ -13,7 +13,7 @@ import numpy as np
 
 @functools.cache
 def parameters(function):
-    """As `inspect` has them."""
+    """The parameters of a function, as `inspect` returns them."""
     return inspect.signature(function).parameters
 
 
@@ -34,7 +34,7 @@ def returned_names(doc):
 
 
 def values(arrays, options, outputs=None, upstream=None):
-    """Everything that a signature may ask for, by name."""
+    """Every argument that a signature may name, by name."""
     known = arrays | options | (outputs or {}) | {f"d{name}": value for name, value in (upstream or {}).items()}
     known |= {f"{name}_shape": np.shape(array) for name, array in arrays.items()}
     if "u" in arrays:
@@ -47,6 +47,6 @@ def values(arrays, options, outputs=None, upstream=None):
 
 
 def results(function, known):
-    """What a function returns for these values, by name."""
+    """The results of a function for these values, by name."""
     value = function(**{name: known[name] for name in parameters(function) if known.get(name) is not None})
     return dict(zip(returned_names(inspect.getdoc(function)), value if isinstance(value, tuple) else (value,)))

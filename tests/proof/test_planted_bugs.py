@@ -139,9 +139,9 @@ def test_a_reference_can_be_given(factor, passed):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (dict(names=["squeez"]), r"unknown operation 'squeez'; it is one of conv2d, .*squeeze"),
-    (dict(pytorch="dead"), "pytorch is 'dead'; it is one of auto, live, frozen"),
-    (dict(cases=0), "cases is 0; it takes at least 1"),
+    (dict(names=["squeez"]), r"operation must be one of conv2d, .*squeeze.*, got 'squeez'"),
+    (dict(pytorch="dead"), "pytorch must be auto, live or frozen, got 'dead'"),
+    (dict(cases=0), "cases must be at least 1, got 0"),
 ])
 def test_wrong_usage(arguments, message):
     with pytest.raises(ValueError, match=message):
