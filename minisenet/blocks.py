@@ -2,6 +2,7 @@
 import numpy as np
 
 import minisenet.functional as F
+from minisenet import arguments
 from minisenet.layers import AddReLU, BatchNorm2d, Conv2d, Layer, Linear, ReLU
 
 
@@ -30,8 +31,9 @@ class SEBlock(Layer, deferred=True):
     """
 
     def __init__(self, channels, *, reduction=16, bias=False, rng):
-        if not 1 <= reduction <= channels:
-            raise ValueError(f"reduction is {reduction}; with {channels} channels it takes 1 to {channels}")
+        channels, reduction = arguments.integer("channels", channels, 1), arguments.integer("reduction", reduction, 1)
+        if reduction > channels:
+            raise ValueError(f"reduction must be at most {channels}, the number of channels, got {reduction}")
         self.fc1 = Linear(channels, channels // reduction, bias=bias, rng=rng)
         self.fc2 = Linear(channels // reduction, channels, bias=bias, rng=rng)
         self.bias, self.s, self.h = bias, None, None
@@ -74,14 +76,21 @@ class PaddedIdentity(Layer):
     """Shortcut A: every stride-th pixel, and zeros for the new channels, which come after the old ones. No parameters."""
 
     def __init__(self, in_channels, out_channels, *, stride):
+        if out_channels < in_channels:
+            raise ValueError(f"out_channels must be at least in_channels {in_channels} for shortcut A, got {out_channels}: use "
+                             "shortcut B")
         self.channels, self.extra, self.stride = in_channels, out_channels - in_channels, stride
 
     def forward(self, x):
+        x, = arguments.arrays(x=(x, 4, (None, None, None, self.channels)))
         self._saved = x.shape
         return np.pad(x[:, ::self.stride, ::self.stride], ((0, 0), (0, 0), (0, 0), (0, self.extra)))
 
     def backward(self, dy):
-        dx = np.zeros(self._pop_saved(), dy.dtype)
+        n, height, width, channels = shape = self._pop_saved()
+        y_shape = n, -(-height // self.stride), -(-width // self.stride), channels + self.extra
+        dy, = arguments.arrays(dy=(dy, 4, y_shape))
+        dx = np.zeros(shape, dy.dtype)
         dx[:, ::self.stride, ::self.stride] = dy[..., :self.channels]
         return dx
 
@@ -105,7 +114,7 @@ class ResidualBlock(Layer):
         self.se = SEBlock(out_channels, reduction=reduction, bias=se_bias, rng=rng) if reduction is not None else None
         self.shortcut, self.add = None, AddReLU()
         if shortcut not in ("A", "B"):
-            raise ValueError(f"shortcut is {shortcut!r}; it takes 'A' (padded identity) or 'B' (projection)")
+            raise ValueError(f"shortcut must be 'A' (padded identity) or 'B' (projection), got {shortcut!r}")
         if stride != 1 or in_channels != out_channels:
             self.shortcut = (Projection(in_channels, out_channels, stride=stride, rng=rng) if shortcut == "B"
                              else PaddedIdentity(in_channels, out_channels, stride=stride))

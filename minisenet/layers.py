@@ -9,6 +9,7 @@ They have no mathematics of their own: each `forward` and `backward` is a call o
 import contextlib
 import functools
 import inspect
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -194,6 +195,8 @@ class Layer:
         ValueError
             Where a name is missing, unknown, or its shape differs. Nothing is changed then.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be a dict of arrays, as state_dict returns it, got {type(state).__name__}")
         own = self._state()
         state = {key: np.asarray(value) for key, value in state.items() if not key.endswith("num_batches_tracked")}
         missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
@@ -220,7 +223,13 @@ def _some(verb, names):
 
 def he_normal(rng, shape, fan):
     """He et al. 2015: normal with variance 2 / fan, which keeps the variance of ReLU networks from layer to layer."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}: use np.random.default_rng(seed)")
     return (rng.standard_normal(shape) * np.sqrt(2 / fan)).astype(np.float32)
+
+
+def _sizes(**named):
+    return [arguments.integer(name, size, 1) for name, size in named.items()]
 
 
 class Conv2d(Layer, deferred=True):
@@ -238,16 +247,19 @@ class Conv2d(Layer, deferred=True):
 
     def __init__(self, in_channels, out_channels, kernel_size, *, stride=1, padding=0, dilation=1, groups=1, bias=False, rng):
         kernel = arguments.pair("kernel_size", kernel_size, 1)
+        in_channels, out_channels = _sizes(in_channels=in_channels, out_channels=out_channels)
+        groups = arguments.integer("groups", groups, 1)
         if in_channels % groups or out_channels % groups:
-            raise ValueError(f"{groups} groups do not divide {in_channels} input and {out_channels} output channels")
+            raise ValueError(f"groups must divide in_channels {in_channels} and out_channels {out_channels}, got {groups}")
         shape = (out_channels, in_channels // groups, *kernel)
         self.weight = Parameter(he_normal(rng, shape, out_channels // groups * kernel[0] * kernel[1]))
         self.bias = Parameter(np.zeros(out_channels, np.float32), decay=False) if bias else None
         self.options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
 
     def forward(self, x):
+        y = F.conv2d(x, self.weight.value, self.bias and self.bias.value, **self.options)
         self._saved = x
-        return F.conv2d(x, self.weight.value, self.bias and self.bias.value, **self.options)
+        return y
 
     def backward(self, dy, *, input_gradient=True, plus=None):
         dx, self.weight.grad, db = F.conv2d_backward(dy, self._pop_saved(), self.weight.value, **self.options, plus=plus,
@@ -271,6 +283,7 @@ class BatchNorm2d(Layer, deferred=True):
     buffers = ("running_mean", "running_var")
 
     def __init__(self, channels, *, eps=1e-5, momentum=0.1):
+        channels, = _sizes(channels=channels)
         self.weight = Parameter(np.ones(channels, np.float32), decay=False)
         self.bias = Parameter(np.zeros(channels, np.float32), decay=False)
         self.running_mean, self.running_var = np.zeros(channels, np.float32), np.ones(channels, np.float32)
@@ -279,8 +292,9 @@ class BatchNorm2d(Layer, deferred=True):
     def forward(self, x):
         gamma, beta = self.weight.value, self.bias.value
         if not self.training:
+            y = F.batch_norm_inference(x, gamma, beta, self.running_mean, self.running_var, eps=self.eps)
             self._saved = x, self.running_mean, self.running_var, F.batch_norm_inference_backward
-            return F.batch_norm_inference(x, gamma, beta, self.running_mean, self.running_var, eps=self.eps)
+            return y
         y, mean, var = F.batch_norm(x, gamma, beta, eps=self.eps)
         self._saved = x, mean, var, F.batch_norm_backward
         self.update_running_statistics(mean, var, x.size // x.shape[3])
@@ -334,12 +348,14 @@ class Linear(Layer):
     """
 
     def __init__(self, in_features, out_features, *, bias=True, rng):
+        in_features, out_features = _sizes(in_features=in_features, out_features=out_features)
         self.weight = Parameter(he_normal(rng, (out_features, in_features), in_features))
         self.bias = Parameter(np.zeros(out_features, np.float32), decay=False) if bias else None
 
     def forward(self, x):
+        y = F.linear(x, self.weight.value, self.bias and self.bias.value)
         self._saved = x
-        return F.linear(x, self.weight.value, self.bias and self.bias.value)
+        return y
 
     def backward(self, dy):
         dx, self.weight.grad, db = F.linear_backward(dy, self._pop_saved(), self.weight.value, bias=self.bias is not None)
@@ -352,8 +368,9 @@ class Squeeze(Layer, deferred=True):
     """Global average pooling, eq. (2): (N, H, W, C) to (N, C). Every ResNet ends with it too."""
 
     def forward(self, u):
+        z = F.squeeze(u)
         self._saved = u.shape[1:3]
-        return F.squeeze(u)
+        return z
 
     def backward(self, dz):
         return F.squeeze_backward(dz, *self._pop_saved())
@@ -382,8 +399,9 @@ class AvgPool2d(Layer):
         self.options = dict(stride=stride, padding=padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
 
     def forward(self, x):
+        y = F.avg_pool2d(x, self.kernel_size, **self.options)
         self._saved = x.shape
-        return F.avg_pool2d(x, self.kernel_size, **self.options)
+        return y
 
     def backward(self, dy):
         return F.avg_pool2d_backward(dy, self._pop_saved(), self.kernel_size, **self.options)

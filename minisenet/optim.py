@@ -1,5 +1,6 @@
 """Stochastic gradient descent, and the learning rate over a run."""
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -8,23 +9,27 @@ from minisenet.backend import kernelised
 
 
 def _check_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
-    value, grad, velocity = _flat("value", value), np.ascontiguousarray(grad).reshape(-1), _flat("velocity", velocity)
-    if not value.shape == grad.shape == velocity.shape or not value.dtype == grad.dtype == velocity.dtype:
-        raise ValueError(f"value, grad and velocity have shapes {value.shape}, {grad.shape}, {velocity.shape} and dtypes "
-                         f"{value.dtype}, {grad.dtype}, {velocity.dtype}; they take one of each")
     named = dict(value=value, grad=grad, velocity=velocity)
+    for name, given in named.items():
+        given = arguments.array(name, given)
+        if given.shape != np.shape(value) or given.dtype != value.dtype:
+            raise ValueError(f"{name} must have shape {value.shape} and dtype {value.dtype} as value has, got {given.shape} and "
+                             f"{given.dtype}")
+        named[name] = np.ascontiguousarray(given).reshape(-1) if name == "grad" else _flat(name, given)
     for (name, array), (other, theirs) in itertools.combinations(named.items(), 2):
         if np.may_share_memory(array, theirs):              # all are contiguous, so comparing their bounds is exact
             raise ValueError(f"{name} must not overlap {other}, got arrays that share memory: pass a copy of one of them")
     numbers = {name: arguments.real_number(name, number) for name, number in
                dict(lr=lr, momentum=momentum, weight_decay=weight_decay).items()}
-    return (value, grad, velocity), numbers | dict(nesterov=bool(nesterov))
+    return tuple(named.values()), numbers | dict(nesterov=bool(nesterov))
 
 
 def _flat(name, array):
     """A flat view, because it is written to."""
-    if not isinstance(array, np.ndarray) or not array.flags.c_contiguous or not array.flags.writeable:
-        raise ValueError(f"{name} is updated in place; it takes a writeable C-contiguous array")
+    if not array.flags.c_contiguous or not array.flags.writeable:
+        got = "a read-only array" if array.flags.c_contiguous else "a strided one"
+        raise ValueError(f"{name} must be writeable and C-contiguous, because it is updated in place, got {got}: use "
+                         f"np.array({name}, order='C')")
     return array.reshape(-1)
 
 
@@ -78,6 +83,8 @@ class SGD:
     """
 
     def __init__(self, parameters, *, momentum=0.9, weight_decay=5e-4, nesterov=True, decay_all=False):
+        if not isinstance(parameters, Mapping):
+            raise TypeError(f"parameters must be a dict, as model.parameters() returns it, got {type(parameters).__name__}")
         self.parameters = parameters
         self.options = dict(momentum=momentum, nesterov=nesterov)
         self.decay = {name: weight_decay if p.decay or decay_all else 0.0 for name, p in parameters.items()}
@@ -85,6 +92,9 @@ class SGD:
 
     def step(self, lr):
         """Move every parameter against its gradient."""
+        missing = [name for name, p in self.parameters.items() if p.grad is None]
+        if missing:
+            raise RuntimeError(f"every parameter must have a gradient, got None for {missing[0]}: run model.backward first")
         for name, p in self.parameters.items():
             sgd_step(p.value, p.grad, self.velocity[name], lr=lr, weight_decay=self.decay[name], **self.options)
 

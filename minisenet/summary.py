@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minisenet import models
+from minisenet import arguments, models
 from minisenet.backend import get_backend, use_backend, watching
 from minisenet.blocks import SEBlock
 from minisenet.functional.convolution import _geometry
@@ -51,10 +51,12 @@ def summary(model, image_size=None):
     -----
     Source: section 4. The parameters of the SE blocks add up to eq. (5), 2 / r sum_s N_s C_s^2, where r divides each C_s.
     """
+    if not isinstance(model, Layer):
+        raise TypeError(f"model must be a Layer, got {type(model).__name__}")
     image_size = image_size or getattr(model, "image_size", None)
     if image_size is None:
-        raise ValueError(f"image_size must be given: a {type(model).__name__} does not say for which images it is made")
-    height, width = image_size if isinstance(image_size, (tuple, list)) else (image_size, image_size)
+        raise ValueError(f"image_size must be given for a {type(model).__name__}, which has none of its own: summary(model, 32)")
+    height, width = arguments.pair("image_size", image_size, 1)
     parameters = model.parameters()
     probe = copy.deepcopy(model, {id(p): p for p in parameters.values()}).train()           # parameters are only read
     x = np.zeros((1, height, width, 3), next((p.value.dtype for p in parameters.values()), np.float32))

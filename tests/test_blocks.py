@@ -98,10 +98,40 @@ def test_se_block_shapes_and_counts(bias, names, channels, reduction, hidden):
 
 
 @pytest.mark.section_6
-@pytest.mark.parametrize("channels, reduction", [(8, 9), (1, 16), (8, 0), (8, -1)])
-def test_reduction_out_of_range(channels, reduction):
-    with pytest.raises(ValueError, match=rf"reduction is {reduction}; with {channels} channels it takes 1 to {channels}"):
+@pytest.mark.parametrize("channels, reduction, message", [
+    (8, 9, "reduction must be at most 8, the number of channels, got 9"), (1, 16, "reduction must be at most 1, the number of channels, got 16"),
+    (8, 0, "reduction must be at least 1, got 0"), (8, -1, "reduction must be at least 1, got -1")])
+def test_reduction_out_of_range(channels, reduction, message):
+    with pytest.raises(ValueError, match=message):
         SEBlock(channels, reduction=reduction, rng=np.random.default_rng(0))
+
+
+@pytest.mark.section_3_2
+@pytest.mark.parametrize("make, name", [(lambda rng: SEBlock(6, reduction=2, rng=rng), "u"),
+                                        (lambda rng: PaddedIdentity(6, 8, stride=2), "x"),
+                                        (lambda rng: Projection(6, 8, stride=2, rng=rng), "x"),
+                                        (lambda rng: BasicBlock(6, 8, stride=2, shortcut="A", reduction=2, rng=rng), "x"),
+                                        (lambda rng: Bottleneck(6, 2, reduction=2, rng=rng), "x")])
+@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"), (3, "int")])
+def test_what_is_not_an_array_is_named(make, name, value, got):
+    block, x = make(np.random.default_rng(0)), np.ones((2, 4, 5, 6), np.float32)
+    with pytest.raises(TypeError, match=rf"^{name} must be a NumPy array \(N, H, W, C\), got {got}"):
+        block(value)
+    block(x)
+    with pytest.raises(TypeError, match=rf"^dy must be a NumPy array \(N, H, W, C\), got {got}"):
+        block.backward(value)
+
+
+@pytest.mark.section_3_3
+def test_what_shortcut_a_refuses():
+    layer = PaddedIdentity(3, 5, stride=2)
+    with pytest.raises(ValueError, match=r"x must have shape \(any, any, any, 3\), got \(2, 5, 4, 4\)"):
+        layer(np.ones((2, 5, 4, 4)))
+    layer(np.ones((2, 5, 4, 3)))
+    with pytest.raises(ValueError, match=r"dy must have shape \(2, 3, 2, 5\), got \(2, 3, 2, 3\)"):
+        layer.backward(np.ones((2, 3, 2, 3)))
+    with pytest.raises(ValueError, match="out_channels must be at least in_channels 5 for shortcut A, got 3: use shortcut B"):
+        PaddedIdentity(5, 3, stride=1)
 
 
 @pytest.mark.section_3_2
@@ -208,5 +238,5 @@ def test_a_fused_basic_block_saves_three_full_maps_and_the_projections(make, map
 
 @pytest.mark.section_3_3
 def test_an_unknown_shortcut():
-    with pytest.raises(ValueError, match="shortcut is 'C'; it takes 'A' .* or 'B'"):
+    with pytest.raises(ValueError, match="shortcut must be 'A' .* or 'B' .*, got 'C'"):
         BasicBlock(4, 4, shortcut="C", reduction=2, rng=np.random.default_rng(0))

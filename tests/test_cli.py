@@ -64,9 +64,9 @@ def test_wrong_usage(capsys, argv, message):
 # ---- failures: status 1 ------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("argv, message", [
-    (["train", "--model", "resnet21"], "unknown model 'resnet21'; it is one of resnet20, se_resnet20"),
-    (["train", "--reduction", 17, "--data", "shapes"], "reduction is 17; with 16 channels it takes 1 to 16"),
-    (["train", "--width", 4, "--data", "shapes"], "reduction is 16; with 4 channels"),
+    (["train", "--model", "resnet21"], "model name must be one of resnet20, se_resnet20"),
+    (["train", "--reduction", 17, "--data", "shapes"], "reduction must be at most 16, the number of channels, got 17"),
+    (["train", "--width", 4, "--data", "shapes"], "reduction must be at most 4, the number of channels, got 16"),
     (["train", "--data", "shapes", "--limit", 100, "--out", "x"], "a batch of 128 is larger than the data: shapes has 100 "),
     (["train", "--data", "shapes", "--limit", 20_000], "limit is 20000, but shapes has only 10000"),
     (["train", "--data", "nowhere"], "nowhere"),
@@ -77,8 +77,8 @@ def test_wrong_usage(capsys, argv, message):
     (["evaluate", "."], "holds no best.safetensors"),
     (["data", "where"], "cifar10 is not on this machine"),
     (["data", "verify", "cifar100"], "`minisenet data get cifar100`"),
-    (["summary", "se_resnet21"], "unknown model 'se_resnet21'"),
-    (["summary", "se_resnet20", "--reduction", 17], "reduction is 17"),
+    (["summary", "se_resnet21"], "got 'se_resnet21'"),
+    (["summary", "se_resnet20", "--reduction", 17], "reduction must be at most 16, the number of channels, got 17"),
 ])
 def test_failures(capsys, argv, message):
     assert message in fails(capsys, 1, *argv)
@@ -130,7 +130,7 @@ def test_evaluate_on_other_classes(capsys, runs, monkeypatch):
 
 
 def test_debug_shows_the_traceback():
-    with pytest.raises(ValueError, match="unknown model"):
+    with pytest.raises(ValueError, match="model name must be one of"):
         main(["train", "--model", "x", "--debug"])
 
 

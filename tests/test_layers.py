@@ -4,6 +4,7 @@ import pytest
 
 import minisenet
 import minisenet.functional as F
+from backends import BACKENDS
 from minisenet.layers import (AvgPool2d, BatchNorm2d, Conv2d, Layer, Linear, MaxPool2d, Parameter, ReLU, Sequential, Squeeze,
                               he_normal)
 
@@ -249,12 +250,43 @@ def test_the_generator_decides_the_weights():
 
 
 def test_bad_layers():
-    with pytest.raises(ValueError, match="3 groups do not divide 4 input and 6 output channels"):
-        Conv2d(4, 6, 3, groups=3, rng=np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="groups must divide in_channels 4 and out_channels 6, got 3"):
+        Conv2d(4, 6, 3, groups=3, rng=rng)
+    with pytest.raises(ValueError, match="groups must be at least 1, got 0"):
+        Conv2d(4, 6, 3, groups=0, rng=rng)
+    with pytest.raises(ValueError, match="out_channels must be at least 1, got 0"):
+        Conv2d(4, 0, 3, rng=rng)
+    with pytest.raises(TypeError, match="in_features must be an int, got 4.5"):
+        Linear(4.5, 6, rng=rng)
+    with pytest.raises(TypeError, match="channels must be an int, got None"):
+        BatchNorm2d(None)
     with pytest.raises(ValueError, match="kernel_size"):
-        Conv2d(4, 6, 0, rng=np.random.default_rng(0))
+        Conv2d(4, 6, 0, rng=rng)
     with pytest.raises(TypeError, match="kernel_size"):
-        Conv2d(4, 6, 1.5, rng=np.random.default_rng(0))
+        Conv2d(4, 6, 1.5, rng=rng)
+    with pytest.raises(TypeError, match=r"rng must be a numpy.random.Generator, got int: use np.random.default_rng\(seed\)"):
+        Linear(4, 6, rng=0)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"), (3, "int")])
+def test_what_is_not_an_array_is_named(layer_and_x, backend, value, got):
+    """By the name of the function's argument. A forward that failed leaves nothing for a backward."""
+    layer, x = layer_and_x
+    with minisenet.use_backend(backend):
+        with pytest.raises(TypeError, match=rf"^[xu] must be a NumPy array.*, got {got}"):
+            layer(value)
+        with pytest.raises(RuntimeError, match="without a forward"):
+            layer.backward(x)
+        layer(x)
+        with pytest.raises(TypeError, match=rf"^d[yz] must be a NumPy array.*, got {got}"):
+            layer.backward(value)
+
+
+def test_a_state_that_is_not_a_dict():
+    with pytest.raises(TypeError, match="state must be a dict of arrays, as state_dict returns it, got NoneType"):
+        nested().load_state_dict(None)
 
 
 def test_images_in_another_order_are_told_so():

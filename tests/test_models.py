@@ -99,7 +99,7 @@ def test_a_network_of_another_family_is_an_entry_of_the_registry(monkeypatch, tm
     assert images.shape == (4, 6, 6, 3) and labels.max() < 3
     assert builds.kernels is None or why_not("minisenet_plain", settings) == "tiny is a plain network itself"
     assert list(plot.points(settings)) == ["batch size", "threads"] and report._width(settings) is None
-    with pytest.raises(ValueError, match="tiny has no option 'width'; it takes seed"):
+    with pytest.raises(ValueError, match="options of tiny must be among seed, got 'width'"):
         models.create("tiny", width=8)
 
 
@@ -116,17 +116,19 @@ def test_the_seed_decides_the_weights():
 
 
 @pytest.mark.parametrize("make, message", [
-    (lambda: models.create("se_resnet21"), "unknown model 'se_resnet21'; it is one of resnet20, se_resnet20"),
-    (lambda: models.create("se_resnet20", depth=3), "se_resnet20 has no option 'depth'; it takes width, reduction"),
-    (lambda: models.create("se_resnet20", se=False), "has no option 'se'"),
-    (lambda: models.create("se_resnet20", reduction=17), "reduction is 17; with 16 channels it takes 1 to 16"),
-    (lambda: models.create("se_resnet20", reduction=0), "reduction is 0"),
-    (lambda: models.create("se_resnet20", width=8), "reduction is 16; with 8 channels it takes 1 to 8"),
-    (lambda: models.create("se_resnet20", width=0), "width is 0"),
-    (lambda: models.create("se_resnet20", num_classes=0), "num_classes 0"),
-    (lambda: models.create("se_resnet20", shortcut="C"), "shortcut is 'C'"),
-    (lambda: models.CifarResNet(21, se=True), "depth is 21; it takes 6 n [+] 2"),
-    (lambda: models.CifarResNet(2, se=True), "depth is 2; it takes 6 n [+] 2"),
+    (lambda: models.create("se_resnet21"), "model name must be one of resnet20, se_resnet20, .*, got 'se_resnet21'"),
+    (lambda: models.create(None), "model name must be one of .*, got None"),
+    (lambda: models.create(["resnet20"]), r"model name must be one of .*, got \['resnet20'\]"),
+    (lambda: models.create("se_resnet20", depth=3), "options of se_resnet20 must be among width, reduction, .*, got 'depth'"),
+    (lambda: models.create("se_resnet20", se=False), "options of se_resnet20 .*, got 'se'"),
+    (lambda: models.create("se_resnet20", reduction=17), "reduction must be at most 16, the number of channels, got 17"),
+    (lambda: models.create("se_resnet20", reduction=0), "reduction must be at least 1, got 0"),
+    (lambda: models.create("se_resnet20", width=8), "reduction must be at most 8, the number of channels, got 16"),
+    (lambda: models.create("se_resnet20", width=0), "width must be at least 1, got 0"),
+    (lambda: models.create("se_resnet20", num_classes=0), "num_classes must be at least 1, got 0"),
+    (lambda: models.create("se_resnet20", shortcut="C"), "shortcut must be 'A' .*, got 'C'"),
+    (lambda: models.CifarResNet(21, se=True), r"depth must be 6n \+ 2 \(20, 32, 44, 56, 110\), got 21"),
+    (lambda: models.CifarResNet(2, se=True), r"depth must be 6n \+ 2 .*, got 2"),
 ])
 def test_what_create_refuses(make, message):
     with pytest.raises(ValueError, match=message):
@@ -167,6 +169,15 @@ def test_the_input_gradient_is_only_computed_where_it_is_asked_for(small):
     small(x)
     assert small.backward(dy, input_gradient=True).shape == x.shape
     assert np.array_equal(small.conv1.weight.grad, first)
+
+
+@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"), (3, "int")])
+def test_images_that_are_not_an_array(small, value, got):
+    with pytest.raises(TypeError, match=rf"^x must be a NumPy array \(N, H, W, C\), got {got}"):
+        small(value)
+    small(np.ones((2, 8, 8, 3)))
+    with pytest.raises(TypeError, match=rf"^dy must be a NumPy array \(N, C\), got {got}"):
+        small.backward(value)
 
 
 def test_backward_twice(small):

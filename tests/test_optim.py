@@ -55,14 +55,34 @@ def test_the_gradient_of_a_vector_may_be_strided(backend, step):
 
 
 @pytest.mark.parametrize("change, message", [
-    (dict(grad=np.zeros(4)), "shapes"), (dict(velocity=np.zeros(3, np.float32)), "dtypes"),
-    (dict(value=np.zeros((3, 3)).T[0]), "in place"), (dict(value=[0.0, 0.0, 0.0]), "in place"),
-    (dict(value=np.broadcast_to(np.zeros(3), (3,))), "in place"), (dict(lr=np.nan), "lr must be finite"),
+    (dict(grad=np.zeros(4)), r"grad must have shape \(3,\) and dtype float64 as value has, got \(4,\) and float64"),
+    (dict(velocity=np.zeros(3, np.float32)), r"velocity must have .* float64 as value has, got \(3,\) and float32"),
+    (dict(value=np.zeros((3, 3)).T[0]), "value must be writeable and C-contiguous, .* in place, got a strided one: use np.array"),
+    (dict(velocity=np.broadcast_to(np.zeros(3), (3,))), "velocity must be writeable .* got a read-only array"),
+    (dict(lr=np.nan), "lr must be finite"),
 ])
 def test_what_a_step_refuses(change, message):
-    arguments = dict(value=np.zeros(3), grad=np.zeros(3), velocity=np.zeros(3), lr=0.1) | change
     with pytest.raises(ValueError, match=message):
-        sgd_step(arguments.pop("value"), arguments.pop("grad"), arguments.pop("velocity"), **arguments)
+        sgd_step(**dict(value=np.zeros(3), grad=np.zeros(3), velocity=np.zeros(3), lr=0.1) | change)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", ["value", "grad", "velocity"])
+@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([0.0, 0.0, 0.0], "list: use np.asarray"), (3, "int")])
+def test_what_is_not_an_array_is_named(backend, name, value, got):
+    arrays = dict(value=np.zeros(3), grad=np.zeros(3), velocity=np.zeros(3)) | {name: value}
+    with minisenet.use_backend(backend), pytest.raises(TypeError, match=f"^{name} must be a NumPy array, got {got}"):
+        sgd_step(**arrays, lr=0.1)
+
+
+def test_an_optimiser_without_parameters_or_gradients():
+    with pytest.raises(TypeError, match=r"parameters must be a dict, as model.parameters\(\) returns it, got NoneType"):
+        SGD(None)
+    moved, still = Parameter(np.ones(2)), Parameter(np.ones(2))
+    moved.grad = np.ones(2)
+    with pytest.raises(RuntimeError, match="every parameter must have a gradient, got None for still: run model.backward first"):
+        SGD(dict(moved=moved, still=still)).step(0.1)
+    assert (moved.value == 1).all(), "nothing moved"
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

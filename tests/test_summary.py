@@ -237,7 +237,7 @@ def test_a_layer_that_is_used_twice_costs_twice():
 
 
 def test_a_model_of_your_own_needs_an_image_size():
-    with pytest.raises(ValueError, match="image_size must be given: a Sequential does not say"):
+    with pytest.raises(ValueError, match="image_size must be given for a Sequential, which has none of its own"):
         summary(Sequential(Own()))
 
 

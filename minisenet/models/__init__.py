@@ -28,12 +28,12 @@ def create(name, num_classes=None, **options):
     ValueError
         For an unknown name, an unknown option, or an option out of range.
     """
-    if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}; it is one of {', '.join(MODELS)}")
+    if name not in tuple(MODELS):                           # a list has no hash
+        raise ValueError(f"model name must be one of {', '.join(MODELS)}, got {name!r}")
     network = MODELS[name]
     for option in options:
         if option not in network.defaults:
-            raise ValueError(f"{name} has no option {option!r}; it takes {', '.join(network.defaults)}")
+            raise ValueError(f"options of {name} must be among {', '.join(network.defaults)}, got {option!r}")
     options = dict(num_classes=network.num_classes if num_classes is None else num_classes, **options)
     model = network.build(**options)
     model.name, model.options, model.image_size = name, options, network.image_size

@@ -6,6 +6,7 @@ with w = 16 and a depth of 6 n + 2: 20, 32, 44, 56 and 110 layers.
 """
 import numpy as np
 
+from minisenet import arguments
 from minisenet.blocks import BasicBlock
 from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU, Sequential, Squeeze
 
@@ -36,11 +37,10 @@ class CifarResNet(Layer):
     """
 
     def __init__(self, depth, num_classes=10, *, se, width=16, reduction=16, se_bias=False, shortcut="B", seed=0):
-        n, rest = divmod(depth - 2, 6)
+        n, rest = divmod(arguments.integer("depth", depth, 1) - 2, 6)
         if rest or n < 1:
-            raise ValueError(f"depth is {depth}; it takes 6 n + 2")
-        if width < 1 or num_classes < 1:
-            raise ValueError(f"width is {width} and num_classes {num_classes}; both take at least 1")
+            raise ValueError(f"depth must be 6n + 2 (20, 32, 44, 56, 110), got {depth}")
+        width, num_classes = arguments.integer("width", width, 1), arguments.integer("num_classes", num_classes, 1)
         rng = np.random.default_rng(seed)
         options = dict(shortcut=shortcut, reduction=reduction if se else None, se_bias=se_bias, rng=rng)
         self.conv1, self.bn1, self.relu = Conv2d(3, width, 3, padding=1, rng=rng), BatchNorm2d(width), ReLU()

@@ -5,8 +5,9 @@ import types
 import numpy as np
 
 import minisenet.functional as F
-from minisenet.data import test_batches
-from minisenet.layers import inference_mode
+from minisenet import arguments
+from minisenet.data import Dataset, test_batches
+from minisenet.layers import Layer, inference_mode
 from minisenet.train import recipe
 
 
@@ -33,6 +34,8 @@ def evaluate(model, data, *, batch_size=recipe.BATCH_SIZE, normalisation=None):
     ValueError
         For data with another number of classes than the model's.
     """
+    check_model_and_data(model, data)
+    batch_size = arguments.integer("batch_size", batch_size, 1)
     loss, right, labels = 0.0, [], []
     for x, y, logits in predictions(model, data, batch_size, normalisation=normalisation):
         loss += float(F.softmax_cross_entropy(logits, y)[0]) * len(y)
@@ -65,6 +68,13 @@ def predictions(model, data, batch_size, *, chosen=slice(None), normalisation=No
     finally:
         if training:
             model.train()
+
+
+def check_model_and_data(model, data):
+    """Raise TypeError unless these are a Layer and a Dataset."""
+    for name, value, kind, make in (("model", model, Layer, "models.create(name)"), ("data", data, Dataset, "data.load(name)")):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__}, got {type(value).__name__}: use minisenet.{make}")
 
 
 def dtype_of(model):

@@ -13,7 +13,7 @@ from minisenet import arguments
 from minisenet.data import batches
 from minisenet.optim import SCHEDULES, SGD
 from minisenet.train import gates, recipe
-from minisenet.train.evaluate import dtype_of, evaluate
+from minisenet.train.evaluate import check_model_and_data, dtype_of, evaluate
 from minisenet.train.interrupt import CtrlC, Interrupted
 from minisenet.train.progress import make_progress
 from minisenet.train.run_folder import RunFolder, best, fingerprint, machine, model_state
@@ -100,6 +100,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
     Interrupted
         A KeyboardInterrupt, after Ctrl-C, when the step under way is done.
     """
+    check_model_and_data(model, data)
     settings = _check_settings(dict(
         epochs=epochs, batch_size=batch_size, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay,
         decay_all=decay_all, schedule=schedule, label_smoothing=label_smoothing, padding=padding, cutout=cutout,

@@ -51,11 +51,11 @@ def test_ops_as_json(tmp_path):
 
 
 @pytest.mark.parametrize("status, argv, message", [
-    (1, ["--model", "resnet21"], "unknown model 'resnet21'; it is one of"),
-    (1, ["--reduction", 17], "reduction is 17"),
+    (1, ["--model", "resnet21"], "model name must be one of resnet20, "),
+    (1, ["--reduction", 17], "reduction must be at most 16, the number of channels, got 17"),
     (1, ["--plot", "nowhere/x.png"], "--plot nowhere/x.png cannot be written: No such file or directory"),
     (1, ["--plot", "x.pdf"], "a name that ends in .png"),
-    (1, ["--plot", "x.png", "--reduction", 16, "--width", 32, "--shortcut", "B", "--model", "nothing"], "unknown model"),
+    (1, ["--plot", "x.png", "--reduction", 16, "--width", 32, "--shortcut", "B", "--model", "nothing"], "model name must be one of"),
     (1, ["--model", "resnet20", "--contenders", "minisenet_plain"], "minisenet_plain is left out: "),
     (2, ["--batch-size", 0], "argument --batch-size: 0 is out of range"),
     (2, ["--threads", 0], "argument --threads: 0 is out of range"),

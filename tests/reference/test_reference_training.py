@@ -118,6 +118,6 @@ def test_the_command(data, tmp_path, monkeypatch, capsys):
         assert reference_train.main(argv) == 1
         assert "--out must be a folder without a run, got " in capsys.readouterr().err
         assert reference_train.main(["--data", "x", "--model", "resnet21"]) == 1
-        assert "error: unknown model 'resnet21'" in capsys.readouterr().err
+        assert "error: model name must be one of resnet20, " in capsys.readouterr().err
     finally:
         torch.set_num_threads(threads)

@@ -132,6 +132,15 @@ def test_refuses(data, new_model, wrong, message):
         fit(new_model(), data, **SHORT | wrong)
 
 
+@pytest.mark.parametrize("value", [None, 3, "shapes", np.zeros((2, 8, 8, 3))])
+def test_refuses_what_is_not_a_dataset_or_a_model(data, new_model, value):
+    for run in (lambda *of: fit(*of, **SHORT), evaluate):
+        with pytest.raises(TypeError, match=r"^data must be a Dataset, got \w+: use minisenet.data.load\(name\)"):
+            run(new_model(), value)
+        with pytest.raises(TypeError, match=r"^model must be a Layer, got \w+: use minisenet.models.create\(name\)"):
+            run(value, data)
+
+
 def test_refuses_other_classes(data, new_model):
     with pytest.raises(ValueError, match="labels must be from 0 to 2 for 3 classes, got 0 to 9"):
         fit(new_model(num_classes=3), data, **SHORT)

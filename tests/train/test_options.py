@@ -33,7 +33,7 @@ def test_what_is_not_given_is_the_recipes():
 
 
 def test_a_wrong_network_is_known_before_the_data_is_read():
-    with pytest.raises(ValueError, match="reduction is 17"):
+    with pytest.raises(ValueError, match="reduction must be at most 16, .*, got 17"):
         options.describe(parsed("--reduction", "17"))
 
 
