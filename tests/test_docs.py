@@ -109,6 +109,63 @@ def test_next_leads_to_the_next_page_of_the_contents():
         assert found and found[1] == following, f"{page} should end with a link to {following}"
 
 
+# ---- the form of a page
+
+FOLD = re.compile(r"^( *)<details>\n\1<summary>(The compiled version|Solution|Answer)</summary>\n\n(.*?)\n\n\1</details>\n",
+                  re.MULTILINE | re.DOTALL)
+
+
+def text_of(name):
+    """A page, or the text cells of a notebook, each followed by an empty line."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    if not name.endswith(".ipynb"):
+        return text
+    return "".join("".join(cell["source"]) + "\n\n" for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown")
+
+
+def folds(text):
+    """The (summary, content) of each fold. Only in this form do a code host and the site both show what is in it."""
+    return [(summary, content) for _, summary, content in FOLD.findall(text)]
+
+
+@pytest.mark.parametrize("name", [page.name for page in LISTED if page.suffix != ".rst"])
+def test_every_fold_has_the_form_that_is_shown(name):
+    text = text_of(name)
+    assert text.count("<details") == text.count("</details>") == len(folds(text)), f"{name} has a fold in another form"
+    assert not any(re.search(r"^#+ ", FENCED.sub("", content), re.MULTILINE) for _, content in folds(text))
+
+
+def test_a_fold_in_another_form_is_missed():
+    right = "<details>\n<summary>Answer</summary>\n\nYes.\n\n</details>\n"
+    assert folds(right) == [("Answer", "Yes.")]
+    assert folds(right.replace("\n\n", "\n")) == folds(right.replace("Answer", "More")) == []
+
+
+# Where the compiled code is the subject itself it is not folded.
+@pytest.mark.parametrize("name", [page.name for page in DOCS if page.name not in ("kernels.md", "fused-passes.md")])
+def test_compiled_code_is_folded_below_the_derivation(name):
+    text = text_of(name)
+    assert "```cython" not in FOLD.sub("", text), f"{name} shows Cython before one asks for it"
+
+
+QUESTIONED = [page.name for page in LISTED if page.suffix != ".rst"
+              and page.stem not in ("README", "index", "map", "course", "lecturers")]
+
+
+@pytest.mark.parametrize("name", QUESTIONED)
+def test_a_page_ends_with_three_questions(name):
+    head, _, questions = text_of(name).partition("\n## Three questions\n")
+    assert [summary for summary, _ in folds(questions)] == ["Answer"] * 3
+    assert len(re.findall(r"^[123]\. ", questions, re.MULTILINE)) == 3
+
+
+@pytest.mark.parametrize("name", QUESTIONED)
+def test_an_exercise_on_paper_has_its_solution(name):
+    exercises = text_of(name).partition("\n## Exercises\n")[2].partition("\n## ")[0]
+    items = re.split(r"^\d\. ", exercises, flags=re.MULTILINE)[1:]
+    assert not [item for item in items if item.startswith("On paper") and "<summary>Solution</summary>" not in item]
+
+
 @pytest.mark.parametrize("head, bugs", [("planted bug", BUGS), ("blind spot", BLIND_SPOTS)])
 def test_the_tables_of_bugs_are_those_of_the_package(head, bugs):
     """Row by row, so that a new bug in the package is a failure here that prints the row to add."""
