@@ -1,5 +1,6 @@
 """The course kit: stubs that cannot drift, folders that are never overwritten, marks that say what is wrong."""
 import ast
+import doctest
 import importlib.util
 import inspect
 import json
@@ -7,6 +8,9 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +18,7 @@ import pytest
 
 from minisenet import checker, functional, optim
 from minisenet.cli import main
-from minisenet.course import EXERCISES, files, gradescope, kernel, marking, report, select, source, start
+from minisenet.course import EXERCISES, files, gradescope, kernel, marking, reading, report, select, source, start
 from minisenet.gradcheck import residual_block
 
 ROOT = Path(__file__).parents[1]
@@ -185,9 +189,12 @@ def test_a_stub_has_the_packages_signature_and_docstring(exercise, stubs, monkey
     for name in exercise.functions:
         mine, theirs = getattr(module, name), package_function(name)
         assert inspect.signature(mine) == inspect.signature(theirs)
-        expected = sections(theirs.__doc__)
+        expected, given = sections(theirs.__doc__), sections(mine.__doc__)
         expected.pop("Raises", None)
-        assert sections(mine.__doc__) == expected
+        if name.endswith("_backward") or "_backward_" in name:
+            assert expected[""].startswith(given[""].rstrip(".")) and not re.search(r"[=/\n:]", given[""])
+            expected[""] = given[""]                                      # the rest of it derives the result
+        assert given == expected
         required = [p.name for p in inspect.signature(mine).parameters.values() if p.default is p.empty]
         with pytest.raises(NotImplementedError):
             mine(**dict.fromkeys(required))
@@ -196,10 +203,69 @@ def test_a_stub_has_the_packages_signature_and_docstring(exercise, stubs, monkey
 @every_exercise
 def test_a_stub_says_what_to_do(exercise, stubs):
     text = " ".join((stubs / exercise.file).read_text(encoding="utf-8").split())
-    for part in (exercise.title, exercise.where, f"{exercise.points} points", exercise.task, *exercise.hints, exercise.page,
-                 *exercise.may_go, " ".join(exercise.formula.split()), f"minisenet course check . {exercise.number}"):
+    for part in (exercise.title, exercise.where, f"{exercise.points} points", exercise.task, *exercise.hints,
+                 exercise.reading, *exercise.may_go, " ".join(exercise.formula.split()), f"minisenet course check . {exercise.number}"):
         assert part in text
     assert "float64" in text and ("never written to" in text or exercise.name in ("sgd", "kernel"))
+
+
+def code_lines(text):
+    """The lines of code that are long enough to be recognised, without comments and space at their ends."""
+    lines = [re.sub(r"\s+#.*", "", line).strip() for line in text.splitlines()]
+    return {line for line in lines if len(line) > 12 and not line.startswith(("#", "import ", "from "))}
+
+
+def bodies(exercise):
+    """The code of an exercise's solution, helpers included."""
+    if exercise.suffix == ".pyx":
+        return code_lines(files.kernel_solution()) - code_lines(files.stub(exercise))
+    tree = ast.parse(files.solution(exercise))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    lines = files.solution(exercise).splitlines()
+    return {line for of in functions for node in of.body[1:] for line in code_lines("\n".join(lines[node.lineno - 1:node.end_lineno]))}
+
+
+@every_exercise
+def test_what_to_read_derives_the_result_and_does_not_have_its_code(exercise, stubs):
+    text = (stubs / exercise.reading).read_text(encoding="utf-8")
+    assert text.startswith(f"# Exercise {exercise.number}: {exercise.title}\n") and len(text) > 500
+    assert exercise.suffix == ".pyx" or "$" in text
+    assert len(bodies(exercise)) > 1 or exercise.name in ("squeeze", "scale")
+    for line in bodies(exercise):
+        assert line not in text
+    assert not any(mark in text for mark in ("<details>", "<!--", "```")) and not re.search(r"\]\((?!http)", text)
+    stub = (stubs / exercise.file).read_text(encoding="utf-8")
+    assert f"Derivation, to compare with yours: {exercise.reading}. Check" in " ".join(stub.split())
+    assert (stubs / exercise.reading).is_file() and not any(line in stub and line not in exercise.formula for line in bodies(exercise))
+
+
+def test_a_wheel_has_its_pages_in_share_doc(tmp_path, monkeypatch):
+    """Away from a clone they are found among the installed files; without them a kit is complete but for its derivations."""
+    monkeypatch.setattr(reading, "__file__", str(tmp_path / "lib" / "minisenet" / "course" / "reading.py"))
+    place = tmp_path / "share" / "doc" / "minisenet"
+    place.mkdir(parents=True)
+    page = place / "section-3-1-squeeze.md"
+    page.write_text((ROOT / "docs" / page.name).read_text(encoding="utf-8"), encoding="utf-8")
+    about = tmp_path / "lib" / "minisenet-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: minisenet\nVersion: 1\n", encoding="utf-8")
+    (about / "RECORD").write_text(f"../share/doc/minisenet/{page.name},,\n", encoding="utf-8")
+    installed = metadata.PathDistribution(about).files
+    monkeypatch.setattr(reading.metadata, "files", lambda name: installed)
+    assert sorted(path.name for path in start(tmp_path / "kit") if path.parent.name == "reading") == ["e06_squeeze.md"]
+    assert "reading/" not in (tmp_path / "kit" / "e01_convolution.py").read_text(encoding="utf-8")
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert configuration["tool"]["setuptools"]["data-files"] == {"share/doc/minisenet": ["docs/*.md"]}
+
+
+def test_the_kit_explains_complex_step(stubs):
+    text = (stubs / "README.md").read_text(encoding="utf-8")
+    example = textwrap.dedent(text[text.index("    >>> import numpy"):].partition("\n\n")[0])
+    results = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(example, {}, "README.md", "README.md", 0))
+    assert results.attempted == 2 and not results.failed
+    for exercise in PYTHON:
+        said = 'complex arrays: README.md, "Complex step"' in " ".join((stubs / exercise.file).read_text(encoding="utf-8").split())
+        assert said == (any("_backward" not in name for name in exercise.functions) and exercise.name != "sgd")
 
 
 def test_a_stub_of_a_later_exercise_imports_the_earlier_ones(stubs):
@@ -215,8 +281,8 @@ def test_the_kernels_stub_has_everything_but_the_loops(stubs, solutions):
 
 
 def test_lines_are_short_enough_to_read(stubs, solutions):
-    for path in [*stubs.iterdir(), *solutions.iterdir()]:
-        assert all(len(line) <= 125 for line in path.read_text(encoding="utf-8").splitlines()), path.name
+    for path in [*stubs.glob("*.*"), *solutions.glob("*.*")]:
+        assert all(len(line) <= 128 for line in path.read_text(encoding="utf-8").splitlines()), path.name
 
 
 # ---- solutions ---------------------------------------------------------------------------------------------------------
@@ -258,7 +324,7 @@ def test_a_solution_computes_what_the_package_does(solutions, monkeypatch):
 def test_start_makes_the_folder_and_lists_its_files(tmp_path, capsys):
     assert main(["course", "start", str(tmp_path / "a" / "b")]) == 0
     names = sorted(path.name for path in (tmp_path / "a" / "b").iterdir())
-    assert names == sorted([exercise.file for exercise in EXERCISES] + ["README.md"])
+    assert names == sorted([exercise.file for exercise in EXERCISES] + ["README.md", "reading"])
     assert f"minisenet course check {tmp_path / 'a' / 'b'}" in capsys.readouterr().out
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -272,7 +338,7 @@ def test_a_folder_with_anything_in_it_is_refused(name, options, tmp_path, capsys
     assert main(["course", "start", str(tmp_path), *options]) == 1
     err = capsys.readouterr().err
     assert err.startswith("minisenet: error: ") and err.count("\n") == 1
-    assert "is not empty, and nothing in it is touched" in err
+    assert "DIR must be a new or empty folder, got" in err and "which has files; they are unchanged" in err
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text(encoding="utf-8") == "my work"
 
@@ -281,7 +347,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path, capsys):
     (tmp_path / "answers").write_text("my work", encoding="utf-8")
     assert main(["course", "start", str(tmp_path / "answers")]) == 1
     err = capsys.readouterr().err
-    assert "is a file; `course start` takes a folder that is new or empty" in err and err.count("\n") == 1
+    assert "DIR must be a new or empty folder, got the file" in err and err.count("\n") == 1
     assert (tmp_path / "answers").read_text(encoding="utf-8") == "my work"
 
 
@@ -521,7 +587,7 @@ def rows_of(page, head):
 
 def test_the_students_page_has_the_exercises():
     assert rows_of("course.md", "| | exercise | functions | in the paper | points |")[:] == [
-        f"| {e.number} | [{e.title}]({e.page}) | {', '.join(f'`{name}`' for name in e.functions)} | {e.where} | {e.points} |"
+        f"| {e.number} | [{e.title}]({e.link}) | {', '.join(f'`{name}`' for name in e.functions)} | {e.where} | {e.points} |"
         for e in EXERCISES]
 
 

@@ -44,7 +44,7 @@ def _start(args):
     written = course.start(args.folder, solutions=args.solutions)
     for path in written:
         print(path)
-    print(f"Read {written[-1]}, write the first, then: minisenet course check {args.folder}")
+    print(f"Read {written[-1]}, write the first exercise, then: minisenet course check {args.folder}")
     return 0
 
 

@@ -3,20 +3,20 @@ import re
 import textwrap
 from importlib import resources
 
-from minisenet.course import source
+from minisenet.course import reading, source
 from minisenet.course.exercises import EXERCISES, POINTS
 
 WIDTH = 110
 
 
 def stub(exercise):
-    """The file that a student starts from: signatures and docstrings of the package, and no bodies."""
+    """The file that a student starts from: signatures and docstrings of the package, without bodies and derivations."""
     if exercise.suffix == ".pyx":
         return _kernel(exercise, _without_loops(kernel_solution()))
     asked = [source.function(exercise.source, name) for name in exercise.functions]
     earlier = [(builder, list(builder.functions)) for builder in _earlier(exercise)]
     return _text(_about(exercise), _imports(earlier),
-                 [of.signature + of.docstring + "    raise NotImplementedError\n" for of in asked])
+                 [of.signature + _without_derivation(of) + "    raise NotImplementedError\n" for of in asked])
 
 
 def solution(exercise):
@@ -38,9 +38,18 @@ def solution(exercise):
                  [of.signature + of.docstring + of.body for of in functions.values()])
 
 
+def _without_derivation(of):
+    """The docstring; of a backward's, what is before its parameters is cut to "The gradient of `squeeze`.": the rest is the exercise."""
+    if "_backward" not in of.name:
+        return of.docstring
+    introduction, heading, sections = of.docstring.partition("    Parameters\n    ---")
+    first = re.match(r'\s*"""(.*?)(?:[:;,(]|\.?\n)', introduction)[1].rstrip()
+    return f'    """{first}.\n\n{heading}{sections}'
+
+
 def readme():
     """README.md of the folder: the exercises with their points, how to check, how to read a verdict."""
-    rows = "\n".join(f"| {e.number} | `{e.file}` | {e.title} | {e.where} | {e.points} | {e.page} |" for e in EXERCISES)
+    rows = "\n".join(f"| {e.number} | `{e.file}` | {e.title} | {e.where} | {e.points} |" for e in EXERCISES)
     return README.format(rows=rows, points=POINTS, file=EXERCISES[5].file)
 
 
@@ -96,7 +105,8 @@ def _about(exercise):
                   textwrap.indent(textwrap.dedent(exercise.formula).strip(), "    "), exercise.task, _rules(exercise)]
     if exercise.may_go:
         paragraphs.append(_may_go(exercise.may_go))
-    paragraphs.append(f"Read: docs/{exercise.page}. Check: minisenet course check . {exercise.number}")
+    read = f"Derivation, to compare with yours: {exercise.reading}. " if reading.text(exercise) else ""
+    paragraphs.append(f"{read}Check: minisenet course check . {exercise.number}")
     filled = [paragraph if paragraph.startswith(" ") else textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs]
     hints = [textwrap.fill(f"- {hint}", WIDTH, subsequent_indent="  ") for hint in exercise.hints]
     return "\n\n".join([*filled[:-1], "\n".join(["Hints:", *hints]), filled[-1]])
@@ -104,17 +114,22 @@ def _about(exercise):
 
 def _rules(exercise):
     if exercise.suffix == ".pyx":
-        return ("Only the loops are yours. The check compiles this file and calls `squeeze` with float32 and with float64 "
-                "arrays. Inside `with nogil:` there are no Python objects: numbers, indices and memoryviews only.")
+        return ("Only the loops are yours. The check compiles this file and calls `squeeze` with float32 and float64 arrays. "
+                "Inside `with nogil:` use numbers, indices and memoryviews only: Python objects need the GIL.")
     written = f"{exercise.writes} are written to, grad is not" if exercise.writes else "inputs are never written to"
-    return f"float64 in, float64 out; {written}. Arguments need no checks: those that come are good."
+    text = f"Arrays are float64 and contiguous, with the shapes below; results are float64; {written}. Arguments need no checks."
+    if any("_backward" not in name for name in exercise.functions) and not exercise.writes:
+        text += " To measure slopes, the check also passes complex arrays: README.md, \"Complex step\"."
+    return text
 
 
 def _may_go(names):
     named = " and ".join([", ".join(names[:-1])] * (len(names) > 1) + [names[-1]])
-    text = f"{named} may be deleted from the signature, and {'are' if len(names) > 1 else 'is'} then not asked."
+    text = f"You may delete {named} from the signature; the check then leaves {'them' if len(names) > 1 else 'it'} out."
     if "dilation" in names:
-        text += " stride, padding and dilation always come as pairs (height, width)."
+        text += " stride, padding and dilation are always pairs of ints, (height, width)."
+    if "b" in names:
+        text += " b is an array or None."
     return text
 
 
@@ -122,12 +137,13 @@ README = """\
 # Squeeze-and-excitation by hand
 
 Thirteen exercises, in the order of the paper (Hu, Shen, Albanie, Sun, Wu: *Squeeze-and-Excitation Networks*, arXiv
-1709.01507). Each file says what to write, and where to read.
+1709.01507). Each file says what to write. The folder `reading/` has a derivation for each exercise, without code. Derive
+the result on paper first, and then compare. VS Code, JupyterLab and GitHub show its formulas, which are LaTeX.
 
-| | file | what | in the paper | points | page of docs/ |
-| --- | --- | --- | --- | --- | --- |
+| | file | what | in the paper | points |
+| --- | --- | --- | --- | --- |
 {rows}
-| | | | | {points} | |
+| | | | | {points} |
 
 ## Check
 
@@ -135,19 +151,41 @@ Thirteen exercises, in the order of the paper (Hu, Shen, Albanie, Sun, Wu: *Sque
     minisenet course check . 06                     # one exercise, also by its name: squeeze
     minisenet check {file}:squeeze          # one function
 
-`minisenet` has to be installed in the Python that you use, with what the course needs: in a clone of it,
-`pip install -e ".[course]"`. Where an exercise has two functions, each earns half of its points.
+If a package is missing, the check says which one to install. Where an exercise has two functions, each earns half of its
+points. A later exercise that imports a wrong earlier one is marked with minisenet's version of it, so a slip costs its own
+points only.
+
+## What is checked
+
+- **values**: the results are compared with minisenet's, on many small arrays.
+- **central difference**: the slope (f(x + e) - f(x - e)) / 2e, measured at a small e, is compared with what a backward says.
+- **complex step**: the same slope, measured without a difference.
+
+## Complex step
+
+A formula for real numbers also accepts a complex x. For a tiny e, f(x + ie) = f(x) + ie f'(x), so the imaginary part divided
+by e is the slope f'(x). Nothing is subtracted, so nothing is rounded away: e can be 1e-20, and the slope is right to the last
+digits.
+
+    >>> import numpy as np
+    >>> float(np.exp(1 + 1e-20j).imag / 1e-20)          # the slope of exp at 1, which is e
+    2.718281828459045
+
+So the check calls your forward with complex arrays too. Some code is for real numbers only: `np.abs`, `np.var`, `math.exp`,
+an array from `np.zeros(shape)`. Then the complex step is not asked, and what is right stays right. To take part, write
+`np.zeros(shape, x.dtype)`.
 
 ## Read a verdict
 
-- **right**: values, gradients, shapes and types agree on every case that was drawn, and nothing was written to.
-- **wrong**: below the table stands the smallest case on which your function fails, with what it gave and what was
-  expected. Check that case with a pencil. Where a known mistake gives the very numbers that you got, it is named.
+- **right**: values, gradients, shapes and types agree on every case that was drawn, and no input was written to.
+- **wrong**: below the table is the smallest case on which your function fails, with its result and the expected one. Check
+  that case with a pencil. If a known mistake gives exactly your numbers, it is named.
 - **partly right**: one function of the exercise is right and has earned its points.
-- **not started**: the body is still `raise NotImplementedError`.
 - **(with minisenet's 06)**: your exercise 06 is not right yet, and minisenet's was used in its place.
 - **not as asked**: the Cython exercise is right, but NumPy does the work, or the loops hold the GIL. It earns no points.
-- **not checked**: the tools for it are not installed (for the last exercise Cython and a C compiler). It is not wrong.
+- **not started**: the body is still `raise NotImplementedError`.
+- **missing**: the file or the function is not there.
+- **not checked**: a tool is not installed (for the last exercise, Cython or a C compiler). It is not wrong.
 
 The exit status is 0 if everything that was asked for is right.
 """

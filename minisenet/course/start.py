@@ -1,7 +1,7 @@
-"""`minisenet course start`: the exercises as files, in a folder where nothing was before."""
+"""`minisenet course start`: the exercises as files, in a new or empty folder."""
 from pathlib import Path
 
-from minisenet.course import files
+from minisenet.course import files, reading
 from minisenet.course.exercises import EXERCISES
 
 
@@ -11,14 +11,14 @@ def start(folder, *, solutions=False):
     Parameters
     ----------
     folder : str or Path
-        Made if it is not there. One that holds anything is refused: nobody's work is ever overwritten.
+        It must be new or empty, so no work is ever overwritten.
     solutions : bool
-        Write the package's own bodies instead of stubs.
+        Whether to write the package's own bodies instead of stubs.
 
     Returns
     -------
     list of Path
-        The files, in the paper's order, and README.md.
+        The files in the paper's order, their derivations where minisenet's pages are installed, and README.md.
 
     Raises
     ------
@@ -29,16 +29,17 @@ def start(folder, *, solutions=False):
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file; `course start` takes a folder that is new or empty")
+        raise FileExistsError(f"DIR must be a new or empty folder, got the file {folder}")
     if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty, and nothing in it is touched; `course start` takes a folder that is "
-                              "new or empty")
+        raise FileExistsError(f"DIR must be a new or empty folder, got {folder}, which has files; they are unchanged")
     text = files.solution if solutions else files.stub
-    content = {exercise.file: text(exercise) for exercise in EXERCISES} | {"README.md": files.readme()}
-    folder.mkdir(parents=True, exist_ok=True)
+    content = {exercise.file: text(exercise) for exercise in EXERCISES}
+    content |= {exercise.reading: derivation for exercise in EXERCISES if (derivation := reading.text(exercise))}
+    content["README.md"] = files.readme()
     written = []
     for name, content_of in content.items():
         path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "x", encoding="utf-8") as file:                       # "x": even now, never over another file
             file.write(content_of)
         written.append(path)
