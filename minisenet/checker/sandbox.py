@@ -76,13 +76,13 @@ class Isolated:
     def __init__(self, file, function, *, seconds, memory):
         self.function, self.seconds, self.left, self._output = function, seconds, seconds, bytearray()
         threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-        self.process = subprocess.Popen([sys.executable, "-I", "-B", worker.__file__], stdin=subprocess.PIPE,
+        path = [entry for entry in sys.path if entry and os.path.isdir(entry)]
+        self.process = subprocess.Popen([sys.executable, "-I", "-B", worker.__file__, *path], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | threads,
                                         start_new_session=True)
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
-        first = dict(file=str(Path(file).resolve()), function=function, memory=memory, seconds=4 * seconds + 20,
-                     path=[entry for entry in sys.path if entry and os.path.isdir(entry)])
+        first = dict(file=str(Path(file).resolve()), function=function, memory=memory, seconds=4 * seconds + 20, path=path)
         try:
             answer = self._exchange(first, "while it was imported", IMPORT)
         except Ended:

@@ -17,6 +17,9 @@ import sys
 import traceback
 import warnings
 
+if __name__ == "__main__":
+    sys.path += sys.argv[1:]        # where NumPy is: an isolated process has neither PYTHONPATH nor the user's own packages
+
 import numpy as np
 
 MOST_BYTES = 1 << 26                # of one returned value; a larger one is named, not sent

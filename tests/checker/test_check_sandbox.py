@@ -54,6 +54,16 @@ def inside(line, before=""):
     return f"import numpy as np\n{before}\ndef squeeze(u):\n    {line}\n    return u.mean(axis=(1, 2))\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the other Python is a shell script")
+def test_numpy_is_found_where_only_this_process_knows_it(tmp_path, check, monkeypatch):
+    """In the user's own packages or on PYTHONPATH, which an isolated process leaves out: here it has no site-packages at all."""
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n', encoding="utf-8")
+    other.chmod(0o755)
+    monkeypatch.setattr(sandbox.sys, "executable", str(other))
+    assert check(RIGHT).passed
+
+
 # ---- what never comes back -----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("text", [
