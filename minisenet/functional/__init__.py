@@ -1,7 +1,10 @@
 """The mathematics: pure functions on NumPy arrays, each forward beside its backward, one idea a file.
 
-A backward takes the upstream gradient first and then just what it needs, and returns one gradient for each array argument
-of its forward, in that order. Nothing is mutated, and nothing is remembered.
+A backward's first argument is the upstream gradient; the others are the arrays that it needs. It returns one gradient for
+each differentiable argument of its forward, in the same order. No function changes its arguments or keeps a state.
+
+Array arguments are NumPy arrays of one dtype: float32, float64 or another floating-point dtype, or complex for the complex
+step. Anything else, a list for example, is a TypeError.
 """
 from minisenet.functional.activation import relu, relu_backward, sigmoid, sigmoid_backward
 from minisenet.functional.addition import add_relu, add_relu_backward

@@ -1,4 +1,4 @@
-"""The two activations of eq. (3): delta, the ReLU, and sigma, the sigmoid. Each backward needs the output only."""
+"""The two activations of eq. (3): delta, the ReLU, and sigma, the sigmoid. Each backward needs only the output."""
 import numpy as np
 
 from minisenet import arguments
@@ -22,7 +22,7 @@ def relu(x):
     Parameters
     ----------
     x : ndarray, any shape
-        For complex numbers the real part decides, which is the analytic continuation on each side of the kink.
+        For complex x the real part's sign decides: the analytic continuation on each side of the kink.
 
     Returns
     -------
@@ -32,9 +32,9 @@ def relu(x):
     Raises
     ------
     TypeError
-        For an integer x.
+        If x is not a floating-point NumPy array.
     ValueError
-        For an empty x.
+        If x is empty.
 
     Notes
     -----
@@ -45,7 +45,7 @@ def relu(x):
 
 @kernelised(_check_backward)
 def relu_backward(dy, y):
-    """The gradient of `relu`: dx = dy where y > 0, else 0. At the kink itself it is 0, as in PyTorch.
+    """The gradient of `relu`: dx = dy where y > 0, else 0. At the kink dx is 0, as in PyTorch.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def relu_backward(dy, y):
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that differ.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----
@@ -70,7 +70,7 @@ def relu_backward(dy, y):
 
 @composed(_check_forward)
 def sigmoid(x):
-    """sigma in eq. (3): y = 1 / (1 + exp(-x)), element by element, without overflow for any x.
+    """sigma in eq. (3): y = 1 / (1 + exp(-x)), element by element. It does not overflow for any x.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ def sigmoid(x):
     Raises
     ------
     TypeError
-        For an integer x.
+        If x is not a floating-point NumPy array.
     ValueError
-        For an empty x.
+        If x is empty.
 
     Notes
     -----
@@ -113,7 +113,7 @@ def sigmoid_backward(dy, y):
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that differ.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----

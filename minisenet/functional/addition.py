@@ -2,7 +2,7 @@
 
     dx = du = dy where y > 0, else 0
 
-A sum hands the same gradient to both of its terms: this is why a residual network's gradient reaches its first layers.
+Both terms of a sum get the same gradient. So a residual network's gradient reaches its first layers through the shortcuts.
 """
 from minisenet import arguments
 from minisenet.backend import composed
@@ -24,7 +24,7 @@ def add_relu(u, x):
     Parameters
     ----------
     u, x : ndarray (N, H, W, C)
-        What the residual branch made of the block's input, and the shortcut.
+        The residual branch's output and the shortcut.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def add_relu(u, x):
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that differ.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----
@@ -44,22 +44,22 @@ def add_relu(u, x):
 
 @composed(_check_backward)
 def add_relu_backward(dy, y):
-    """The gradients of `add_relu`: what the ReLU lets through reaches both terms.
+    """The gradients of `add_relu`: both terms get the gradient that passes the ReLU.
 
     Parameters
     ----------
     dy, y : ndarray (N, H, W, C)
-        The upstream gradient, and what `add_relu` returned.
+        The upstream gradient and the output of `add_relu`.
 
     Returns
     -------
     du, dx : ndarray (N, H, W, C)
-        They are one array.
+        The same array twice.
 
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that differ.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----

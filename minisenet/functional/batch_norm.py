@@ -5,11 +5,11 @@ k = 1 / sqrt(v + eps) and xhat = (x - mu) k,
 
     y = gamma xhat + beta
 
-Backward, channel by channel. beta met every y once and gamma met it with the factor xhat:
+Backward, for each channel. beta is added to every y, and gamma multiplies every xhat:
 
     dbeta = sum(dy)          dgamma = sum(dy xhat)
 
-xhat depends on each x directly, and through mu and v on all of them. With g = gamma dy, the gradient at xhat:
+Each xhat depends on its own x directly, and on all of them through mu and v. Let g = gamma dy, the gradient of xhat:
 
     dv  = sum(g (x - mu)) (-1/2) k^3         since dk/dv = -1/2 k^3
     dmu = -k sum(g)                          (v's own slope in mu is -2 mean(x - mu) = 0)
@@ -17,8 +17,8 @@ xhat depends on each x directly, and through mu and v on all of them. With g = g
         = k (g - mean(g) - xhat mean(g xhat))
         = gamma k (dy - dbeta / M - xhat dgamma / M)
 
-In words: the part of the upstream gradient that lies along 1 and along xhat is taken out, because no change of x can move
-the mean or the scale of xhat. With dy = 1 everywhere dx is 0, so a check with ones proves nothing.
+In words: dx has no component along 1, and for eps = 0 none along xhat, because no change of x can move the mean or the scale
+of xhat. If dy is 1 everywhere, dx is 0: a check with ones proves nothing.
 """
 import numpy as np
 
@@ -34,8 +34,8 @@ def _check_forward(x, gamma, beta, *, eps=1e-5):
     c = _channels(x)
     x, gamma, beta = arguments.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c))
     if x.size == x.shape[3]:
-        raise ValueError(f"x must have at least two values per channel, got shape {x.shape}: one value has no variance; train on a "
-                         "larger batch or image")
+        raise ValueError(f"x must have at least two values per channel, got shape {x.shape}: one value has no variance; train "
+                         "on a larger batch or image")
     return (x, gamma, beta), dict(eps=arguments.real_number("eps", eps, least=0))
 
 
@@ -61,7 +61,7 @@ def _check_inference_backward(dy, x, gamma, running_mean, running_var, *, eps=1e
 
 @kernelised(_check_forward)
 def batch_norm(x, gamma, beta, *, eps=1e-5):
-    """Batch normalisation in training: y = gamma (x - mean) / sqrt(var + eps) + beta, each channel by itself.
+    """Batch normalisation in training: y = gamma (x - mean) / sqrt(var + eps) + beta, for each channel.
 
     Parameters
     ----------
@@ -73,18 +73,18 @@ def batch_norm(x, gamma, beta, *, eps=1e-5):
     -------
     y : ndarray (N, H, W, C)
     mean, var : ndarray (C,)
-        Of this batch; the variance is the biased one (divided by M = N H W). The backward needs both.
+        This batch's statistics, which the backward needs. var is the biased variance (divided by M = N H W).
 
     Raises
     ------
     TypeError
-        For an integer array, or mixed dtypes.
+        If an argument is not a floating-point NumPy array, or if the dtypes differ.
     ValueError
-        For shapes that do not fit together, or a single value per channel.
+        If the shapes do not match, or if there is only one value per channel.
 
     Notes
     -----
-    Source: Ioffe and Szegedy 2015, algorithm 1; in the paper, section 5.1 and Table 1's networks.
+    Source: Ioffe and Szegedy 2015, algorithm 1. In the paper: the networks of Table 1 and section 5.1.
     """
     mean = x.mean(axis=(0, 1, 2))
     centred = x - mean
@@ -100,7 +100,7 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps=1e-5):
     ----------
     dy, x : ndarray (N, H, W, C)
     gamma, mean, var : ndarray (C,)
-        mean and var as `batch_norm` returned them.
+        mean and var are those that `batch_norm` returned.
     eps : float
         As given to `batch_norm`.
 
@@ -111,7 +111,7 @@ def batch_norm_backward(dy, x, gamma, mean, var, *, eps=1e-5):
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that do not fit together.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----
@@ -143,7 +143,7 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5)
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that do not fit together.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----
@@ -155,7 +155,7 @@ def batch_norm_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5)
 
 @kernelised(_check_inference_backward)
 def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, eps=1e-5):
-    """The gradients of `batch_norm_inference`: (dx, dgamma, dbeta); the statistics are constants here.
+    """The gradients of `batch_norm_inference`: (dx, dgamma, dbeta); here the statistics are constants.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def batch_norm_inference_backward(dy, x, gamma, running_mean, running_var, *, ep
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that do not fit together.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----

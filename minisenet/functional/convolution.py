@@ -1,15 +1,15 @@
 """Convolution, the transformation F_tr of section 3: u_c = v_c * x = sum over s of v_c^s * x^s, eq. (1).
 
-`w[c, s]` is the paper's v_c^s: the 2D kernel that takes input channel s to output channel c. With the output position
-(p, q), the tap (i, j) of a kernel, stride t, padding a and dilation d (each with a height and a width),
+`w[c, s]` is the paper's v_c^s: the 2D kernel from input channel s to output channel c. For the output position (p, q), the
+tap (i, j) of a kernel, stride t, padding a and dilation d (each with a height and a width),
 
     y[n, p, q, c] = b[c] + sum_{i, j, s} w[c, s, i, j] * x[n, p t + i d - a, q t + j d - a, s]              x is 0 outside
 
-The sum over s is a matrix product; the sum over (i, j) has only as many terms as the kernel has taps. Each of the three
-bodies below is that one line: a loop over the taps, one matrix product for each. `_window` is the part of the padded x
-that tap (i, j) meets while the output position runs over the whole map, so the forward reads it as
+The sum over s is a matrix product; the sum over (i, j) has only as many terms as the kernel has taps. So each of the three
+bodies below is a loop over the taps, with one matrix product for each tap and group. `_window` is the view of the padded x
+that tap (i, j) multiplies, for all output positions. y is linear in both factors, so the forward and the two gradients are
 
-    y += window w[..., i, j]^T          and, y being linear in both factors, the two gradients read as
+    y += window w[..., i, j]^T
     dwindow += dy w[..., i, j]          (each window is a view of dx, and the views overlap: hence +=)
     dw[..., i, j] = dy^T window         (summed over images and positions)
 """
@@ -20,12 +20,12 @@ from minisenet.backend import composed, kernelised
 
 
 def output_size(size, kernel, stride, padding, dilation):
-    """floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, along one side; 0 or less if nothing fits."""
+    """Along one side: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1; below 1 if the kernel does not fit."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
 def _geometry(x_shape, w_shape, stride, padding, dilation, groups):
-    """The normalised options, and the output's shape. Raises ValueError where x and w do not fit together."""
+    """The normalised options, and the output's shape. Raises ValueError if x and w do not match."""
     options = dict(stride=arguments.pair("stride", stride, 1), padding=arguments.pair("padding", padding, 0),
                    dilation=arguments.pair("dilation", dilation, 1), groups=arguments.integer("groups", groups, 1))
     n, height, width, channels = x_shape
@@ -80,7 +80,7 @@ def _pad(x, padding):
 
 
 def _window(padded, tap, out, stride, dilation):
-    """The view (N, OH, OW, C) of the padded image that one tap of the kernel meets."""
+    """The view (N, OH, OW, C) of the padded image that one tap of the kernel multiplies."""
     rows, columns = (slice(i * d, i * d + (size - 1) * t + 1, t) for i, size, t, d in zip(tap, out, stride, dilation))
     return padded[:, rows, columns]
 
@@ -95,20 +95,20 @@ def _group_slices(groups, c_out, c_in):
 def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
     """2D convolution, eq. (1): y[n, :, :, c] = b[c] + sum_s w[c, s] * x[n, :, :, s].
 
-    (As everywhere in the field, the kernel is not flipped: this is a cross-correlation.)
+    As usual in deep learning, the kernel is not flipped: this is a cross-correlation.
 
     Parameters
     ----------
     x : ndarray (N, H, W, C_in)
-        Floating or complex; every argument has the same dtype.
+        Images or feature maps.
     w : ndarray (C_out, C_in / groups, KH, KW)
         `w[c, s]` is the paper's v_c^s.
     b : ndarray (C_out,), optional
-        The paper leaves it out ("bias terms are omitted").
+        Eq. (1) has none: "bias terms are omitted".
     stride, padding, dilation : int or (int, int)
-        Height and width; zeros are padded on both sides.
+        One number for both axes, or (height, width). Zeros are padded on all four sides.
     groups : int
-        Output channels of group g see the input channels of group g only.
+        Output channels of group g use only input channels of group g.
 
     Returns
     -------
@@ -118,9 +118,9 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
     Raises
     ------
     TypeError
-        For an integer image, or mixed dtypes.
+        If an argument is not a floating-point NumPy array, or if the dtypes differ.
     ValueError
-        For shapes that do not fit together, or an output of size zero.
+        If the shapes do not match, or if the output would be empty.
 
     Notes
     -----
@@ -142,11 +142,11 @@ def conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1):
 def conv2d_backward_input(dy, w, x_shape, *, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of `conv2d` with respect to x.
 
-    Each x[n, h, k, s] reached y through every tap that met it, so its gradient gathers from all of them:
+    Each tap that multiplies x[n, h, k, s] does so for one output position, so the gradient is a sum over these taps:
 
         dx[n, h, k, s] = sum_{c, i, j} w[c, s, i, j] dy[n, p, q, c]      over p t + i d - a = h,  q t + j d - a = k
 
-    Written as a scatter, tap by tap, it is the forward loop with the matrix product transposed.
+    The body computes this sum as a scatter: the forward's loop over the taps, with the matrix product transposed.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def conv2d_backward_input(dy, w, x_shape, *, stride=1, padding=0, dilation=1, gr
     Raises
     ------
     TypeError, ValueError
-        As `conv2d`, and where dy does not have the output's shape.
+        As `conv2d`, and if dy does not have the output's shape.
 
     Notes
     -----
@@ -184,7 +184,7 @@ def conv2d_backward_input(dy, w, x_shape, *, stride=1, padding=0, dilation=1, gr
 def conv2d_backward_weight(dy, x, w_shape, *, stride=1, padding=0, dilation=1, groups=1):
     """The gradient of `conv2d` with respect to w.
 
-    w[c, s, i, j] multiplied one x for every image and output position, so its gradient sums over all of them:
+    w[c, s, i, j] multiplies one x for each image and output position, so its gradient is a sum over all of them:
 
         dw[c, s, i, j] = sum_{n, p, q} dy[n, p, q, c] x[n, p t + i d - a, q t + j d - a, s]
 
@@ -203,7 +203,7 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride=1, padding=0, dilation=1, g
     Raises
     ------
     TypeError, ValueError
-        As `conv2d`, and where dy does not have the output's shape.
+        As `conv2d`, and if dy does not have the output's shape.
 
     Notes
     -----
@@ -222,9 +222,9 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride=1, padding=0, dilation=1, g
 
 @composed(_check_backward)
 def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias=False, input_gradient=True, plus=None):
-    """All gradients of `conv2d`: (dx, dw, db), db being None without `bias`.
+    """The gradients of `conv2d`: (dx, dw, db). db is None unless `bias` is true.
 
-    b[c] was added at every image and position, so db[c] = sum_{n, p, q} dy[n, p, q, c].
+    b[c] is added at every position of every image, so db[c] = sum_{n, p, q} dy[n, p, q, c].
 
     Parameters
     ----------
@@ -234,11 +234,11 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias
     stride, padding, dilation, groups
         As given to `conv2d`.
     bias : bool
-        Whether `conv2d` was given b.
+        Whether `conv2d` had b.
     input_gradient : bool
-        Whether dx is wanted: the first layer of a network needs none.
+        Whether to compute dx. A network's first layer does not need it.
     plus : ndarray (N, H, W, C_in), optional
-        Added to dx: the gradient that reaches x on another way.
+        Added to dx: the gradient of x along another path, such as a shortcut.
 
     Returns
     -------
@@ -247,7 +247,7 @@ def conv2d_backward(dy, x, w, *, stride=1, padding=0, dilation=1, groups=1, bias
     Raises
     ------
     TypeError, ValueError
-        As `conv2d`, and where dy does not have the output's shape.
+        As `conv2d`, and if dy does not have the output's shape.
 
     Notes
     -----

@@ -1,7 +1,7 @@
-"""Softmax and cross-entropy, the loss of section 5, in one function: together their gradient is p - q.
+"""Softmax and cross-entropy, the loss of section 5, in one function: together their gradient is (p - q) / N.
 
-With logits a, p_k = exp(a_k) / sum_j exp(a_j), and the target distribution q = (1 - e) one_hot(label) + e / K, where e is
-the label smoothing and K the number of classes,
+For logits a, p_k = exp(a_k) / sum_j exp(a_j). The target distribution is q = (1 - e) one_hot(label) + e / K, where e is the
+label smoothing and K the number of classes. Then
 
     loss = - 1/N sum_{n, k} q_nk log p_nk          dlogits = dloss (p - q) / N
 """
@@ -54,14 +54,14 @@ def softmax_cross_entropy(logits, labels, *, label_smoothing=0.0):
     Raises
     ------
     TypeError
-        For integer logits, or labels that are not integers.
+        If logits is not a floating-point NumPy array, or labels not one of integers.
     ValueError
-        For a label out of range, or shapes that do not fit together.
+        If a label is out of range, or if the shapes do not match.
 
     Notes
     -----
-    Source: the paper trains with it (section 5) and with label smoothing (section 6). Subtracting each row's maximum
-    changes nothing but the range of exp.
+    Source: the classifiers of section 5; section 6 trains with label smoothing. Subtracting each row's maximum keeps exp
+    from overflowing and does not change the result.
     """
     shifted = logits - logits.real.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -74,7 +74,7 @@ def softmax_cross_entropy(logits, labels, *, label_smoothing=0.0):
 def softmax_cross_entropy_backward(p, labels, *, dloss=1.0, label_smoothing=0.0):
     """The gradient of `softmax_cross_entropy`: dlogits = dloss (p - q) / N.
 
-    d(-log p_k) / da_j = p_j - [j = k]; weighted with q_k and summed over k, whose q_k add up to 1, that is p_j - q_j.
+    d(-log p_k) / da_j = p_j - [j = k]. The sum over k with weights q_k, which add up to 1, is p_j - q_j.
 
     Parameters
     ----------

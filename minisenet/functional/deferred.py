@@ -1,27 +1,27 @@
-"""Deferred values: maps and gradients that travel between layers with something still to be done to them.
+"""Deferred values: maps and gradients that pass between layers before all of their arithmetic is done.
 
-On the fused backend a layer that says so (`minisenet.layers.Layer`) is handed a `Map` in place of an array, and a `Gradient`
-in place of an upstream gradient. Forward,
+On the fused backend a layer that supports it (see `minisenet.layers.Layer`) gets a `Map` in place of an array, and a
+`Gradient` in place of an upstream gradient. Forward:
 
     conv2d          returns its raw map a, with each image's moments
-    batch_norm      makes it k (a - mean) + beta: two numbers for each channel, and no pass over the map
-    relu            notes that it is still to be applied
-    squeeze         reads z off the moments
+    batch_norm      turns it into k (a - mean) + beta: two numbers for each channel, and no pass over the map
+    relu            is noted as pending
+    squeeze         computes z from the moments
     scale           multiplies k and beta by the gates, for each image
-    add_relu        forms all that in one pass
-    conv2d          forms it while it packs a
+    add_relu        computes all that in one pass
+    conv2d          computes it while it packs a
 
-and backward, with g what has been formed so far,
+Backward, where g is the array computed so far:
 
-    relu            notes that g is still to be masked
-    scale           takes the sums of g and of g (a - mean) while it masks g, in one pass; the rest is p g
+    relu            is noted as pending: g has yet to be masked
+    scale           masks g and computes the sums of g and of g (a - mean), in one pass; the rest is p g
     squeeze         adds dz / (H W): p g + q
-    batch_norm      knows the sums by now: p g + q - r (a - mean)
-    conv2d          forms that while it packs g and a; it masks its dx for the ReLU before it, and takes the sums of dx
+    batch_norm      has the sums by now: p g + q - r (a - mean)
+    conv2d          computes that while it packs g and a. It masks its dx for the ReLU before it, and computes the sums of dx.
 
 `minisenet/functional/fused.py` has the passes and the algebra. Each rule below has the name and the result of the function
-that it stands in for; where it knows nothing better it forms the arrays and calls that function. A value that is formed, by
-`np.asarray` or by any arithmetic, is an array from then on. So whatever reads it gets the right numbers.
+that it replaces. If it has no shorter way, it forms the arrays and calls that function. A value is formed by `np.asarray` and
+by any arithmetic, and is an array from then on. So every reader gets the right numbers.
 """
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ from minisenet.functional import fused
 
 
 class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
-    """What an array does, a deferred value does: it is formed for anything but its shape, its dtype and a sum."""
+    """A deferred value works as an array does. It is formed for anything but its shape, its dtype and a sum."""
 
     shape = property(lambda self: self.stand_in.shape)
     dtype = property(lambda self: self.stand_in.dtype)
@@ -54,7 +54,7 @@ class Value(Deferred, np.lib.mixins.NDArrayOperatorsMixin):
         return getattr(ufunc, method)(*map(formed, inputs), **options)
 
     def writable(self):
-        """The array, for somebody who writes into it: a new one if something pending still has to read the old one."""
+        """The array, to be written to: a new one if something pending still has to read the old one."""
         array = self.form()
         if not array.flags.writeable:
             setattr(self, self._array, array.copy())
@@ -104,15 +104,15 @@ class Map(Value):
     ----------
     a : ndarray (N, H, W, C)
     means, squares : ndarray (N, C) or None
-        The moments of a, where they are known: see `fused.image_moments`.
+        The moments of a, if they are known: see `fused.image_moments`.
     mu, k, beta : ndarray (C,) or None
-        `mu` is the mean; `mean` is a method of arrays. k and beta are (N, C) once there are gates in them. All of them are
-        None where nothing is pending.
+        `mu` is the mean; `mean` is a method of arrays. k and beta are (N, C) once they contain gates. All are None if
+        nothing is pending.
     relu : bool
     ours : bool
-        Whether a was made here, and is in nobody else's hands.
+        Whether this module made a, and no caller has it.
     wrapped : bool
-        Whether a is an array that a layer was given: then nobody else has this Map.
+        Whether a is the array that a caller gave to a layer: then no caller has this Map.
     """
 
     a: np.ndarray
@@ -133,11 +133,11 @@ class Map(Value):
         if self.mu is not None:
             self.a = fused.affine_add(self.a, self.mu, self.k, self.beta, relu=self.relu)
             self.mu, self.k, self.beta, self.relu = None, None, None, False
-        self.means, self.squares, self.ours = None, None, False         # who asked for the array may write into it
+        self.means, self.squares, self.ours = None, None, False         # the caller may write to the array
         return self.a
 
     def keep(self):
-        """The array for something pending, which reads it later: it must not change. A copy if somebody else has it too."""
+        """The array for something pending, which reads it later, so it must not change. A copy if a caller has it too."""
         array = _frozen(self.a, self.ours)
         if self.wrapped:
             self.a, self.ours = array, True
@@ -146,7 +146,7 @@ class Map(Value):
 
 @dataclass(eq=False)
 class Sums:
-    """The sums of a gradient d about a map: of d, and of d (a - mean), each (N, C); with the means (N, C) of a."""
+    """The sums of a gradient d with a map a: of d and of d (a - mean), each (N, C). And the means (N, C) of a."""
 
     a: np.ndarray
     mu: np.ndarray
@@ -163,18 +163,18 @@ class Gradient(Value):
     ----------
     g : ndarray (N, H, W, C)
     y : Map, ndarray or None
-        The output of a ReLU whose backward is pending.
+        The output of the ReLU whose backward is pending.
     p, q : ndarray (N, C) or None
     r, mu, a : ndarray (C,), (C,), (N, H, W, C), or None
     known : Sums or None
-        Of the whole value, as long as there is no r.
+        The sums of the whole value, as long as there is no r.
     undone : Map or None
-        A convolution that read this map, whose ReLU was pending, has done the ReLU's backward already: g is right where the
-        map is positive, and 0 elsewhere if `known`, anything if not.
+        A map with a pending ReLU, whose convolution has already done the ReLU's backward. g is right where the map is
+        positive. Elsewhere it is 0 if there is `known`, and otherwise undefined.
     whole : callable or None
-        Forms the gradient of that map, as if the ReLU's backward had not been done.
+        Computes the gradient of that map without the ReLU's backward.
     ours : bool
-        Whether g was made here, and is in nobody else's hands.
+        Whether this module made g, and no caller has it.
     """
 
     g: np.ndarray
@@ -206,7 +206,7 @@ class Gradient(Value):
         return self.g
 
     def sums_about(self, a, mean, means=None):
-        """The sums of this gradient about a map; g is masked after this, and q - r (a - mean) is not pending."""
+        """The sums of this gradient with a map. After this g is masked, and q - r (a - mean) is not pending."""
         known = self.known
         if known and self.undone is None and known.a is a and (known.mu is mean or np.array_equal(known.mu, mean)):
             return known
@@ -229,12 +229,12 @@ def _frozen(array, ours):
 
 
 def as_map(x):
-    """x as a `Map`, where the fused backend can do something with it; else x."""
+    """x as a `Map` if the fused backend can use one, else x."""
     return Map(np.ascontiguousarray(x), wrapped=True) if _is_a_map(x) else x
 
 
 def as_gradient(dy):
-    """dy as a `Gradient`, where the fused backend can do something with it; else dy."""
+    """dy as a `Gradient` if the fused backend can use one, else dy."""
     return Gradient(np.ascontiguousarray(dy)) if _is_a_map(dy) else dy
 
 
@@ -250,10 +250,10 @@ def _gradient(dy):
     return dy if isinstance(dy, Gradient) else Gradient(formed(dy))
 
 
-# ---- sums: forward in one pass, backward without losing what is known ---------------------------------------------------
+# ---- sums: forward in one pass; backward the known sums are kept ---------------------------------------------------
 
 def sum_of(u, x):
-    """u + x of two values, one of which is deferred."""
+    """u + x, of which at least one is deferred."""
     if isinstance(u, Map) or isinstance(x, Map):
         return Map(_sum_of_maps(u, x, relu=False), ours=True) if np.shape(u) == np.shape(x) else formed(u) + formed(x)
     if not isinstance(u, Gradient):
@@ -266,7 +266,7 @@ def sum_of(u, x):
         if u.undone is not None:
             return _plus_undone(u, x)
         return Gradient(formed(u) + formed(x), ours=True)
-    return formed(u) + formed(x)                            # of two shapes, as NumPy has it
+    return formed(u) + formed(x)                            # of different shapes: NumPy broadcasts
 
 
 def _sum_of_maps(u, x, relu):
@@ -282,7 +282,7 @@ def _sum_of_maps(u, x, relu):
 
 
 def _plus_constant(d, c):
-    """d + c for one number c for each image and channel, as it comes from a squeeze: it goes into q, and into the sums."""
+    """d + c, with one number c for each image and channel, as a squeeze's backward gives it: c goes into q and the sums."""
     c, known, positions = np.ascontiguousarray(c), d.known, d.g.shape[1] * d.g.shape[2]
     means = known.a.mean(axis=(1, 2)) if known.means is None else known.means
     sums = Sums(known.a, known.mu, means, known.sums + positions * c, known.products + positions * c * (means - known.mu))
@@ -290,8 +290,8 @@ def _plus_constant(d, c):
 
 
 def _plus_undone(d, x):
-    """d + x where the ReLU's backward is done in d, and in x or not. Masking twice changes nothing: the sum is right where
-    the ReLU let something through, and what it was before can still be asked for."""
+    """d + x, where d has the ReLU's backward done already, and x may have it. Masking twice changes nothing: the sum is right
+    where the ReLU's output is positive, and `whole` can still compute it without the mask."""
     of_d, known = d.whole, None
     if isinstance(x, Gradient) and x.undone is d.undone:
         of_x = x.whole
@@ -303,10 +303,10 @@ def _plus_undone(d, x):
     return Gradient(d.g + x, undone=d.undone, whole=lambda: of_d() + x, ours=True)
 
 
-# ---- the rules: each has the name of the function that it stands in for, and takes what that function's check returns ----
+# ---- the rules: each has the name of the function that it replaces, and the arguments that this function's check returns ----
 
 def rule(function):
-    """Register what the public function of the same name does with deferred values."""
+    """Register a function as the rule of the public function of the same name, for deferred values."""
     RULES[function.__name__] = function
     return function
 
@@ -323,7 +323,7 @@ def add_relu_backward(dy, y):
 
 
 def _source(x):
-    """(a, mean, k, beta) of a map that a convolution reads: relu(k (a - mean) + beta) is the one thing that it can form."""
+    """(a, mean, k, beta) of a map that a convolution reads. It can compute only relu(k (a - mean) + beta)."""
     if not x.relu or x.k.ndim == 2:
         return (x.a if x.mu is None else x.form()), None, None, None
     return x.a, x.mu, x.k, x.beta
@@ -345,7 +345,7 @@ def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
     a, *norm = _source(x)
     absorbed = norm[0] is not None
     if not absorbed:
-        plus = formed(plus)                                 # before dy's parts are taken: it may be dy itself
+        plus = formed(plus)                                 # before dy's parts are read: it may be dy itself
     if bias or dy.r is None:
         dy.form()
     db = dy.g.sum(axis=(0, 1, 2)) if bias else None
@@ -363,16 +363,16 @@ def conv2d_backward(dy, x, w, *, bias, input_gradient, plus, **options):
 
 
 def _raw(x):
-    """x with nothing pending, as a batch norm reads it."""
+    """x with nothing pending, as a batch norm needs it."""
     x = _map(x)
     if x.mu is not None:
         x.form()
-        x.ours = True                                       # nobody has asked for it yet
+        x.ours = True                                       # no caller has it yet
     return x
 
 
 def _normalised(x, moments, mean, var, gamma, beta, eps):
-    """k (a - mean) + beta, in arrays of its own: a parameter may be edited before the map is formed."""
+    """k (a - mean) + beta, with copies of the parameters, which may be edited before the map is formed."""
     k = gamma / np.sqrt(var + eps)
     return Map(x.keep(), *moments, mu=mean.astype(x.dtype), k=k.astype(x.dtype), beta=beta.copy())
 

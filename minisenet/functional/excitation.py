@@ -2,7 +2,7 @@
 
     s = sigma(W2 delta(W1 z))          with h = delta(W1 z), the hidden activations
 
-Eq. (3) has no biases, and section 6 leaves them out for all its ablations; the released models have them.
+Eq. (3) has no biases, and neither have the ablations of section 6; the released models have them.
 """
 from minisenet import arguments
 from minisenet.backend import composed
@@ -46,9 +46,9 @@ def excitation(z, w1, w2, b1=None, b2=None):
     Raises
     ------
     TypeError
-        For an integer array, or mixed dtypes.
+        If an argument is not a floating-point NumPy array, or if the dtypes differ.
     ValueError
-        For shapes that do not fit together.
+        If the shapes do not match.
 
     Notes
     -----
@@ -61,16 +61,16 @@ def excitation(z, w1, w2, b1=None, b2=None):
 
 @composed(_check_backward)
 def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
-    """The gradients of `excitation`, its two lines undone from the last to the first.
+    """The gradients of `excitation`: its two lines in reverse order.
 
     Parameters
     ----------
     ds : ndarray (N, C)
     z, h, s : ndarray (N, C), (N, C / r), (N, C)
-        What `excitation` took and returned.
+        The argument and the results of `excitation`.
     w1, w2 : ndarray (C / r, C), (C, C / r)
     bias : bool
-        Whether `excitation` was given b1 and b2.
+        Whether `excitation` had b1 and b2.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
     Raises
     ------
     TypeError, ValueError
-        As `excitation`, and where ds does not have the shape of s.
+        As `excitation`, and if ds does not have the shape of s.
 
     Notes
     -----

@@ -1,25 +1,25 @@
-"""Short cuts: a residual block in a few sweeps over memory. Not to be read first.
+"""A residual block in a few passes over memory. Read the simple functions first.
 
-Between two convolutions a map is normalised, passed through a ReLU, squeezed, scaled and added to another: little arithmetic,
-and each step reads and writes megabytes. Hand-derived passes need not do that, because everything between two convolutions
-is affine in each channel, but for the ReLU:
+Between two convolutions a map is normalised, passed through a ReLU, squeezed, scaled and added to another map. Each step has
+little arithmetic, but reads and writes megabytes. Passes derived by hand avoid most of that: everything between two
+convolutions is affine in each channel, except the ReLU. Forward:
 
-    batch norm      relu(gamma (a - mean) rstd + beta) = relu(k (a - mean) + beta) with k = gamma rstd: a convolution can form
-                    it while it reads a, and the normalised map is never stored
-    statistics      the batch's mean and variance follow from each image's (`merge_moments`), which a convolution takes from
-                    its own output while it is at hand
-    squeeze         the mean of an affine map is affine: z = k (mean of the image - mean) + beta, without a look at the map
-    scale           s u + x = (s k) (a - mean) + s beta + x: one sweep with the ReLU and the shortcut, eq. (4) and Fig. 3
+    batch norm      relu(gamma (a - mean) rstd + beta) = relu(k (a - mean) + beta) with k = gamma rstd. A convolution computes
+                    it while it reads a; the normalised map is never stored.
+    statistics      The batch's mean and variance follow from each image's (`merge_moments`). A convolution computes those of
+                    its own output while the output is in the cache.
+    squeeze         The mean of an affine map is affine: z = k (mean of the image - mean) + beta. It needs no pass.
+    scale           s u + x = (s k) (a - mean) + s beta + x: one pass with the ReLU and the shortcut, eq. (4) and Fig. 3.
 
-and backwards, with g = dy [y > 0] and, for each image and channel, the sums P = sum g and R = sum g (a - mean):
+Backward, with g = dy [y > 0] and, for each image and channel, the sums P = sum g and R = sum g (a - mean):
 
     gates           ds = sum g u = k R + beta P
-    both paths      du = s g + dz / (H W), of which the sums are s P + dz and s R + dz (mean of the image - mean)
-    batch norm      da = p g + q - r (a - mean), with p, q and r from the sums of du over all images (`affine_gradient`): the
-                    convolution before it forms da while it reads g and a
+    both paths      du = s g + dz / (H W). Its sums are s P + dz and s R + dz (mean of the image - mean).
+    batch norm      da = p g + q - r (a - mean), with p, q and r from the sums of du over all images (`affine_gradient`). The
+                    convolution before the batch norm computes da while it reads g and a.
 
-Each body below is literally the composition of the simple functions; a kernel of the same name does it without the maps in
-between. `minisenet/functional/deferred.py` says when they run.
+Each body below is the composition of the simple functions. A kernel of the same name computes the same without the maps in
+between. `minisenet/functional/deferred.py` decides when they run.
 """
 import numpy as np
 
@@ -101,19 +101,19 @@ def _check_affine_map(g, p, q, r, a, mean):
                                   mean=(mean, 1, c))), {}
 
 
-# ---- convolutions that form what they read -----------------------------------------------------------------------------
+# ---- convolutions that compute their input -----------------------------------------------------------------------------
 
 @kernelised(_check_conv2d, backends=("fused",))
 def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0, dilation=1, groups=1):
-    """conv2d(relu(k (a - mean) + beta), w), or conv2d(a, w), and each image's statistics of the result.
+    """conv2d(relu(k (a - mean) + beta), w), or conv2d(a, w), with each image's statistics of the result.
 
     Parameters
     ----------
     a : ndarray (N, H, W, C_in)
-        What the convolution before returned, or with mean, k and beta None the input itself.
+        The output of the convolution before the batch norm. If mean, k and beta are None, the input itself.
     w : ndarray (C_out, C_in / groups, KH, KW)
     mean, k, beta : ndarray (C_in,), optional
-        A batch norm, k = gamma rstd. A ReLU follows it; the zeros of the padding come after both.
+        A batch norm, k = gamma rstd, which a ReLU follows. The zeros of the padding come after both.
     stride, padding, dilation : int or (int, int)
     groups : int
 
@@ -121,12 +121,12 @@ def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0
     -------
     y : ndarray (N, OH, OW, C_out)
     means, squares : ndarray (N, C_out)
-        Each image's mean, and its sum of squares about that mean.
+        Each image's mean, and the sum of squared differences from it.
 
     Raises
     ------
     TypeError, ValueError
-        As `conv2d`, and where mean, k and beta are not given together.
+        As `conv2d`, and if only some of mean, k and beta are given.
 
     Notes
     -----
@@ -140,36 +140,36 @@ def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride=1, padding=0
 @kernelised(_check_conv2d_backward, backends=("fused",))
 def conv2d_normalised_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None,
                                plus=None, *, stride=1, padding=0, dilation=1, groups=1, input_gradient=True):
-    """Both gradients of `conv2d_normalised`, for the upstream gradient g, or p g + q - r (y - mean_y).
+    """Both gradients of `conv2d_normalised`. The upstream gradient is g, or p g + q - r (y - mean_y).
 
     Parameters
     ----------
     g : ndarray (N, OH, OW, C_out)
-        The upstream gradient; with y, mean_y, p, q and r that of what follows the batch norm after this convolution.
+        The upstream gradient. With y, mean_y, p, q and r it is the gradient after the batch norm that follows.
     a, w, mean, k, beta
         As for the forward.
     y : ndarray (N, OH, OW, C_out), optional
-        What the forward returned.
+        The forward's output.
     mean_y, p, q, r : ndarray (C_out,), (N, C_out), (N, C_out), (C_out,), optional
         The mean and the backward of the batch norm that follows, from `affine_gradient`.
     plus : ndarray (N, H, W, C_in), optional
-        Added to dx: what reaches the same map on another way, as x in a residual block.
+        Added to dx: the same map's gradient along another path, such as the shortcut.
     input_gradient : bool
-        Whether dx is wanted.
+        Whether to compute dx.
 
     Returns
     -------
     dx : ndarray (N, H, W, C_in) or None
-        The gradient of relu's argument k (a - mean) + beta; without mean, k and beta that of a.
+        The gradient of relu's argument k (a - mean) + beta, or of a if mean, k and beta are None.
     dw : ndarray, the shape of w
     sums, products : ndarray (N, C_in) or None
-        With mean, k and beta, for each image: the sum of dx, and of dx (a - mean), without `plus`. They are what the batch
-        norm before the ReLU needs.
+        With mean, k and beta, for each image: the sums of dx and of dx (a - mean), without `plus`. The backward of the
+        batch norm before the ReLU needs them.
 
     Raises
     ------
     TypeError, ValueError
-        As the forward, and for shapes that do not belong to it.
+        As the forward, and if a shape does not match the forward's.
 
     Notes
     -----
@@ -188,7 +188,7 @@ def conv2d_normalised_backward(g, a, w, mean=None, k=None, beta=None, y=None, me
     return dx, dw, sums, products
 
 
-# ---- the sweeps between convolutions -----------------------------------------------------------------------------------
+# ---- the passes between convolutions -----------------------------------------------------------------------------------
 
 @kernelised(_check_affine_add, backends=("fused",))
 def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, relu=True):
@@ -197,16 +197,16 @@ def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, 
     Parameters
     ----------
     a : ndarray (N, H, W, C)
-        What the last convolution of the residual branch returned.
+        The output of the residual branch's last convolution.
     mean : ndarray (C,)
     k, beta : ndarray (C,), or (N, C)
-        A batch norm, k = gamma rstd. With gates there is one for each image: k = s gamma rstd, and s beta.
+        A batch norm, k = gamma rstd. With gates k and beta differ by image: k = s gamma rstd, and s beta.
     x : ndarray (N, H, W, C), optional
-        The shortcut. None for no shortcut (a stem).
+        The shortcut. None if there is none, as in a stem.
     mean_x, k_x, beta_x : ndarray (C,), optional
-        The shortcut's own batch norm, where it is a projection: then it is k_x (x - mean_x) + beta_x.
+        A projection's own batch norm: then the shortcut is k_x (x - mean_x) + beta_x.
     relu : bool
-        Whether the ReLU is there.
+        Whether to apply the ReLU.
 
     Returns
     -------
@@ -215,11 +215,11 @@ def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, 
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that do not fit together.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----
-    Source: eq. (4) and Fig. 3; He et al. 2016, eq. (1). The authors' own code fuses scale and sum too ("Axpy").
+    Source: eq. (4) and Fig. 3; He et al. 2016, eq. (1). The authors' code fuses scale and sum too ("Axpy").
     """
     y = _each(k) * (a - mean) + _each(beta)
     if x is not None:
@@ -228,34 +228,34 @@ def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, 
 
 
 def _each(k):
-    """A number for each channel, or for each image and channel, beside a map."""
+    """One number for each channel, or for each image and channel, in a shape that broadcasts over a map."""
     return k if k.ndim == 1 else k[:, None, None]
 
 
 @kernelised(_check_gradient_sums, backends=("fused",))
 def gradient_sums(dy, a, mean, y=None):
-    """A ReLU's backward, and the sums of its result that the batch norm and the gates before it need.
+    """A ReLU's backward, and the sums of its result for the batch norm and the gates before it.
 
     Parameters
     ----------
     dy : ndarray (N, H, W, C)
         The upstream gradient.
     a, mean : ndarray (N, H, W, C), (C,)
-        The map before its batch norm, and the mean that it takes.
+        The map before its batch norm, and the batch norm's mean.
     y : ndarray (N, H, W, C), optional
-        What the ReLU returned. None where there is no ReLU: then g is dy.
+        The ReLU's output. If None, there is no ReLU and g is dy.
 
     Returns
     -------
     g : ndarray (N, H, W, C)
         dy where y > 0, else 0.
     sums, products : ndarray (N, C)
-        Each image's sum of g, and of g (a - mean): P and R above.
+        Each image's sums of g and of g (a - mean): P and R above.
 
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that do not fit together.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----
@@ -267,7 +267,7 @@ def gradient_sums(dy, a, mean, y=None):
 
 @kernelised(_check_affine_map, backends=("fused",))
 def affine_gradient_map(g, p, q, r, a, mean):
-    """p g + q - r (a - mean), where no convolution is there to form it while it reads.
+    """p g + q - r (a - mean), for readers other than a convolution, which computes it itself.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def affine_gradient_map(g, p, q, r, a, mean):
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that do not fit together.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----
@@ -293,7 +293,7 @@ def affine_gradient_map(g, p, q, r, a, mean):
 
 @kernelised(_check_moments, backends=("fused",))
 def image_moments(x):
-    """Each image's mean, and its sum of squares about that mean.
+    """Each image's mean, and the sum of squared differences from it.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def image_moments(x):
     Raises
     ------
     TypeError, ValueError
-        For an x that is not (N, H, W, C).
+        If x is not a floating-point NumPy array (N, H, W, C).
 
     Notes
     -----
@@ -316,28 +316,28 @@ def image_moments(x):
     return means, np.sum((x - means[:, None, None]) ** 2, axis=(1, 2))
 
 
-# ---- and the arithmetic between the sweeps: a few numbers for each image and channel -----------------------------------
+# ---- the arithmetic between the passes: a few numbers for each image and channel -----------------------------------
 
 @kernelised(_check_merge, backends=("fused",))
 def merge_moments(means, squares, positions):
-    """The batch's mean and biased variance from those of its images, without cancellation (Chan, Golub and LeVeque 1979).
+    """The batch's mean and biased variance from its images', without cancellation (Chan, Golub and LeVeque 1979).
 
     Parameters
     ----------
     means, squares : ndarray (N, C)
         As `conv2d_normalised` returns them.
     positions : int
-        H W, what each of them was taken over.
+        H W, the number of values behind each of them.
 
     Returns
     -------
     mean, var : ndarray (C,)
-        In float64 at least.
+        At least in float64.
 
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that differ.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
     """
     means = means.astype(np.result_type(means, np.float64))
     mean = means.mean(axis=0)
@@ -353,13 +353,13 @@ def affine_gradient(k, rstd, sums, products, positions, p=None, q=None, *, train
     k, rstd : ndarray (C,)
         gamma rstd, and 1 / sqrt(var + eps).
     sums, products : ndarray (N, C)
-        Each image's sum of du, and of du (a - mean).
+        Each image's sums of du and of du (a - mean).
     positions : int
         H W.
     p, q : ndarray (N, C), optional
-        What gates, p = s, and a squeeze, q = dz / (H W), made of g. Without them du is g.
+        From gates, p = s, and from a squeeze, q = dz / (H W). Without them du is g.
     training : bool
-        Whether the mean and the variance were the batch's own; else they are constants, and have no part in the gradient.
+        Whether the mean and the variance are the batch's own. If not, they are constants without a gradient.
 
     Returns
     -------
@@ -370,7 +370,7 @@ def affine_gradient(k, rstd, sums, products, positions, p=None, q=None, *, train
     Raises
     ------
     TypeError, ValueError
-        For dtypes or shapes that do not fit together.
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
 
     Notes
     -----

@@ -38,9 +38,9 @@ def linear(x, w, b=None):
     Raises
     ------
     TypeError
-        For an integer array, or mixed dtypes.
+        If an argument is not a floating-point NumPy array, or if the dtypes differ.
     ValueError
-        For shapes that do not fit together.
+        If the shapes do not match.
 
     Notes
     -----
@@ -52,7 +52,7 @@ def linear(x, w, b=None):
 
 @kernelised(_check_backward)
 def linear_backward(dy, x, w, *, bias=True):
-    """The gradients of `linear`: (dx, dw, db), db being None without `bias`.
+    """The gradients of `linear`: (dx, dw, db). db is None if `bias` is false.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def linear_backward(dy, x, w, *, bias=True):
     x : ndarray (N, in)
     w : ndarray (out, in)
     bias : bool
-        Whether `linear` was given b.
+        Whether `linear` had b.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def linear_backward(dy, x, w, *, bias=True):
     Raises
     ------
     TypeError, ValueError
-        As `linear`, and where dy is not (N, out).
+        As `linear`, and if dy is not (N, out).
 
     Notes
     -----

@@ -1,7 +1,7 @@
 """Max and average pooling over windows, as in the stems and transitions of the ImageNet networks (the paper's Table 1).
 
-A window that starts at row p t - a and column q t - a (stride t, padding a) is met tap by tap, as in the convolution:
-`_taps` gives, for each tap, the rows and columns of the image under it, and which of them lie outside.
+A window starts at row p t - a and column q t - a (stride t, padding a). It is read tap by tap, as in the convolution: `_taps`
+gives, for each tap, the rows and columns of the image under it, and which of them are inside the image.
 """
 import numpy as np
 
@@ -10,7 +10,7 @@ from minisenet.backend import kernelised
 
 
 def pooled_size(size, kernel, stride, padding, ceil_mode):
-    """The output size along one side. With ceil_mode the last window may hang over, but starts inside image + left padding."""
+    """The output size along one side. With ceil_mode the last window may be cut off, but starts inside image + left padding."""
     out = -(-(size + 2 * padding - kernel) // stride) + 1 if ceil_mode else (size + 2 * padding - kernel) // stride + 1
     return out - 1 if ceil_mode and (out - 1) * stride >= size + padding else out
 
@@ -72,7 +72,7 @@ def _taps(size, out, kernel, stride, padding):
 
 
 def _counts(size, out, kernel, stride, padding, count_include_pad):
-    """What each window's sum is divided by: its positions in the image, or in the padded image."""
+    """The divisor of each window's sum: how many of its positions are in the image, or in the padded image."""
     def along(side):
         start = np.arange(out[side]) * stride[side] - padding[side]
         stop = start + kernel[side]
@@ -84,29 +84,29 @@ def _counts(size, out, kernel, stride, padding, count_include_pad):
 
 @kernelised(_check_max)
 def max_pool2d(x, kernel_size, *, stride=None, padding=0, ceil_mode=False):
-    """The largest value of each window, and where it was.
+    """The largest value of each window, and its position.
 
     Parameters
     ----------
     x : ndarray (N, H, W, C)
     kernel_size, stride, padding : int or (int, int)
-        The stride is the kernel's size unless given. Padded positions never win. padding <= kernel_size / 2.
+        The default stride is kernel_size. padding is at most kernel_size / 2; padding is never the maximum.
     ceil_mode : bool
-        Whether a last window may hang over the edge, as in the released Caffe models.
+        Whether the last window may be cut off by the edge, as in the released Caffe models.
 
     Returns
     -------
     y : ndarray (N, OH, OW, C)
-        NaN wins over every number.
+        NaN counts as larger than any number.
     argmax : ndarray (N, OH, OW, C) of int64
-        h W + w in the unpadded image; the first position on a tie.
+        h W + w in the unpadded image; of equal values, the first position.
 
     Raises
     ------
     TypeError
-        For an integer x.
+        If x is not a floating-point NumPy array.
     ValueError
-        For a padding larger than half of the kernel, or an output of size zero.
+        If padding is larger than half of kernel_size, or if the output would be empty.
 
     Notes
     -----
@@ -127,7 +127,7 @@ def max_pool2d(x, kernel_size, *, stride=None, padding=0, ceil_mode=False):
 
 @kernelised(_check_max_backward)
 def max_pool2d_backward(dy, argmax, x_shape):
-    """The gradient of `max_pool2d`: each dy goes to the position that won. Windows may overlap, so they add up.
+    """The gradient of `max_pool2d`: each dy is added at its maximum's position. Windows may overlap, so gradients add up.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def max_pool2d_backward(dy, argmax, x_shape):
     Raises
     ------
     TypeError, ValueError
-        For shapes that do not fit together, or an argmax outside the image.
+        If an argument is not a NumPy array, if the shapes do not match, or if an argmax is outside the image.
 
     Notes
     -----
@@ -208,7 +208,7 @@ def avg_pool2d_backward(dy, x_shape, kernel_size, *, stride=None, padding=0, cei
     Raises
     ------
     TypeError, ValueError
-        As `avg_pool2d`, and where dy does not have the output's shape.
+        As `avg_pool2d`, and if dy does not have the output's shape.
 
     Notes
     -----

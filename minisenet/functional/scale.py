@@ -2,8 +2,8 @@
 
     x~_c = s_c u_c          du_c(i, j) = s_c dy_c(i, j)          ds_c = sum_{i, j} dy_c(i, j) u_c(i, j)
 
-This du is only one of the two paths into u. In an SE block s itself was computed from u, so the whole gradient is
-du = s dy + dz / (H W): see `minisenet.blocks.SEBlock.backward`.
+In an SE block this du is one of two paths into u: s depends on u too. The whole gradient is du = s dy + dz / (H W); see
+`minisenet.functional.se_block_backward`.
 """
 from minisenet import arguments
 from minisenet.backend import kernelised
@@ -37,9 +37,9 @@ def scale(u, s):
     Raises
     ------
     TypeError
-        For an integer array, or mixed dtypes.
+        If an argument is not a floating-point NumPy array, or if the dtypes differ.
     ValueError
-        Where s is not (N, C).
+        If s is not (N, C).
 
     Notes
     -----
@@ -50,7 +50,7 @@ def scale(u, s):
 
 @kernelised(_check_backward)
 def scale_backward(dy, u, s):
-    """The gradients of `scale`: du = s dy, and ds = the sum over positions of dy u, as one s_c met every position.
+    """The gradients of `scale`: du = s dy, and ds = sum of dy u over positions, because one s_c multiplies all of them.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def scale_backward(dy, u, s):
     Raises
     ------
     TypeError, ValueError
-        As `scale`, and where dy does not have the shape of u.
+        As `scale`, and if dy does not have the shape of u.
 
     Notes
     -----

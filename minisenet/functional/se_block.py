@@ -1,10 +1,10 @@
-"""The squeeze-and-excitation block, F_scale(u, F_ex(F_sq(u))), and its backward: where the two paths into u meet.
+"""The squeeze-and-excitation block, F_scale(u, F_ex(F_sq(u))), and its backward, which adds the two paths into u.
 
     u ---------------------> scale -> y            du =  s dy          (through the scale)
      \\-> squeeze -> excitation -^                      + dz / (H W)   (through the squeeze)
               z          s
 
-`minisenet.blocks.SEBlock` adds parameters and memory to these two functions.
+`minisenet.blocks.SEBlock` is the layer: it holds the weights, and what the backward needs.
 """
 from minisenet.functional.excitation import excitation, excitation_backward
 from minisenet.functional.scale import scale, scale_backward
@@ -25,7 +25,7 @@ def se_block(u, w1, w2, b1=None, b2=None):
     -------
     y : ndarray (N, H, W, C)
     z, h, s : ndarray (N, C), (N, C / r), (N, C)
-        The descriptor, the hidden activations and the gates, which the backward needs.
+        The descriptor, the hidden activations and the gates. The backward needs them.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False):
         As returned by `se_block`.
     w1, w2 : ndarray (C / r, C), (C, C / r)
     bias : bool
-        Whether `se_block` was given b1 and b2.
+        Whether `se_block` had b1 and b2.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False):
     Raises
     ------
     TypeError, ValueError
-        As the three backwards.
+        As `squeeze_backward`, `excitation_backward` and `scale_backward`.
 
     Notes
     -----

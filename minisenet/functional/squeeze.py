@@ -34,9 +34,9 @@ def squeeze(u):
     Raises
     ------
     TypeError
-        For an integer u.
+        If u is not a floating-point NumPy array.
     ValueError
-        Where u does not have four dimensions, or is empty.
+        If u does not have four dimensions, or is empty.
 
     Notes
     -----
@@ -47,23 +47,23 @@ def squeeze(u):
 
 @composed(_check_backward)
 def squeeze_backward(dz, height, width):
-    """The gradient of `squeeze`: every position had the weight 1 / (H W), so every position gets dz / (H W).
+    """The gradient of `squeeze`: every position has the weight 1 / (H W) in z, so each gets dz / (H W).
 
     Parameters
     ----------
     dz : ndarray (N, C)
     height, width : int
-        Of the feature maps.
+        The size of the feature maps.
 
     Returns
     -------
     du : ndarray (N, H, W, C)
-        A read-only view: all positions of an image are one number in memory.
+        A read-only view: all positions of a channel share one number in memory.
 
     Raises
     ------
     TypeError, ValueError
-        For a dz that is not (N, C), or sizes below 1.
+        If dz is not a floating-point NumPy array (N, C), or if a size is below 1.
 
     Notes
     -----
