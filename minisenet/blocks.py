@@ -14,7 +14,7 @@ class SEBlock(Layer, deferred=True):
     channels : int
         C. The two weights are `fc1.weight` (C // r, C) and `fc2.weight` (C, C // r).
     reduction : int
-        r. Where r does not divide C the paper is silent; C // r is what its released models do.
+        r. Where r does not divide C the paper is silent, and the hidden layer has C // r units, as in most implementations.
     bias : bool
         Off as in eq. (3), on as in the released models.
     rng : numpy.random.Generator

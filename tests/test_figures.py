@@ -138,7 +138,7 @@ def test_a_figure_can_be_read(name):
 
 def test_what_cannot_be_read_is_found():
     def figure():
-        words = "so much that those who do not see it know what there is to be seen "
+        words = "so much that a reader who cannot see the figure knows its content "
         return drawing.Figure(200, 100, "a title", words * 2)
 
     right = figure()

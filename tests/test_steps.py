@@ -36,7 +36,7 @@ def compiled():
         steps.loops()
     except RuntimeError as error:
         if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1" and "could not be built" in str(error):
-            raise                                                   # whoever could build the kernels can build these
+            raise                                                   # a machine that built the kernels can build these
         pytest.skip(str(error))
 
 
@@ -114,7 +114,7 @@ def test_the_page_holds_the_runners_table(compiled, capsys):
 def test_bad_options_are_refused(option, capsys):
     with pytest.raises(SystemExit) as stopped:
         run.main(option)
-    assert stopped.value.code == 2 and "take at least 1" in capsys.readouterr().err
+    assert stopped.value.code == 2 and "must be at least 1" in capsys.readouterr().err
 
 
 def test_without_kernels_the_runner_says_so(capsys):

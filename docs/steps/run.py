@@ -38,7 +38,7 @@ TABLE = (                                                       # number, what, 
     ("8", "two threads over images", steps.direct, 2),
     ("9", "Winograd F(2x2, 3x3)", steps.winograd, 2),
     ("10a", "batch norm, ReLU and 9, one after another", steps.normalised_apart, 2),
-    ("10b", "both formed while 9 reads, statistics taken as it writes", steps.normalised_while_read, 2),
+    ("10b", "both computed while 9 reads, statistics while it writes", steps.normalised_while_read, 2),
 )
 
 
@@ -131,7 +131,7 @@ def main(argv=None):
     parser.add_argument("--rounds", type=int, default=9, help="each step is measured so often (default: 9)")
     args = parser.parse_args(argv)
     if min(args.images, args.rounds) < 1:
-        parser.error("--images and --rounds take at least 1")
+        parser.error(f"--images and --rounds must be at least 1, got {args.images} and {args.rounds}")
     if minisenet.get_backend() != "fused":
         print(f"the steps end with the compiled kernels, and the backend is {minisenet.get_backend()}; "
               "see `python -m minisenet info`", file=sys.stderr)
@@ -144,9 +144,9 @@ def main(argv=None):
     times, peaks, bandwidth = measure(args.images, args.rounds)
     print(*table(times, peaks), sep="\n")
     print()
-    print(f"Measured side by side in one run, medians of {args.rounds} rounds, {args.images} images of "
-          f"{SIDE} x {SIDE} x {CHANNELS} in float32 (step 1: one),")
-    print(f"on {time.strftime('%Y-%m-%d')}: {processor()}, instruction set {minisenet.backend.builds.isa}.")
+    print(f"Medians of {args.rounds} rounds in one run, for {args.images} images of {SIDE} x {SIDE} x {CHANNELS} in float32 "
+          "(step 1: one image).")
+    print(f"Machine: {processor()}, instruction set {minisenet.backend.builds.isa}, on {time.strftime('%Y-%m-%d')}.")
     print(f"The peak, a bare loop of multiply-adds, was {peaks[1] / 1e9:.0f} GFLOP/s on one thread and "
           f"{peaks[2] / 1e9:.0f} on two.")
     print(f"A copy of a large array read and wrote {bandwidth / 1e9:.0f} GB/s on one thread, so "
