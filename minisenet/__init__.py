@@ -3,7 +3,7 @@
     import minisenet
     import minisenet.functional as F
 
-`minisenet.functional` is the mathematics, to be read first; `layers`, `blocks` and `models` hold the state; `fit` trains.
+`minisenet.functional` is the mathematics: read it first. `layers`, `blocks` and `models` hold the state; `fit` trains.
 """
 from minisenet import _late, functional
 from minisenet.backend import get_backend, get_num_threads, set_backend, set_num_threads, use_backend
@@ -16,7 +16,7 @@ __all__ = ["__version__", "fit", "functional", "get_backend", "get_num_threads",
 
 
 def _checker():
-    from minisenet import checker                                      # when it is used: `import minisenet` stays fast
+    from minisenet import checker                                      # imported at first use: `import minisenet` stays fast
     return checker
 
 
@@ -25,6 +25,6 @@ def _reference():
     return operations
 
 
-# The proof knows nothing of the checker and of PyTorch; users find all of it in one place.
+# gradcheck itself imports neither the checker nor PyTorch, but offers their names to users.
 _late.bind("minisenet.gradcheck", _reference, "evaluate")
 _late.bind("minisenet.gradcheck", _checker, "Verdict", "check", "check_file")

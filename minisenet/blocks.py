@@ -1,4 +1,4 @@
-"""The squeeze-and-excitation block, and the residual blocks that it goes into (the paper's Figs. 1 and 3)."""
+"""The squeeze-and-excitation block, and the residual blocks that contain it (the paper's Figs. 1 and 3)."""
 import numpy as np
 
 import minisenet.functional as F
@@ -14,9 +14,9 @@ class SEBlock(Layer, deferred=True):
     channels : int
         C. The two weights are `fc1.weight` (C // r, C) and `fc2.weight` (C, C // r).
     reduction : int
-        r. Where r does not divide C the paper is silent, and the hidden layer has C // r units, as in most implementations.
+        r. If r does not divide C, where the paper is silent, the hidden layer has C // r units, as in most implementations.
     bias : bool
-        Off as in eq. (3), on as in the released models.
+        False as in eq. (3), True as in the released models.
     rng : numpy.random.Generator
 
     Attributes
@@ -27,7 +27,7 @@ class SEBlock(Layer, deferred=True):
     Raises
     ------
     ValueError
-        Where r is larger than the number of channels: nothing would be left to excite.
+        If r is larger than the number of channels: there would be no hidden unit.
     """
 
     def __init__(self, channels, *, reduction=16, bias=False, rng):
@@ -59,7 +59,7 @@ class SEBlock(Layer, deferred=True):
 
 
 class Projection(Layer, deferred=True):
-    """Shortcut B: a strided 1x1 convolution and a batch norm, where the residual branch changes the shape."""
+    """Shortcut B: a strided 1x1 convolution and a batch norm, for a residual branch that changes the shape."""
 
     def __init__(self, in_channels, out_channels, *, stride, rng):
         self.conv = Conv2d(in_channels, out_channels, 1, stride=stride, rng=rng)
@@ -73,7 +73,7 @@ class Projection(Layer, deferred=True):
 
 
 class PaddedIdentity(Layer):
-    """Shortcut A: every stride-th pixel, and zeros for the new channels, which come after the old ones. No parameters."""
+    """Shortcut A: every stride-th pixel, with zeros as new channels after the old ones. It has no parameters."""
 
     def __init__(self, in_channels, out_channels, *, stride):
         if out_channels < in_channels:
@@ -96,16 +96,16 @@ class PaddedIdentity(Layer):
 
 
 class ResidualBlock(Layer):
-    """y = relu(SE(F(x)) + shortcut(x)): Fig. 3. A subclass gives the residual branch F and its backward.
+    """y = relu(SE(F(x)) + shortcut(x)): Fig. 3. A subclass defines the residual branch F and its backward.
 
     Parameters
     ----------
     in_channels, out_channels : int
     stride : int
     shortcut : {"A", "B"}
-        What stands in for the identity where the shape changes (He et al. 2016, section 4.1).
+        The shortcut of a block that changes the shape; all others have the identity (He et al. 2016, section 4.1).
     reduction : int or None
-        r of the SE block on the residual branch; None for the plain twin.
+        r of the SE block on the residual branch; None for no SE block.
     se_bias : bool
     rng : numpy.random.Generator
     """
@@ -120,11 +120,11 @@ class ResidualBlock(Layer):
                              else PaddedIdentity(in_channels, out_channels, stride=stride))
 
     def residual(self, x):
-        """u = F(x), up to and with its last batch norm."""
+        """u = F(x), up to and including its last batch norm."""
         raise NotImplementedError
 
     def residual_backward(self, du, dx):
-        """The gradient of `residual`, plus dx, what reaches x through the shortcut."""
+        """The gradient of `residual` plus dx, the gradient of x through the shortcut."""
         raise NotImplementedError
 
     def forward(self, x):
@@ -139,11 +139,11 @@ class ResidualBlock(Layer):
             du = self.se.backward(du)
         if self.shortcut:
             dx = self.shortcut.backward(dx)
-        return self.residual_backward(du, dx)                          # x went both ways
+        return self.residual_backward(du, dx)                          # x is used twice
 
 
 class BasicBlock(ResidualBlock):
-    """Two 3x3 convolutions, the block of ResNet-18/34 and of the CIFAR networks. The stride sits on the first."""
+    """Two 3x3 convolutions: the block of ResNet-18/34 and of the CIFAR networks. The first one has the stride."""
 
     def __init__(self, in_channels, out_channels, *, stride=1, shortcut="B", reduction=16, se_bias=False, rng):
         self.conv1 = Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng)
@@ -162,9 +162,9 @@ class BasicBlock(ResidualBlock):
 
 
 class Bottleneck(ResidualBlock):
-    """1x1, 3x3, 1x1: the block of ResNet-50. The stride sits on the first 1x1, as in the paper's SE-ResNets.
+    """1x1, 3x3, 1x1: the block of ResNet-50. The first 1x1 has the stride, as in the released SE-ResNets.
 
-    `width` is the number of channels of the 3x3 convolution; the block's output has 4 width.
+    `width` is the number of channels of the 3x3 convolution; the block's output has 4 width channels.
     """
 
     def __init__(self, in_channels, width, *, stride=1, shortcut="B", reduction=16, se_bias=False, rng):

@@ -1,10 +1,10 @@
 """Layers hold the state: parameters, their gradients, running statistics, and what a forward saved for its backward.
 
-They have no mathematics of their own: each `forward` and `backward` is a call of `minisenet.functional`.
+They have no mathematics of their own: each `forward` and `backward` calls `minisenet.functional`.
 
     y = layer.forward(x)        saves what the backward needs
     dx = layer.backward(dy)     overwrites every parameter's .grad, and uses up what was saved
-    dx = layer.backward(dy, plus=other)         backward(dy) + other: where x was used twice
+    dx = layer.backward(dy, plus=other)         backward(dy) + other, if x is used twice
 """
 import contextlib
 import functools
@@ -23,10 +23,10 @@ _inference = False      # while True no forward saves anything
 
 @contextlib.contextmanager
 def inference_mode():
-    """`with minisenet.inference_mode():` forwards save nothing, so each map is freed when the next one is there.
+    """`with minisenet.inference_mode():` forward passes save nothing, so a map is freed once the next exists.
 
-    It says nothing about batch norm: call `model.eval()` too. For the whole process, not for one thread. A backward inside,
-    or of a forward inside, is a RuntimeError.
+    Batch norm does not change: call `model.eval()` too. The mode holds for the whole process, not for one thread. A backward
+    of a forward inside is a RuntimeError.
     """
     global _inference
     before, _inference = _inference, True
@@ -42,9 +42,9 @@ class Parameter:
     Attributes
     ----------
     value : ndarray
-        May be edited in place at any moment: nothing caches it.
+        May be edited in place at any time: nothing caches it.
     grad : ndarray or None
-        The gradient of the last backward, with the shape of `value`.
+        The gradient from the last backward, with the shape of `value`. None before the first backward.
     decay : bool
         Whether weight decay applies: true for weights, false for biases and batch norm.
     """
@@ -60,7 +60,7 @@ _PREPARE = dict(forward=as_map, backward=as_gradient)
 
 
 def _passing_values(name, method, signature_of=None):
-    """A forward or a backward that is handed deferred values if it takes them, and arrays if not."""
+    """A forward or a backward that gets deferred values if the layer supports them, and arrays if not."""
     taken, prepare = inspect.signature(signature_of or method).parameters, _PREPARE[name]
 
     @functools.wraps(method)
@@ -84,19 +84,19 @@ def _passing_values(name, method, signature_of=None):
 class Layer:
     """The base of everything with a forward and a backward. Its attributes that are layers are its children, in order.
 
-    A layer takes and returns arrays. `class MyLayer(Layer, deferred=True)` says that its forward and backward also take the
-    deferred values of `minisenet.functional.deferred`, and may return them: true of a layer that hands its input to functions
-    of `minisenet.functional` or to other layers, and to nothing else. It holds for these two methods alone: a subclass that
-    writes one of them anew takes arrays again, unless it says so too.
+    A layer maps arrays to arrays. `class MyLayer(Layer, deferred=True)` says that its forward and backward also support the
+    deferred values of `minisenet.functional.deferred`, and may return them. Say so for a layer that only passes its input to
+    functions of `minisenet.functional` or to other layers. It holds for these two methods alone: a subclass that overrides
+    one of them gets arrays again, unless it says `deferred=True` too.
 
-    Between layers, inside the forward or the backward of another layer, a value may be deferred. It does all that an array
-    does. Who calls a layer from outside gets an array.
+    Inside the forward or the backward of another layer, a value between layers may be deferred. It works as an array does. A
+    call from outside returns an array.
     """
 
     training = True
-    buffers = ()        # names of attributes that are arrays of state, but not trained
+    buffers = ()        # the names of attributes that are arrays of state, but not trained
     _kept = None
-    _takes_deferred = None      # the forward and the backward that said so
+    _takes_deferred = None      # the forward and the backward of the class that said deferred=True
 
     def __init_subclass__(cls, deferred=False, **options):
         super().__init_subclass__(**options)
@@ -109,7 +109,7 @@ class Layer:
 
     @property
     def _saved(self):
-        """What the last forward left for its backward."""
+        """What the last forward saved for its backward."""
         return self._kept
 
     @_saved.setter
@@ -117,7 +117,7 @@ class Layer:
         self._kept = None if _inference else saved
 
     def __setattr__(self, name, value):
-        if name in _PREPARE and callable(value):            # a method that this one layer has in place of its class's
+        if name in _PREPARE and callable(value):            # a method of this one object, in place of its class's
             value = _passing_values(name, lambda _, *args, call=value, **options: call(*args, **options), value).__get__(self)
         super().__setattr__(name, value)
 
@@ -131,15 +131,16 @@ class Layer:
         return self.forward(*x)
 
     def takes_deferred(self):
-        """Whether this layer's forward and backward are those that take deferred values, and not others in their place."""
+        """Whether this layer's forward and backward are those of the class that said `deferred=True`."""
         cls, own = type(self), vars(self)
         return cls._takes_deferred == (cls.forward, cls.backward) and "forward" not in own and "backward" not in own
 
     def _pop_saved(self):
-        """What forward saved, once."""
+        """What forward saved. A second call without another forward is a RuntimeError."""
         saved, self._saved = self._saved, None
         if saved is None:
-            raise RuntimeError(f"{type(self).__name__}.backward without a forward: one backward uses up what one forward saved")
+            raise RuntimeError(f"{type(self).__name__}.backward must follow a forward, one for each backward: call forward first, "
+                               "outside inference_mode")
         return saved
 
     # -- the tree of layers
@@ -149,7 +150,7 @@ class Layer:
         return {name: value for name, value in vars(self).items() if isinstance(value, Layer)}
 
     def modules(self, prefix=""):
-        """Yield (dotted name, layer) for this layer and everything below it."""
+        """Yield (dotted name, layer) for this layer and all layers below it."""
         yield prefix, self
         for name, child in self.children().items():
             yield from child.modules(f"{prefix}.{name}" if prefix else name)
@@ -164,11 +165,11 @@ class Layer:
         return {key: getattr(layer, name) for key, (layer, name) in named.items()}
 
     def train(self):
-        """Normalise with the batch's statistics from now on. Returns self."""
+        """Switch to training mode: batch norm uses the batch's statistics. Returns self."""
         return self._set_training(True)
 
     def eval(self):
-        """Normalise with the running statistics from now on; backward works in this mode too. Returns self."""
+        """Switch to evaluation mode: batch norm uses the running statistics. backward works here too. Returns self."""
         return self._set_training(False)
 
     def _set_training(self, training):
@@ -179,21 +180,23 @@ class Layer:
     # -- state
 
     def _state(self):
-        """dict: dotted name -> (owner, attribute) of every array of state: Parameter.value, or a buffer."""
+        """dict: dotted name -> (owner, attribute) of each array of state: a Parameter's value or a buffer."""
         state = {key: (parameter, "value") for key, parameter in self.parameters().items()}
         return state | self._named(lambda layer: layer.buffers)
 
     def state_dict(self):
-        """dict: dotted name -> a copy of the array, parameters and running statistics, named as PyTorch names them."""
+        """dict: dotted name -> a copy of each parameter and running statistic, with PyTorch's names."""
         return {key: getattr(owner, name).copy() for key, (owner, name) in self._state().items()}
 
     def load_state_dict(self, state):
-        """Copy arrays in, by name, into this layer's dtype; a `num_batches_tracked` of PyTorch's is passed over.
+        """Copy arrays into this layer, by name and in its dtype. PyTorch's `num_batches_tracked` is ignored.
 
         Raises
         ------
+        TypeError
+            If `state` is not a dict.
         ValueError
-            Where a name is missing, unknown, or its shape differs. Nothing is changed then.
+            If a name is missing or unknown, or if a shape differs. Then nothing is changed.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a dict of arrays, as state_dict returns it, got {type(state).__name__}")
@@ -201,12 +204,12 @@ class Layer:
         state = {key: np.asarray(value) for key, value in state.items() if not key.endswith("num_batches_tracked")}
         missing, unknown = [k for k in own if k not in state], [k for k in state if k not in own]
         if missing or unknown:
-            raise ValueError(f"the state is of another model: {_some('lacks', missing)}{' and ' * bool(missing and unknown)}"
-                             f"{_some('has the unknown', unknown)}")
+            got = " and ".join(filter(None, (_some("lacks", missing), _some("has the unknown", unknown))))
+            raise ValueError(f"state must have this model's names, got one that {got}: build the model that it comes from")
         for key, (owner, name) in own.items():
             if getattr(owner, name).shape != state[key].shape:
-                raise ValueError(f"the state is of another model: {key} is {state[key].shape}, "
-                                 f"this model takes {getattr(owner, name).shape}")
+                raise ValueError(f"{key} must have shape {getattr(owner, name).shape}, got {state[key].shape}: build the model "
+                                 "that the state comes from")
         for key, (owner, name) in own.items():
             setattr(owner, name, np.array(state[key], getattr(owner, name).dtype, order="C"))
 
@@ -218,11 +221,11 @@ class Layer:
 
 
 def _some(verb, names):
-    return f"it {verb} {', '.join(names[:3])}{f' and {len(names) - 3} more' * (len(names) > 3)}" if names else ""
+    return f"{verb} {', '.join(names[:3])}{f' and {len(names) - 3} more' * (len(names) > 3)}" if names else ""
 
 
 def he_normal(rng, shape, fan):
-    """He et al. 2015: normal with variance 2 / fan, which keeps the variance of ReLU networks from layer to layer."""
+    """He et al. 2015: normal with variance 2 / fan, which keeps a ReLU network's variance from layer to layer."""
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng must be a numpy.random.Generator, got {type(rng).__name__}: use np.random.default_rng(seed)")
     return (rng.standard_normal(shape) * np.sqrt(2 / fan)).astype(np.float32)
@@ -277,7 +280,7 @@ class BatchNorm2d(Layer, deferred=True):
     channels : int
     eps : float
     momentum : float
-        The weight of the new batch in the running statistics. `running_var` takes the unbiased variance.
+        The weight of the new batch in the running statistics. `running_var` is an average of unbiased variances.
     """
 
     buffers = ("running_mean", "running_var")
@@ -301,7 +304,7 @@ class BatchNorm2d(Layer, deferred=True):
         return y
 
     def update_running_statistics(self, mean, var, m):
-        """Move the running statistics towards a batch's, which were taken over m values for each channel."""
+        """Move the running statistics towards those of a batch with m values for each channel."""
         self.running_mean = self._moved(self.running_mean, mean)
         self.running_var = self._moved(self.running_var, var * (m / (m - 1)))
 
@@ -326,7 +329,7 @@ class ReLU(Layer, deferred=True):
 
 
 class AddReLU(Layer, deferred=True):
-    """The sum that ends a residual block, and the ReLU after it: y = relu(u + x). Its backward returns (du, dx)."""
+    """The sum at the end of a residual block, and the ReLU after it: y = relu(u + x). Its backward returns (du, dx)."""
 
     def forward(self, u, x):
         self._saved = y = F.add_relu(u, x)
@@ -365,7 +368,7 @@ class Linear(Layer):
 
 
 class Squeeze(Layer, deferred=True):
-    """Global average pooling, eq. (2): (N, H, W, C) to (N, C). Every ResNet ends with it too."""
+    """Global average pooling, eq. (2): (N, H, W, C) to (N, C). A ResNet has one before its last layer too."""
 
     def forward(self, u):
         z = F.squeeze(u)
@@ -408,7 +411,7 @@ class AvgPool2d(Layer):
 
 
 class Sequential(Layer, deferred=True):
-    """Layers one after another; backward runs them from the last to the first. The children are named 0, 1, 2, …"""
+    """Layers in sequence; backward runs them in reverse order. The children's names are 0, 1, 2, …"""
 
     def __init__(self, *layers):
         for i, layer in enumerate(layers):

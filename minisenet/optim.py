@@ -1,4 +1,4 @@
-"""Stochastic gradient descent, and the learning rate over a run."""
+"""Stochastic gradient descent, and schedules of the learning rate."""
 import itertools
 from collections.abc import Mapping
 
@@ -13,8 +13,8 @@ def _check_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, ne
     for name, given in named.items():
         given = arguments.array(name, given)
         if given.shape != np.shape(value) or given.dtype != value.dtype:
-            raise ValueError(f"{name} must have shape {value.shape} and dtype {value.dtype} as value has, got {given.shape} and "
-                             f"{given.dtype}")
+            raise ValueError(f"{name} must have shape {value.shape} and dtype {value.dtype} as value has, got {given.shape} "
+                             f"and {given.dtype}")
         named[name] = np.ascontiguousarray(given).reshape(-1) if name == "grad" else _flat(name, given)
     for (name, array), (other, theirs) in itertools.combinations(named.items(), 2):
         if np.may_share_memory(array, theirs):              # all are contiguous, so comparing their bounds is exact
@@ -25,7 +25,7 @@ def _check_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, ne
 
 
 def _flat(name, array):
-    """A flat view, because it is written to."""
+    """A flat view, not a copy: the step writes to it."""
     if not array.flags.c_contiguous or not array.flags.writeable:
         got = "a read-only array" if array.flags.c_contiguous else "a strided one"
         raise ValueError(f"{name} must be writeable and C-contiguous, because it is updated in place, got {got}: use "
@@ -35,7 +35,7 @@ def _flat(name, array):
 
 @kernelised(_check_step)
 def sgd_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
-    """One step of SGD with momentum, in place, in the form that PyTorch uses:
+    """One step of SGD with momentum, in place, in PyTorch's form:
 
         g = grad + weight_decay value          velocity = momentum velocity + g
         value -= lr velocity                   or, with Nesterov, value -= lr (g + momentum velocity)
@@ -44,18 +44,21 @@ def sgd_step(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, neste
     ----------
     value, velocity : ndarray, any one shape, C-contiguous
         Both are updated.
-    grad : ndarray
+    grad : ndarray, the same shape
+        It is not changed.
     lr, momentum, weight_decay : float
     nesterov : bool
 
     Raises
     ------
+    TypeError
+        If an argument is not a NumPy array.
     ValueError
-        For arrays that differ in shape or dtype, overlap, or cannot be written to.
+        If the arrays differ in shape or dtype, if they overlap, or if value or velocity cannot be written to.
 
     Notes
     -----
-    Source: section 5.1; Sutskever et al. 2013 for both momenta.
+    Source: section 5.1; Sutskever et al. 2013 for both kinds of momentum.
     """
     real = value.dtype.type
     g = grad + real(weight_decay) * value
@@ -74,12 +77,17 @@ class SGD:
     momentum, weight_decay : float
     nesterov : bool
     decay_all : bool
-        Whether weight decay reaches batch norm and biases too; it does not unless asked for.
+        Whether weight decay applies to batch norm and biases too.
 
     Attributes
     ----------
     velocity : dict of str to ndarray
-        Part of a checkpoint.
+        Checkpoints contain it.
+
+    Raises
+    ------
+    TypeError
+        If `parameters` is not a dict.
     """
 
     def __init__(self, parameters, *, momentum=0.9, weight_decay=5e-4, nesterov=True, decay_all=False):
@@ -91,7 +99,7 @@ class SGD:
         self.velocity = {name: np.zeros_like(p.value) for name, p in parameters.items()}
 
     def step(self, lr):
-        """Move every parameter against its gradient."""
+        """Move every parameter against its gradient. RuntimeError if one has no gradient yet; then none has moved."""
         missing = [name for name, p in self.parameters.items() if p.grad is None]
         if missing:
             raise RuntimeError(f"every parameter must have a gradient, got None for {missing[0]}: run model.backward first")
@@ -100,7 +108,7 @@ class SGD:
 
 
 def one_cycle(progress, *, peak=0.2, start=0.04, end=0.0):
-    """Linear from `start` to 1 until `peak` of the run, then linear down to `end` (Smith and Topin 2019)."""
+    """Linear from `start` up to 1 at the fraction `peak` of the run, then linear down to `end` (Smith and Topin 2019)."""
     if progress < peak:
         return start + (1 - start) * progress / peak
     return end + (1 - end) * (1 - progress) / (1 - peak)
@@ -112,7 +120,7 @@ def cosine(progress):
 
 
 def multi_step(progress, *, at=(0.5, 0.75), factor=0.1):
-    """Multiplied by `factor` at each fraction of the run in `at`: the recipe of He et al. 2016 for CIFAR."""
+    """1, multiplied by `factor` at each fraction of the run in `at`, as He et al. 2016 train on CIFAR."""
     return factor ** sum(progress >= a for a in at)
 
 

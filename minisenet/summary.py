@@ -1,11 +1,11 @@
-"""What a network costs, layer by layer: output shapes, parameters, multiply-adds, and what forward saves for backward.
+"""A network's cost, layer by layer: output shapes, parameters, multiply-adds, and what forward saves for backward.
 
-A multiply-add is one multiplication with its addition. The paper's "FLOPs" are multiply-adds, and which of them it counts
-differs from table to table, so three totals stand side by side: convolutions and fully connected layers; then with the two
-fully connected layers of each SE block; then with the channel-wise multiplications of eq. (4) too.
+A multiply-add is one multiplication with its addition. The paper's "FLOPs" are multiply-adds, but its tables do not all count
+the same ones, so there are three totals: convolutions and fully connected layers; with the two fully connected layers of each
+SE block; with the channel-wise multiplications of eq. (4) too.
 
-The layers' calls are counted, from their shapes alone: a function in the table `UNRUN` does not run. Any other runs, on
-zeros, so a layer of your own is counted like ours.
+The layers' calls are counted from their shapes: a function in the table `UNRUN` does not run. All others run, on zeros, so
+your own layers are counted too.
 """
 import contextlib
 import copy
@@ -24,14 +24,14 @@ from minisenet.layers import Layer
 
 
 def summary(model, image_size=None):
-    """Count a network's cost for one image of image_size x image_size.
+    """Count a network's cost for one image.
 
     Parameters
     ----------
     model : Layer
-        It is left as it is: the counting happens on a copy.
+        It is not changed: a copy is counted.
     image_size : int or (int, int), optional
-        Unless given, what a model of `minisenet.models.create` is made for.
+        The default is the model's own `image_size`, which a model of `minisenet.models.create` has.
 
     Returns
     -------
@@ -39,17 +39,19 @@ def summary(model, image_size=None):
         `rows`, one for each layer that computes, in the order in which they run: name, type, output (its shape),
         parameters, multiply_adds, saved_bytes (arrays that two layers share count for the first one that saved them).
         `totals`: parameters, running_statistics, conv_and_fc, with_se_fc, with_scale (multiply-adds), saved_bytes.
-        `backend`: the one whose saved bytes they are. `paper`: what the specification says of the same network, or None (see
+        `backend`: the backend of the saved bytes. `paper`: the specification's numbers for the same network, or None (see
         `minisenet.models.registry.Network.specified`).
 
     Raises
     ------
+    TypeError
+        If model is not a Layer.
     ValueError
-        For images that the network does not take, or a model of your own without an image size.
+        If the images do not fit the network, or if neither image_size nor the model has a size.
 
     Notes
     -----
-    Source: section 4. The parameters of the SE blocks add up to eq. (5), 2 / r sum_s N_s C_s^2, where r divides each C_s.
+    Source: section 4. The parameters of the SE blocks add up to eq. (5), 2 / r sum_s N_s C_s^2, if r divides each C_s.
     """
     if not isinstance(model, Layer):
         raise TypeError(f"model must be a Layer, got {type(model).__name__}")
@@ -60,14 +62,14 @@ def summary(model, image_size=None):
     parameters = model.parameters()
     probe = copy.deepcopy(model, {id(p): p for p in parameters.values()}).train()           # parameters are only read
     x = np.zeros((1, height, width, 3), next((p.value.dtype for p in parameters.values()), np.float32))
-    with use_backend("numpy"):                  # the fused backend makes fewer calls, each of several layers
+    with use_backend("numpy"):                  # the fused backend makes fewer calls, each for several layers
         forwards = _forwards(probe, x)
-    _forwards(probe, x)                         # and as the backend in use does it, to see what it saves
+    _forwards(probe, x)                         # once more on the backend in use, for what it saves
     forwards = {name: forward for name, forward in forwards.items()
                 if forward.multiply_adds or forward.layer._saved is not None or not forward.layer.children()}
     sizes, counts, seen = Counter(), Counter(), {id(_base(getattr(*where))) for where in probe._state().values()}
     for name, parameter in parameters.items():
-        while name and name not in forwards:    # an SE block runs its two layers' weights, not the layers
+        while name and name not in forwards:    # an SE block uses its two layers' weights without running the layers
             name = name.rpartition(".")[0]
         sizes[name] += parameter.value.size
     rows = []
@@ -93,10 +95,10 @@ def _convolved(x, w, b=None, **options):
 
 def _convolved_with_moments(a, w, mean=None, k=None, beta=None, **options):
     y = _convolved(a, w, **options)
-    return y, *np.zeros((2, *y.shape[::3]), y.dtype)            # the kernel's two share their memory too
+    return y, *np.zeros((2, *y.shape[::3]), y.dtype)            # the kernel's two share memory as well
 
 
-# What a function would return, by the shapes of its arguments.
+# What a function would return, from the shapes of its arguments.
 UNRUN = {
     "conv2d": _convolved,
     "conv2d_normalised": _convolved_with_moments,
@@ -108,7 +110,7 @@ UNRUN = {
 
 @dataclass(eq=False)
 class Forward:
-    """A layer's forward: its output's shape, and the multiply-adds of the functions that it called itself, by kind."""
+    """A layer's forward: its output's shape, and the multiply-adds of the functions that it calls directly, by kind."""
 
     name: str
     layer: Layer
@@ -116,7 +118,7 @@ class Forward:
     multiply_adds: Counter = field(default_factory=Counter)
 
     def record(self, call):
-        """A hook for `backend.watching`: count a call, and run it only where `UNRUN` does not know it."""
+        """A hook for `backend.watching`: count a call, and run it only if it is not in `UNRUN`."""
         result = UNRUN[call.name](*call.args, **call.options) if call.name in UNRUN else call()
         kind = "se_fc" if isinstance(self.layer, SEBlock) else "conv_and_fc"
         self.multiply_adds[kind] += multiply_adds(call.arguments, result)
@@ -138,11 +140,11 @@ def _forwards(model, x):
         elif forward and event == "return":
             running.pop()
             forward.output = getattr(y, "shape", ())[1:]
-            done[forward.name] = forward        # not for the first time if it is used twice, or calls super().forward
+            done[forward.name] = forward        # not the first time if it is used twice, or calls super().forward
 
     before = sys.getprofile()
     with watching(lambda call: running[-1].record(call)):
-        sys.setprofile(profile)                 # Python says when a forward begins and returns: no layer has to be changed
+        sys.setprofile(profile)                 # Python reports when a forward begins and returns: no layer has to be changed
         try:
             whole.output = model.forward(x).shape[1:]
         finally:
@@ -151,35 +153,35 @@ def _forwards(model, x):
 
 
 def weights_shape(arguments):
-    """The shape of the weights among a function's arguments; () where there are none."""
+    """The shape of the weights among a function's arguments; () if there are none."""
     return arguments.get("w_shape") or getattr(arguments.get("w"), "shape", ())
 
 
 def multiply_adds(arguments, result):
-    """Of a convolution or a fully connected layer by the direct algorithm, whatever runs; 0 for other functions.
+    """The multiply-adds of a convolution or a fully connected layer by the direct algorithm; 0 for other functions.
 
-    An output element takes a multiply-add for each weight of its channel, and either gradient takes as many as the forward.
-    A forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
+    An output element needs a multiply-add for each weight of its channel, and each gradient needs as many as the forward. A
+    forward returns one array with as many dimensions as the weights (y), a backward one for each gradient (dx, dw).
     """
     weights = weights_shape(arguments)
     products = [array for array in arrays_in(result) if array.ndim == len(weights)]
     if not weights or not products:
         return 0
-    output = arguments.get("dy", arguments.get("g", products[0]))       # g: what a fused backward forms its dy from
+    output = arguments.get("dy", arguments.get("g", products[0]))       # g: a fused backward computes its dy from it
     return len(products) * output.size * math.prod(weights[1:])
 
 
 # ---- the arrays that a layer saved -------------------------------------------------------------------------------------
 
 def _saved_bytes(layer, seen):
-    """Bytes of the arrays that a layer saved, but for those in `seen`, to which they are added."""
+    """The bytes of the arrays that a layer saved and that are not in `seen`; they are added to `seen`."""
     new = {id(base): base.nbytes for base in map(_base, arrays_in(layer._saved)) if id(base) not in seen}
     seen.update(new)
     return sum(new.values())
 
 
 def arrays_in(value):
-    """Yield every array in a nest of tuples, lists, dicts and objects, as often as it is in there."""
+    """Yield every array in nested tuples, lists, dicts and objects, as often as it occurs."""
     if isinstance(value, np.ndarray):
         yield value
     elif isinstance(value, (tuple, list)):

@@ -193,7 +193,7 @@ def test_backward_twice_is_an_error_and_gradients_are_overwritten(make):
     x.setflags(write=False), dy.setflags(write=False)
     block.backward(dy)
     first = {name: p.grad.copy() for name, p in block.parameters().items()}
-    with pytest.raises(RuntimeError, match="without a forward"):
+    with pytest.raises(RuntimeError, match="backward must follow a forward"):
         block.backward(dy)
     block(x)
     block.backward(dy)

@@ -58,11 +58,11 @@ def test_gradients_by_central_differences(layer_and_x, training):
 
 def test_backward_uses_up_what_forward_saved(layer_and_x):
     layer, x = layer_and_x
-    with pytest.raises(RuntimeError, match="without a forward"):
+    with pytest.raises(RuntimeError, match="backward must follow a forward"):
         layer.backward(x)
     dy = np.ones_like(layer(x))
     layer.backward(dy)
-    with pytest.raises(RuntimeError, match="backward without a forward: one backward uses up what one forward saved"):
+    with pytest.raises(RuntimeError, match="backward must follow a forward, one for each backward: call forward first"):
         layer.backward(dy)
 
 
@@ -73,7 +73,7 @@ def test_inference_mode_saves_nothing(layer_and_x):
     with minisenet.inference_mode():
         assert np.array_equal(layer(x), y)
     assert all(each._saved is None for _, each in layer.modules())
-    with pytest.raises(RuntimeError, match="without a forward"):
+    with pytest.raises(RuntimeError, match="backward must follow a forward"):
         layer.backward(y)
 
 
@@ -204,12 +204,12 @@ def test_loading_keeps_the_layers_dtype_and_passes_over_num_batches_tracked():
 
 
 @pytest.mark.parametrize("spoil, message", [
-    (lambda state: state.pop("1.bias"), "the state is of another model: it lacks 1.bias"),
-    (lambda state: state.update(extra=np.zeros(1)), "the state is of another model: it has the unknown extra"),
-    (lambda state: state.update(extra=state.pop("1.bias")), "it lacks 1.bias and it has the unknown extra"),
-    (lambda state: state.clear(), r"it lacks 0.weight, 1.weight, 1.bias and 4 more"),
-    (lambda state: state.update({"2.1.weight": np.zeros((4, 2))}), r"2.1.weight is \(4, 2\), this model takes \(2, 4\)"),
-    (lambda state: state.update({"1.running_var": np.zeros(5)}), r"1.running_var is \(5,\), this model takes \(4,\)"),
+    (lambda state: state.pop("1.bias"), "state must have this model's names, got one that lacks 1.bias: build"),
+    (lambda state: state.update(extra=np.zeros(1)), "state must have this model's names, got one that has the unknown extra: build"),
+    (lambda state: state.update(extra=state.pop("1.bias")), "got one that lacks 1.bias and has the unknown extra: build"),
+    (lambda state: state.clear(), r"got one that lacks 0.weight, 1.weight, 1.bias and 4 more"),
+    (lambda state: state.update({"2.1.weight": np.zeros((4, 2))}), r"2.1.weight must have shape \(2, 4\), got \(4, 2\): build the model"),
+    (lambda state: state.update({"1.running_var": np.zeros(5)}), r"1.running_var must have shape \(4,\), got \(5,\)"),
 ])
 def test_a_state_that_does_not_fit_changes_nothing(spoil, message):
     layer = nested()
@@ -277,7 +277,7 @@ def test_what_is_not_an_array_is_named(layer_and_x, backend, value, got):
     with minisenet.use_backend(backend):
         with pytest.raises(TypeError, match=rf"^[xu] must be a NumPy array.*, got {got}"):
             layer(value)
-        with pytest.raises(RuntimeError, match="without a forward"):
+        with pytest.raises(RuntimeError, match="backward must follow a forward"):
             layer.backward(x)
         layer(x)
         with pytest.raises(TypeError, match=rf"^d[yz] must be a NumPy array.*, got {got}"):

@@ -140,7 +140,7 @@ def test_a_state_of_another_model_changes_nothing():
     before = model.state_dict()
     for other, message in ((models.create("se_resnet20", width=4, reduction=2), "has the unknown stage1.0.se.fc1.weight"),
                            (models.create("resnet32", width=4), "has the unknown stage1.3"),
-                           (models.create("resnet20", width=8), "conv1.weight is")):
+                           (models.create("resnet20", width=8), "conv1.weight must have shape")):
         with pytest.raises(ValueError, match=message):
             model.load_state_dict(other.state_dict())
     with pytest.raises(ValueError, match="lacks stage1.3"):
@@ -183,7 +183,7 @@ def test_images_that_are_not_an_array(small, value, got):
 def test_backward_twice(small):
     y = small(np.random.default_rng(0).standard_normal((2, 8, 8, 3)))
     small.backward(y)
-    with pytest.raises(RuntimeError, match="without a forward"):
+    with pytest.raises(RuntimeError, match="backward must follow a forward"):
         small.backward(y)
 
 

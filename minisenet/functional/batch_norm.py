@@ -41,21 +41,22 @@ def _check_forward(x, gamma, beta, *, eps=1e-5):
 
 def _check_backward(dy, x, gamma, mean, var, *, eps=1e-5):
     c = _channels(x)
-    args = arguments.arrays(dy=(dy, 4, arguments.shape_of(x)), x=(x, 4), gamma=(gamma, 1, c), mean=(mean, 1, c), var=(var, 1, c))
+    args = arguments.arrays(dy=(dy, 4, arguments.shape_of(x)), x=(x, 4), gamma=(gamma, 1, c), mean=(mean, 1, c),
+                            var=(var, 1, c))
     return tuple(args), dict(eps=arguments.real_number("eps", eps, least=0))
 
 
 def _check_inference(x, gamma, beta, running_mean, running_var, *, eps=1e-5):
     c = _channels(x)
     args = arguments.arrays(x=(x, 4), gamma=(gamma, 1, c), beta=(beta, 1, c),
-                         running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
+                            running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
     return tuple(args), dict(eps=arguments.real_number("eps", eps, least=0))
 
 
 def _check_inference_backward(dy, x, gamma, running_mean, running_var, *, eps=1e-5):
     c = _channels(x)
     args = arguments.arrays(dy=(dy, 4, arguments.shape_of(x)), x=(x, 4), gamma=(gamma, 1, c),
-                         running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
+                            running_mean=(running_mean, 1, c), running_var=(running_var, 1, c))
     return tuple(args), dict(eps=arguments.real_number("eps", eps, least=0))
 
 

@@ -20,7 +20,7 @@ from minisenet.backend import composed, kernelised
 
 
 def output_size(size, kernel, stride, padding, dilation):
-    """Along one side: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1; below 1 if the kernel does not fit."""
+    """Along one side: floor((size + 2 padding - dilation (kernel - 1) - 1) / stride) + 1; below 1 if nothing fits."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 

@@ -10,7 +10,8 @@ from minisenet.backend import kernelised
 def _check_forward(x, w, b=None):
     x, w, b = arguments.arrays(x=(x, 2), w=(w, 2), b=arguments.optional(b, 1, arguments.shape_of(w)[:1]))
     if x.shape[1] != w.shape[1]:
-        raise ValueError(f"x must have {w.shape[1]} features, as w {w.shape} has, got {x.shape[1]}: x is (N, in), w is (out, in)")
+        raise ValueError(f"x must have {w.shape[1]} features, as w {w.shape} has, got {x.shape[1]}: x is (N, in), "
+                         "w is (out, in)")
     return (x, w, b), {}
 
 

@@ -10,7 +10,7 @@ from minisenet.backend import kernelised
 
 
 def pooled_size(size, kernel, stride, padding, ceil_mode):
-    """The output size along one side. With ceil_mode the last window may be cut off, but starts inside image + left padding."""
+    """Along one side. With ceil_mode the last window may be cut off, but it starts inside the image or its left padding."""
     out = -(-(size + 2 * padding - kernel) // stride) + 1 if ceil_mode else (size + 2 * padding - kernel) // stride + 1
     return out - 1 if ceil_mode and (out - 1) * stride >= size + padding else out
 

@@ -11,22 +11,22 @@ def create(name, num_classes=None, **options):
     Parameters
     ----------
     name : str
-        One of `MODELS`; every network has its plain twin without "se_".
+        One of `MODELS`. Every network has a plain twin, whose name has no "se_".
     num_classes : int, optional
-        Unless given, that of the data set that the network was made for.
+        By default that of the network's data set, 10 for the CIFAR networks.
     **options
-        As the network's class takes them: width, reduction, se_bias, shortcut, seed.
+        Those of the network's class, such as width, reduction, se_bias, shortcut and seed.
 
     Returns
     -------
     Layer
-        In float32; `.astype(np.float64)` to check gradients. Its `name` and `options` say how it was made, and its
-        `image_size` for which images.
+        The network, in float32. Use `.astype(np.float64)` to check gradients. Its `name` and `options` say how it was made;
+        `image_size` is the size of the images that it is for.
 
     Raises
     ------
-    ValueError
-        For an unknown name, an unknown option, or an option out of range.
+    TypeError, ValueError
+        If the name or an option is unknown, or if an option is out of range.
     """
     if name not in tuple(MODELS):                           # a list has no hash
         raise ValueError(f"model name must be one of {', '.join(MODELS)}, got {name!r}")

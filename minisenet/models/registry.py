@@ -1,4 +1,4 @@
-"""The networks by name: how each is built, what it is for, and what its specification says that it costs."""
+"""The networks by name: how each is built, its image size and classes, and its cost by the specification."""
 import functools
 import inspect
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from minisenet.models.resnet import CifarResNet
 
 @dataclass(frozen=True)
 class Counts:
-    """What a specification adds up to, for the default number of classes, the default r and no biases in SE blocks."""
+    """The totals of a specification, for the default number of classes, the default r and no biases in SE blocks."""
 
     parameters: int
     million_multiply_adds: float    # convolutions and fully connected layers, for one image
-    features: int                   # what the last layer reads: a class more costs features weights and a bias
-    se_weights: int = 0             # of the parameters: by eq. (5) they are proportional to 1 / r
-    se_biases: int = 0              # what `se_bias` adds
+    features: int                   # inputs of the last layer: one more class costs this many weights and a bias
+    se_weights: int = 0             # part of the parameters: by eq. (5) it is proportional to 1 / r
+    se_biases: int = 0              # the parameters that `se_bias` adds
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Network:
     build : callable
         (num_classes, **options) -> Layer.
     image_size, num_classes : int
-        What it is made for, and its classes unless others are asked for.
+        The size of the images that it is for, and its default number of classes.
     plain : str or None
-        The name of its plain twin: the same network without SE blocks. None where it is one itself.
+        The name of its plain twin, the same network without SE blocks. None for a plain network.
     counts : dict of str to Counts
-        By shortcut (None for a network without that option), where a specification gives the numbers.
+        The specification's numbers by shortcut (None for a network without that option), if there are any.
     source : str
-        Of the counts.
+        The source of the counts.
     """
 
     build: Callable
@@ -50,12 +50,12 @@ class Network:
         return {name: p.default for name, p in inspect.signature(self.build).parameters.items() if name not in bound}
 
     def specified(self, num_classes, **options):
-        """What the specification says of the network with these options, to be compared with what is counted.
+        """The specification's numbers for the network with these options, to compare with what is counted.
 
         Returns
         -------
         dict or None
-            parameters, million_multiply_adds, image_size, source. None where the specification is silent.
+            parameters, million_multiply_adds, image_size, source. None if the specification has no numbers for these options.
         """
         defaults, chosen = self.defaults, self.defaults | options
         counts = self.counts.get(chosen.get("shortcut"))
@@ -73,9 +73,9 @@ class Network:
                     million_multiply_adds=round(counts.million_multiply_adds + counts.features * classes / 1e6, 3))
 
 
-# The paper gives errors for its CIFAR networks, and no counts. These are exact, by hand, from the specification in He et al.
-# 2016, section 4.2; the SE weights are eq. (5), 2 / r sum C^2. Public implementations have those of 20, 32, 56 and 110
-# layers too: akamaster/pytorch_resnet_cifar10 for shortcut A, moskomule/senet.pytorch for shortcut B.
+# The paper gives only errors for its CIFAR networks. These counts are exact, by hand, from the specification in He et al.
+# 2016, section 4.2; the SE weights are eq. (5), 2 / r sum C^2. Public implementations of 20, 32, 56 and 110 layers have the
+# same: akamaster/pytorch_resnet_cifar10 for shortcut A, moskomule/senet.pytorch for shortcut B.
 CIFAR = {       # depth -> SE weights, SE biases; by shortcut: parameters without SE, millions of multiply-adds
     20: (2_016, 357, dict(A=(269_722, 40.551), B=(272_474, 40.813))),
     32: (3_360, 595, dict(A=(464_154, 68.863), B=(466_906, 69.125))),

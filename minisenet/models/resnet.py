@@ -2,7 +2,7 @@
 
     3x3, w -> BN -> ReLU -> n blocks of w channels at 32x32 -> n of 2w at 16x16 -> n of 4w at 8x8 -> squeeze -> linear
 
-with w = 16 and a depth of 6 n + 2: 20, 32, 44, 56 and 110 layers.
+with w = 16 and depth 6n + 2: 20, 32, 44, 56 and 110 layers.
 """
 import numpy as np
 
@@ -12,7 +12,7 @@ from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU, Sequentia
 
 
 class CifarResNet(Layer):
-    """A ResNet of depth 6 n + 2 for 32x32 images.
+    """A ResNet of depth 6n + 2 for 32x32 images.
 
     Parameters
     ----------
@@ -21,19 +21,20 @@ class CifarResNet(Layer):
     se : bool
         Whether each residual branch ends with an SE block.
     width : int
-        Channels of the first stage; the next two have twice and four times as many.
+        The channels of the first stage; the next two have twice and four times as many.
     reduction : int
         r of the SE blocks.
     se_bias : bool
-        Biases in the SE blocks: off as in eq. (3), on as in the released models.
+        Whether the SE blocks have biases: False as in eq. (3), True as in the released models.
     shortcut : {"A", "B"}
+        See `minisenet.blocks.ResidualBlock`.
     seed : int
-        Of the initialisation.
+        Decides the initial weights.
 
     Raises
     ------
-    ValueError
-        For a depth that is not 6 n + 2, or a reduction larger than the channels.
+    TypeError, ValueError
+        If depth is not 6n + 2, if a size is below 1, or if reduction is larger than width.
     """
 
     def __init__(self, depth, num_classes=10, *, se, width=16, reduction=16, se_bias=False, shortcut="B", seed=0):
@@ -57,7 +58,7 @@ class CifarResNet(Layer):
         return self.fc(self.squeeze(x))
 
     def backward(self, dy, input_gradient=False):
-        """Every parameter's gradient; the images' own only where it is asked for, else None."""
+        """Set every parameter's gradient. Returns the images' gradient if `input_gradient` is true, else None."""
         dy = self.squeeze.backward(self.fc.backward(dy))
         dy = self.stage1.backward(self.stage2.backward(self.stage3.backward(dy)))
         return self.conv1.backward(self.bn1.backward(self.relu.backward(dy)), input_gradient=input_gradient)
