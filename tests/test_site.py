@@ -240,6 +240,7 @@ def test_a_browser_shows_every_page(site):
 @pytest.mark.parametrize("body, complaint", [
     ('<div style="width: 2000px">wide</div>', "scrolls sideways"),
     ('<div style="overflow: hidden"><div style="width: 2000px">wide</div></div>', "is cut off on the right"),
+    ('<details><summary>Answer</summary><div style="width: 2000px">wide</div></details>', "scrolls sideways"),
     ("<p>$$x^2$$</p>", "TeX that is not drawn"),
     (r"<p>a \frac b</p>", "TeX that is not drawn"),
     ('<img src="missing.png" alt="nothing">', "a picture that is not there"),

@@ -3,8 +3,8 @@
     python docs/_site/look.py docs/_build/html
     python docs/_site/look.py docs/_build/html --screenshots shots --dark --pages index se-block
 
-It fails on an error in the console, on a file that does not load, on a request that leaves the machine, on a page that
-scrolls sideways or is cut off, on TeX in what the reader sees, on a picture that is not there or has no text alternative,
+Folds are opened first. It fails on an error in the console, on a file that does not load, on a request that leaves the machine, on a
+page that scrolls sideways or is cut off, on TeX in what the reader sees, on a picture that is not there or has no text alternative,
 and on a search that finds nothing. It needs the extra `[browser]` (Playwright's Python package) and a Chromium: the system's, or
 the one that `playwright install chromium` fetches.
 """
@@ -52,6 +52,7 @@ PICTURES = """() => [...document.images].filter(image => !image.complete || !ima
 
 
 COMPLAINTS = f"""async () => {{
+    for (const fold of document.querySelectorAll('details')) fold.open = true;
     await document.fonts.ready;
     return [{SCROLLS}, {MATHEMATICS}, {PICTURES}].flatMap(complaints => complaints());
 }}"""
