@@ -282,7 +282,7 @@ def test_the_kernels_stub_has_everything_but_the_loops(stubs, solutions):
 
 def test_lines_are_short_enough_to_read(stubs, solutions):
     for path in [*stubs.glob("*.*"), *solutions.glob("*.*")]:
-        assert all(len(line) <= 128 for line in path.read_text(encoding="utf-8").splitlines()), path.name
+        assert all(len(line) <= 140 for line in path.read_text(encoding="utf-8").splitlines()), path.name
 
 
 # ---- solutions ---------------------------------------------------------------------------------------------------------
@@ -705,7 +705,11 @@ BLOCK = ("06", "07", "08", "09", "10")
 def test_one_slip_costs_its_own_points_only(slip, solutions):
     edit(solutions, *SLIPS[slip])
     lost = {number: exercise.points for number in BLOCK for exercise in select([number])}
-    assert points_of(solutions, *BLOCK) == lost | {slip: lost[slip] / 2}
+    marks = marks_of(solutions, *BLOCK)
+    assert {number: mark.points for number, mark in marks.items()} == lost | {slip: lost[slip] / 2}
+    later = [one for number in BLOCK for one in marks[number].functions if one.reference_for]
+    assert later and all(one.verdict == "right" and [other.number for other in one.reference_for] == [slip] for one in later)
+    assert any(one.verdict == "right" and not one.reference_for for one in marks["10"].functions)      # the half without the slip
 
 
 def test_a_block_is_right_with_a_scale_that_is_not_started(solutions, stubs, capsys):

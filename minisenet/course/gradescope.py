@@ -23,7 +23,7 @@ def results(report):
     for exercise in report["exercises"]:
         for position, one in enumerate(exercise["functions"], start=1):
             right = one["verdict"] == "right"
-            instead = "".join(f"\nMarked with minisenet's exercise {number} in place of yours." for number in exercise["reference_for"])
+            instead = "".join(f"\nMarked with minisenet's exercise {number} in place of yours." for number in one["reference_for"])
             tests.append(dict(number=f"{int(exercise['number'])}.{position}", name=f"{exercise['title']}: {one['function']}",
                               score=one["points"], max_score=one["points_possible"], status="passed" if right else "failed",
                               output=(one["text"] or one["verdict"]) + instead))

@@ -32,6 +32,8 @@ class FunctionMark:
         What to show, no line longer than 80 characters.
     details : dict or None
         The checker's whole verdict in plain types, where it was asked.
+    reference_for : tuple of Exercise
+        The earlier exercises that are not right, and for which the reference was used.
     """
 
     function: str
@@ -39,15 +41,15 @@ class FunctionMark:
     mistake: str | None = None
     text: str = ""
     details: dict | None = None
+    reference_for: tuple = ()
 
 
 @dataclass(frozen=True)
 class Mark:
-    """One exercise: its functions, and the earlier exercises that are not right, for which the reference was used."""
+    """One exercise and the marks of its functions."""
 
     exercise: Exercise
     functions: tuple
-    reference_for: tuple = ()
 
     @property
     def verdict(self):
@@ -66,6 +68,12 @@ class Mark:
     def mistake(self):
         """The first that has a name, or None."""
         return next((one.mistake for one in self.functions if one.mistake), None)
+
+    @property
+    def reference_for(self):
+        """The earlier exercises for which the reference was used, for any of the functions."""
+        used = {other.number: other for one in self.functions for other in one.reference_for}
+        return tuple(used[number] for number in sorted(used))
 
 
 def mark(folder, exercises=EXERCISES, *, processes=1):
@@ -116,7 +124,7 @@ class _Marking:
             wrong = self._wrong_earlier(exercise) if WRONG in [one.verdict for one in functions] else {}
             if wrong:
                 functions = self._with_references(exercise, functions, wrong)
-            self.marks[exercise] = Mark(exercise, functions, tuple(wrong))
+            self.marks[exercise] = Mark(exercise, functions)
         return self.marks[exercise]
 
     def _wrong_earlier(self, exercise):
@@ -136,7 +144,7 @@ class _Marking:
         with tempfile.TemporaryDirectory() as place:
             references.fill(Path(place), self.folder, wrong)
             again = [_begin(self.pool, Path(place), exercise, one.function) if one.verdict == WRONG else None for one in functions]
-            return tuple(one if new is None else new() for one, new in zip(functions, again))
+            return tuple(one if new is None else replace(new(), reference_for=tuple(wrong)) for one, new in zip(functions, again))
 
 
 def _deaf():

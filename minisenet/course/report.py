@@ -1,6 +1,6 @@
 """Marks as text, no line longer than 80 characters, and as plain types for JSON."""
 from minisenet.course.exercises import Exercise
-from minisenet.course.marking import NOT_CHECKED, NOT_STARTED, RIGHT, WRONG
+from minisenet.course.marking import NOT_CHECKED, NOT_STARTED, RIGHT
 
 HEADING = f"{'exercise':25}{'points':>9}  {'verdict':12}  mistake"
 
@@ -8,23 +8,22 @@ HEADING = f"{'exercise':25}{'points':>9}  {'verdict':12}  mistake"
 def row(mark):
     """A line of the table."""
     points = f"{mark.points:g} / {mark.exercise.points}"
-    numbers = _and([other.number for other in mark.reference_for])
+    numbers = _and(_numbers(mark))
     remark = mark.mistake or (f"(with minisenet's {numbers})" if numbers else "")
     return f"{_name(mark.exercise):25}{points:>9}  {mark.verdict:12}  {remark}"[:80].rstrip()
 
 
 def details(mark):
     """Yield the lines that explain an exercise that is not right: for each function the smallest failing case."""
-    same = {}                                           # a file that cannot be read is one mistake, and not one a function
+    same = {}                                           # a file that cannot be read is one mistake, not one for each function
     for one in mark.functions:
         if one.verdict not in (RIGHT, NOT_STARTED):
             same.setdefault(one.text.replace(one.function, ""), []).append(one)
     for ones in same.values():
         title = f"{_name(mark.exercise)}: {', '.join(one.function for one in ones)}"
         yield from ("", title, "-" * len(title))
-        if ones[0].verdict == WRONG:
-            for other in mark.reference_for:
-                yield f"Marked with minisenet's {_name(other)} in place of yours, which is not right yet."
+        for other in ones[0].reference_for:
+            yield f"Marked with minisenet's {_name(other)} in place of yours, which is not right yet."
         yield from ones[0].text.splitlines()
 
 
@@ -51,11 +50,15 @@ def to_dict(marks):
 def _exercise(mark):
     each = mark.exercise.points_each
     functions = [dict(function=one.function, verdict=one.verdict, points=each * (one.verdict == RIGHT), points_possible=each,
-                      mistake=one.mistake, text=one.text, details=one.details) for one in mark.functions]
+                      mistake=one.mistake, text=one.text, details=one.details, reference_for=_numbers(one)) for one in mark.functions]
     of = mark.exercise
     return dict(number=of.number, name=of.name, title=of.title, file=of.file, verdict=mark.verdict, points=mark.points,
-                points_possible=of.points, mistake=mark.mistake, reference_for=[other.number for other in mark.reference_for],
+                points_possible=of.points, mistake=mark.mistake, reference_for=_numbers(mark),
                 functions=functions)
+
+
+def _numbers(mark):
+    return [other.number for other in mark.reference_for]
 
 
 def _and(words):
