@@ -540,7 +540,7 @@ def test_json(solutions, stubs, wrong, capsys):
     assert squeeze["functions"][1] == dict(
         function="squeeze_backward", verdict="wrong", points=0, points_possible=2, mistake="sum for mean",
         text="squeeze_backward is wrong on N = 1: sum for mean",
-        details=dict(passed=False, like="squeeze_backward", mistake="sum for mean"))
+        details=dict(passed=False, like="squeeze_backward", mistake="sum for mean"), reference_for=[])
     assert result["exercises"][11]["verdict"] == "not started" and result["exercises"][11]["functions"][0]["details"] is None
     for row in result["exercises"]:
         assert row["points"] == sum(one["points"] for one in row["functions"])
