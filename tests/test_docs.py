@@ -141,8 +141,8 @@ def test_a_fold_in_another_form_is_missed():
     assert folds(right.replace("\n\n", "\n")) == folds(right.replace("Answer", "More")) == []
 
 
-# Where the compiled code is the subject itself it is not folded.
-@pytest.mark.parametrize("name", [page.name for page in DOCS if page.name not in ("kernels.md", "fused-passes.md")])
+# The page on the kernel is about compiled code.
+@pytest.mark.parametrize("name", [page.name for page in DOCS if page.name != "kernels.md"])
 def test_compiled_code_is_folded_below_the_derivation(name):
     text = text_of(name)
     assert "```cython" not in FOLD.sub("", text), f"{name} shows Cython before one asks for it"
