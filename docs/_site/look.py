@@ -16,7 +16,7 @@ from pathlib import Path
 
 WIDTHS = {1280: 900, 390: 844}
 WORD = "squeeze"                    # what the search has to find
-MOST = 50                           # lines that are printed; one fault of the theme is one on every page
+MOST = 50                           # lines that are printed: a fault of the theme is on every page
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # What a page must not have, found by the page itself; each returns a list of complaints.

@@ -45,7 +45,7 @@ def metrics(path, config):
 
 
 def compared(paths):
-    """The settings of each run, which may differ in the network and the seed and in nothing else.
+    """The settings of each run, which may only differ in the network and the seed.
 
     Raises
     ------

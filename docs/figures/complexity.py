@@ -1,4 +1,4 @@
-"""Where the parameters and the multiply-adds of SE-ResNet-50 sit, section 4: counted here, layer by layer.
+"""Where the parameters and the multiply-adds of SE-ResNet-50 are, section 4, counted layer by layer.
 
 The network is the paper's (Table 1): a 7x7 stem, stages of 3, 4, 6 and 3 bottlenecks on 56, 28, 14 and 7 positions a side,
 the stride on the first 1x1 convolution, a projection in the first block of each stage, r = 16, no biases but the last

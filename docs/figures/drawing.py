@@ -1,4 +1,6 @@
-"""A small drawing module: boxes, arrows, arrays and labels, written as SVG text. It needs only Python, and writes the same bytes everywhere.
+"""A small drawing module: boxes, arrows, arrays and labels, written as SVG text.
+
+It needs only Python, and writes the same bytes everywhere.
 
 A figure brings its own background, white on a light system and dark on a dark one. So it can be read where a page's theme
 and the system's disagree: it is then a light card on a dark page, or a dark card on a light one. Colours are names, which
@@ -39,7 +41,7 @@ COLOURS = {
 
 
 def _mixed(part):
-    """So much accent on the card, in both themes."""
+    """The accent mixed into the card's colour, in both themes; `part` is from 0 to 1."""
     pairs = zip(COLOURS["card"], COLOURS["accent"])
     rgb = [[int(colour[i:i + 2], 16) for i in (1, 3, 5)] for pair in pairs for colour in pair]
     return tuple("#" + "".join(f"{round(a + part * (b - a)):02x}" for a, b in zip(rgb[i], rgb[i + 1])) for i in (0, 2))
@@ -80,7 +82,7 @@ TOKENS = re.compile(r"_\{(?P<sub>[^}]*)\}|\^\{(?P<sup>[^}]*)\}|`(?P<code>[^`]*)`
 
 
 def style(used):
-    """The style sheet of the classes that are used, light, and then dark for those who asked their system for it."""
+    """The style sheet of the classes that are used, light, and dark for readers whose system is set to dark."""
     lines = ['text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}',
              '.code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}',
              "polyline,polygon,rect{stroke-linejoin:round}"]
@@ -197,7 +199,7 @@ class Figure:
                 spans.append(f'<tspan class="code">{letters}</tspan>')
             else:
                 shift, smaller = (0.25 if kind == "sub" else -0.4) * size, SMALL * size
-                # a zero-width space takes the shift back, so that what follows stands on the line again
+                # a zero-width space takes the shift back, so that what follows is on the line again
                 spans.append(f'<tspan dy="{_number(shift)}" font-size="{_number(smaller)}">{letters}</tspan>'
                              f'<tspan dy="{_number(-shift)}">\u200b</tspan>')
         weight = ' font-weight="600"' if bold else ""
@@ -259,7 +261,7 @@ class Figure:
 
 
 def _number(value):
-    """At most two decimals: what is left of the last bit's differences between machines is rounded away."""
+    """At most two decimals, so that differences in the last bit between machines are rounded away."""
     return f"{round(value, 2) + 0:.2f}".rstrip("0").rstrip(".")
 
 
@@ -270,7 +272,7 @@ def _points(points):
 # ---- axes, for the figures that show measurements ------------------------------------------------------------------------
 
 class Axes(NamedTuple):
-    """A rectangle of a figure, and what its edges stand for."""
+    """A rectangle of a figure, and the values at its edges."""
 
     figure: Figure
     box: Box

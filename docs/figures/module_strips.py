@@ -36,8 +36,8 @@ def residual():
 def batch_norm():
     figure = Figure(640, 288, "Batch norm in the residual branch", """The residual branch of a basic block, opened: x
         goes through conv2d and becomes a1. batch_norm turns it into u1, relu into r1, the second conv2d into a2,
-        and the second batch_norm into u, which SEBlock scales. There is no relu between the last batch norm and the SE block. In colour:
-        the two batch norms, each with its parameters gamma and beta.""")
+        and the second batch_norm into u, which SEBlock scales. There is no relu between the last batch norm and the
+        SE block. In colour: the two batch norms, each with its parameters gamma and beta.""")
     upper, lower = 92, 232
     x = figure.slab(62, upper, width=44, height=40)
     label(figure, x, "x", "(N, H, W, C)")

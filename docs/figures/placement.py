@@ -1,4 +1,4 @@
-"""Where the block can stand: the four places of section 6 (Fig. 5), with Table 14's errors of SE-ResNet-50 on ImageNet."""
+"""Where the block can be: the four places of section 6 (Fig. 5), with Table 14's errors of SE-ResNet-50 on ImageNet."""
 from drawing import Figure
 
 ERRORS = {"SE": (22.28, 6.03), "SE-PRE": (22.23, 6.00), "SE-POST": (22.78, 6.35), "SE-Identity": (22.20, 6.15)}

@@ -2,12 +2,12 @@
 
     python docs/steps/run.py [--images 128] [--rounds 9]
 
-All steps take turns, round after round, and so does a bare loop of multiply-adds, which is what this machine could do at
-best. The table holds medians over the rounds. Python's loops get one image, everything else a batch.
+All steps take turns, round after round. So does a bare loop of multiply-adds, which measures the machine's peak. The table has
+medians over the rounds. Python's loops get one image, everything else a batch.
 """
 import os
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")             # before NumPy is imported: steps 3 and 4 are of one thread
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")             # before NumPy is imported: steps 3 and 4 use one thread
 
 import argparse
 import platform

@@ -1,7 +1,8 @@
 """The steps of docs/kernels.md: one convolution, from seven Python loops to the kernel that the network trains with.
 
-Each function takes x (N, H, W, C_in) and w (C_out, C_in, 3, 3) and returns the same y (N, H, W, C_out): stride 1, padding 1.
-`tests/test_steps.py` holds them together, `run.py` times them.
+The arguments of each function are x (N, H, W, C_in) and w (C_out, C_in, 3, 3), and all return the same y (N, H, W, C_out), with
+stride 1 and padding 1.
+`tests/test_steps.py` checks that they agree, and `run.py` times them.
 """
 import importlib.util
 import os
