@@ -40,7 +40,7 @@ def load(data="auto", *, shapes_seed=0, shapes_train=10_000, shapes_test=2_000):
     if isinstance(data, Dataset):
         return data
     if not isinstance(data, (str, os.PathLike)):
-        raise TypeError(f"data is a {type(data).__name__}; it takes auto, cifar10, cifar100, shapes, a path or a Dataset")
+        raise TypeError(f"data must be auto, cifar10, cifar100, shapes, a path or a Dataset, got {type(data).__name__}")
     if data in ("cifar10", "cifar100"):
         place = download.where(data)
         if place is None:

@@ -11,21 +11,21 @@ from minisenet.data import random
 
 
 def _check_images(images):
-    images = np.asarray(images)
+    images = arguments.array("images", images, 4)
     if images.dtype != np.uint8:
-        raise TypeError(f"images has dtype {images.dtype}; it takes uint8, 0 to 255")
+        raise TypeError(f"images must be uint8, 0 to 255, got {images.dtype}")
     if images.ndim != 4 or not images.size:
-        raise ValueError(f"images has shape {images.shape}; it takes (N, H, W, C), not empty")
+        raise ValueError(f"images must be (N, H, W, C) and not empty, got shape {images.shape}")
     return np.ascontiguousarray(images)
 
 
 def _check_pairs(name, value, n):
     """(n, 2) integers as int64."""
-    value = np.asarray(value)
+    value = arguments.array(name, value)
     if not np.issubdtype(value.dtype, np.integer):
-        raise TypeError(f"{name} has dtype {value.dtype}; it takes integers, (row, column) for each image")
+        raise TypeError(f"{name} must be integers, (row, column) for each image, got {value.dtype}")
     if value.shape != (n, 2):
-        raise ValueError(f"{name} has shape {value.shape}; it takes ({n}, 2), (row, column) for each image")
+        raise ValueError(f"{name} must have shape ({n}, 2), (row, column) for each image, got {value.shape}")
     return np.ascontiguousarray(value, np.int64)
 
 
@@ -34,24 +34,24 @@ def _check_augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size
     n, *size, channels = images.shape
     mean, std = arguments.arrays(mean=(mean, 1, (channels,)), std=(std, 1, (channels,)))
     if np.iscomplexobj(mean):
-        raise TypeError(f"mean has dtype {mean.dtype}; it takes real numbers")
+        raise TypeError(f"mean must be real, got {mean.dtype}: use mean.real")
     if not (std > 0).all():
-        raise ValueError(f"std is {std.tolist()}; it takes values above 0: is a channel the same everywhere?")
+        raise ValueError(f"std must be above 0, got {std.tolist()}: is a channel the same everywhere?")
     padding, hole_size = arguments.integer("padding", padding, 0), arguments.integer("hole_size", hole_size, 0)
 
     shift, hole = _check_pairs("shift", shift, n), _check_pairs("hole", hole, n)
     if shift.min() < 0 or shift.max() > 2 * padding:
-        raise ValueError(f"shift holds {shift.min()} to {shift.max()}; with padding {padding} it takes 0 to {2 * padding}")
+        raise ValueError(f"shift must be from 0 to {2 * padding} for padding {padding}, got {shift.min()} to {shift.max()}")
     if hole.min() < 0 or (hole >= size).any():
-        raise ValueError(f"hole holds {hole.min(axis=0).tolist()} to {hole.max(axis=0).tolist()}; "
-                         f"it takes pixels of the image, [0, 0] to {[side - 1 for side in size]}")
-    flip = np.asarray(flip)
+        raise ValueError(f"hole must be a pixel of the image, from [0, 0] to {[side - 1 for side in size]}, got "
+                         f"{hole.min(axis=0).tolist()} to {hole.max(axis=0).tolist()}")
+    flip = arguments.array("flip", flip)
     if flip.dtype != np.bool_ and flip.dtype != np.uint8:
-        raise TypeError(f"flip has dtype {flip.dtype}; it takes bool or uint8, one for each image")
+        raise TypeError(f"flip must be bool or uint8, one for each image, got {flip.dtype}")
     if flip.shape != (n,):
-        raise ValueError(f"flip has shape {flip.shape}; it takes ({n},), one for each image")
+        raise ValueError(f"flip must have shape ({n},), one for each image, got {flip.shape}")
     if flip.max() > 1:
-        raise ValueError(f"flip holds {flip.max()}; it takes 0 or 1")
+        raise ValueError(f"flip must be 0 or 1, got {flip.max()}")
     return (images, mean, std, shift, np.ascontiguousarray(flip, np.uint8), hole), dict(padding=padding, hole_size=hole_size)
 
 
@@ -122,7 +122,7 @@ def normalise(images, mean, std):
     TypeError, ValueError
         As `augment`.
     """
-    n = len(images)
+    n = len(arguments.array("images", images, 4))
     none = np.zeros((n, 2), np.int64)
     return augment(images, mean, std, none, np.zeros(n, np.uint8), none, padding=0)
 

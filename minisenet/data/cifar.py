@@ -104,7 +104,7 @@ def find(path, name=None):
         raise DataError(f"{path} cannot be read ({error.strerror})") from None
     if empty:
         raise DataError(f"{path} is empty: unpack a CIFAR archive into it, or run `minisenet data get {name or 'cifar10'}`")
-    raise DataError(f"{path} does not hold {wanted}: it takes a folder {' or '.join(layout.folder for layout in layouts)}, "
+    raise DataError(f"{path} does not hold {wanted}: give a folder {' or '.join(layout.folder for layout in layouts)}, "
                     "or its files")
 
 
@@ -129,7 +129,7 @@ def _from_archive(path, name):
     held = [layout for layout in layouts if any((layout.folder, file) in found for file in layout.files)]
     if not held:
         raise DataError(f"{path} does not hold {TITLES.get(name, 'CIFAR-10 or CIFAR-100')}: "
-                        f"it takes an official archive such as {layouts[0].archive}")
+                        f"give an official archive such as {layouts[0].archive}")
     missing = {layout: [file for file in layout.files if (layout.folder, file) not in found] for layout in held}
     layout = min(held, key=lambda layout: bool(missing[layout]))        # the first whole one; min keeps the order
     if missing[layout]:
@@ -156,13 +156,13 @@ def _parse_pickle(layout, data):
             raise DataError(f"it has no {key!r}: it is not {layout}")
     rows = batch["data"]
     if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.shape[1:] != (PIXELS,) or not rows.size:
-        raise DataError(f"its data is not a uint8 array (n, {PIXELS}), but {getattr(rows, 'dtype', type(rows).__name__)} "
+        raise DataError(f"its data must be a uint8 array (n, {PIXELS}), got {getattr(rows, 'dtype', type(rows).__name__)} "
                         f"{np.shape(rows)}")
     labels = batch[layout.label_key]
     if isinstance(labels, list):
         labels = np.array(labels if all(type(label) is int for label in labels) else [None])
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (len(rows),):
-        raise DataError(f"its {layout.label_key} are not {len(rows)} whole numbers, one for each image")
+        raise DataError(f"its {layout.label_key} must be {len(rows)} integers, one for each image")
     return rows, labels
 
 
@@ -171,8 +171,8 @@ def _parse(layout, data):
     rows, labels = (_parse_binary if layout.label_bytes else _parse_pickle)(layout, data)
     wrong = np.flatnonzero((labels < 0) | (labels >= layout.classes))
     if len(wrong):
-        raise DataError(f"image {wrong[0]} has label {labels[wrong[0]]}, and {TITLES[layout.name]} has 0 to "
-                        f"{layout.classes - 1}: it is damaged, or not {layout}")
+        raise DataError(f"labels must be from 0 to {layout.classes - 1}, got {labels[wrong[0]]} for image {wrong[0]}: it is "
+                        f"damaged, or not {layout}")
     return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)), labels.astype(np.int64)
 
 
@@ -185,7 +185,7 @@ def _class_names(layout, data):
     else:
         names = unpickle(data).get(layout.names_key)
     if not isinstance(names, list) or len(names) != layout.classes or not all(isinstance(name, str) for name in names):
-        raise DataError(f"it should hold the names of {layout.classes} classes: get it again, or remove it")
+        raise DataError(f"it must hold the names of {layout.classes} classes: get it again, or remove it")
     return tuple(names)
 
 

@@ -50,14 +50,14 @@ class Dataset:
             images, labels = getattr(self, split + "_images"), getattr(self, split + "_labels")
             if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
                 got = getattr(images, "dtype", type(images).__name__)
-                raise TypeError(f"{split}_images is {got}; it takes a uint8 array")
+                raise TypeError(f"{split}_images must be a NumPy array of uint8, got {got}")
             if images.ndim != 4 or images.shape[3] != 3 or not images.size:
-                raise ValueError(f"{split}_images has shape {images.shape}; it takes (N, H, W, 3), not empty")
+                raise ValueError(f"{split}_images must be (N, H, W, 3) and not empty, got shape {images.shape}")
             labels = arguments.labels(split + "_labels", labels, len(images), len(self.classes))
             object.__setattr__(self, split + "_labels", labels)
         if self.train_images.shape[1:] != self.test_images.shape[1:]:
-            raise ValueError(f"train_images have shape {self.train_images.shape}, test_images {self.test_images.shape}: "
-                             "only the number of images may differ")
+            raise ValueError(f"test_images must have the size of train_images, {self.train_images.shape[1:]}, got "
+                             f"{self.test_images.shape[1:]}")
 
     @functools.cached_property
     def _moments(self):
@@ -90,7 +90,7 @@ class Dataset:
         """
         n = arguments.integer("limit", n, 1)
         if n > len(self.train_images):
-            raise ValueError(f"limit is {n}, but {self.name} has only {len(self.train_images)} training images")
+            raise ValueError(f"limit must be at most {len(self.train_images)}, the training images of {self.name}, got {n}")
         if n == len(self.train_images):
             return self
         return dataclasses.replace(self, source=f"{self.source} (the first {n} training images)",

@@ -140,7 +140,7 @@ def where(name="cifar10"):
 
 def _check_name(name):
     if name not in ARCHIVES:
-        raise DataError(f"unknown data set {name!r}: it is one of {', '.join(ARCHIVES)}")
+        raise DataError(f"data set must be one of {', '.join(ARCHIVES)}, got {name!r}")
 
 
 # ---- whether it is right -----------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def _ahead(prepare, count, prefetch):
 def _statistics(dataset, dtype):
     """The training set's mean and deviation in the dtype of the batches."""
     if np.dtype(dtype).kind != "f":
-        raise TypeError(f"dtype is {np.dtype(dtype)}; it takes np.float32 or np.float64")
+        raise TypeError(f"dtype must be np.float32 or np.float64, got {np.dtype(dtype)}")
     return dataset.mean.astype(dtype), dataset.std.astype(dtype)
 
 
@@ -79,7 +79,7 @@ def batches(dataset, *, batch_size, epoch, seed, dtype=np.float32, cutout=0, pad
     n = len(dataset.train_images)
     batch_size, prefetch = arguments.integer("batch_size", batch_size, 1), arguments.integer("prefetch", prefetch, 0)
     if batch_size > n:
-        raise ValueError(f"batch_size is {batch_size}, but there are only {n} training images: take at most {n}")
+        raise ValueError(f"batch_size must be at most {n}, the number of training images, got {batch_size}")
     padding, cutout = arguments.integer("padding", padding, 0), arguments.integer("cutout", cutout, 0)
     order = random.permutation(n, seed, epoch)
     mean, std = _statistics(dataset, dtype)

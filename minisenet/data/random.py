@@ -42,7 +42,7 @@ def _key(*words):
     for name, word in zip(("seed", "stream", "epoch"), words):
         word = arguments.integer(name, word, 0)
         if word > _WORD:
-            raise ValueError(f"{name} is {word}; it takes at most 2**64 - 1")
+            raise ValueError(f"{name} must be at most 2**64 - 1, got {word}")
         key = int(finalise(np.array([(key + GOLDEN + word) & _WORD], np.uint64))[0])
     return key
 
@@ -68,9 +68,9 @@ def bits(seed, stream, epoch, index):
     """
     index = np.asarray(index)
     if index.size and not np.issubdtype(index.dtype, np.integer):
-        raise TypeError(f"index has dtype {index.dtype}; it takes integers")
+        raise TypeError(f"index must be integers, got {index.dtype}")
     if index.size and index.min() < 0:
-        raise ValueError(f"index holds {index.min()}; it takes integers of at least 0")
+        raise ValueError(f"index must be at least 0, got {index.min()}")
     counter = (index.astype(np.uint64)[None] + np.uint64(1)) * np.uint64(GOLDEN)    # [None]: 0-d would warn of overflow
     return finalise(np.uint64(_key(seed, stream, epoch)) + counter)[0]
 
@@ -87,7 +87,7 @@ def integers(n, seed, stream, epoch, index):
     """
     n = arguments.integer("n", n, 1)
     if n > 1 << 31:
-        raise ValueError(f"n is {n}; it takes at most 2**31")
+        raise ValueError(f"n must be at most 2**31, got {n}")
     return (((bits(seed, stream, epoch, index) >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
 
 

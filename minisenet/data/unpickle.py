@@ -20,12 +20,12 @@ class _Dtype:
 
     def __init__(self, code, align=0, copy=0):
         if not isinstance(code, str) or not re.fullmatch(r"[|<>=]?(b1|[iu][1248]|f[48])", code):
-            raise DataError(f"it holds an array of dtype {code!r}, and takes only plain numbers")
+            raise DataError(f"its arrays must hold plain numbers, got dtype {code!r}")
         self.dtype = np.dtype(code)
 
     def __setstate__(self, state):      # (version, byte order, subarray, names, fields, ...)
         if any(part is not None for part in state[2:5]):
-            raise DataError("it holds a structured array, and takes only plain numbers")
+            raise DataError("its arrays must hold plain numbers, got a structured dtype")
         self.dtype = self.dtype.newbyteorder(state[1])
 
 
@@ -44,7 +44,7 @@ class _Reconstruct(_Array):
 
     def __init__(self, subtype, shape, code):
         if subtype is not _Array:
-            raise DataError("it reconstructs something that is not an array")
+            raise DataError("it must reconstruct arrays only, got another type")
 
 
 ALLOWED = {
@@ -84,7 +84,7 @@ def unpickle(data):
     try:
         content = _Unpickler(io.BytesIO(data), encoding="latin1").load()
         if not isinstance(content, dict):
-            raise DataError(f"it holds a {type(content).__name__}, and should hold a dict")
+            raise DataError(f"it must hold a dict, got {type(content).__name__}")
         return {_text(key): value.value if isinstance(value, _Array) else value for key, value in content.items()}
     except DataError:
         raise

@@ -62,8 +62,8 @@ def predictions(model, data, batch_size, *, chosen=slice(None), normalisation=No
                 with inference_mode():
                     logits = model.forward(x)
                 if logits.shape[1] != len(data.classes):
-                    raise ValueError(f"the model tells {logits.shape[1]} classes apart, but {data.name} has "
-                                     f"{len(data.classes)}: evaluate it on the data it was trained for")
+                    raise ValueError(f"the model must have {len(data.classes)} classes as {data.name} has, got "
+                                     f"{logits.shape[1]}: evaluate it on the data that it was trained for")
                 yield x, y, logits
     finally:
         if training:

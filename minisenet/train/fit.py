@@ -185,10 +185,10 @@ def _check_settings(settings, data):
     for name in ("nesterov", "decay_all"):
         settings[name] = bool(settings[name])
     if settings["schedule"] not in SCHEDULES:
-        raise ValueError(f"schedule is {settings['schedule']!r}; it is one of {', '.join(SCHEDULES)}")
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {settings['schedule']!r}")
     if settings["batch_size"] > len(data.train_labels):
-        raise ValueError(f"a batch of {settings['batch_size']} is larger than the data: {data.name} has "
-                         f"{len(data.train_labels)} training images; take a smaller --batch-size")
+        raise ValueError(f"batch_size must be at most {len(data.train_labels)}, the training images of {data.name}, got "
+                         f"{settings['batch_size']}")
     return settings
 
 
@@ -196,7 +196,7 @@ def _open_run(out, model, data, settings, optimiser, history, overwrite, resume,
     """The run folder, or None. On resume the model, the velocity and the history are filled from its checkpoint."""
     if out is None:
         if resume or overwrite:
-            raise ValueError(f"{'resume' if resume else 'overwrite'} needs a run folder: out=...")
+            raise ValueError(f"out must be a run folder for {'resume' if resume else 'overwrite'}, got None: give out=...")
         return None
     made = dict(name=getattr(model, "name", type(model).__name__), options=getattr(model, "options", {}),
                 dtype=str(dtype_of(model)))

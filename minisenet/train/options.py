@@ -16,10 +16,10 @@ def number(kind, least, below=None):
         try:
             value = kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"{text!r} is not {'an integer' if kind is int else 'a number'}") from None
+            raise argparse.ArgumentTypeError(f"must be {'an integer' if kind is int else 'a number'}, got {text!r}") from None
         if not value >= least or value == float("inf") or (below is not None and value >= below):
             bounds = f"at least {least}" + (f" and below {below}" if below is not None else "")
-            raise argparse.ArgumentTypeError(f"{text} is out of range: it takes a number of {bounds}")
+            raise argparse.ArgumentTypeError(f"must be {bounds}, got {text}")
         return value
     return convert
 

@@ -83,7 +83,7 @@ def read(path):
     try:
         content = path.read_bytes()             # not memory-mapped: Windows could not replace the file meanwhile
     except FileNotFoundError:
-        raise RunError(f"there is no checkpoint {path}") from None
+        raise RunError(f"expected a checkpoint at {path}, found nothing") from None
     safetensors = _safetensors()
     try:
         tensors = safetensors.load(content)
@@ -112,7 +112,7 @@ def _checksum(tensors, metadata=None):
         digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape} ".encode())
         digest.update(tensors[name].tobytes())
     if metadata is not None:
-        digest.update(json.dumps(metadata).encode())        # a float's text is exact: what was read has the text of what was written
+        digest.update(json.dumps(metadata).encode())        # the text of a float is exact, before writing and after reading
     return digest.hexdigest()
 
 
@@ -142,10 +142,10 @@ def find(path):
     path = Path(path)
     if path.is_dir():
         if not (path / BEST).exists():
-            raise RunError(f"{path} holds no {BEST}: it is no run folder, or its first epoch is not complete yet")
+            raise RunError(f"expected {BEST} in {path}, found none: give a run folder whose first epoch is complete")
         return path / BEST
     if not path.exists():
-        raise RunError(f"there is no run folder and no checkpoint {path}")
+        raise RunError(f"expected a run folder or a checkpoint at {path}, found nothing")
     return path
 
 
@@ -191,11 +191,11 @@ class RunFolder:
         _safetensors()          # missing? then say so now, and not after the first epoch
         path = Path(path)
         if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file; a run needs a folder")
+            raise RunError(f"expected a folder at {path}, found a file: give another --out")
         held = [name for name in (CONFIG, METRICS, LAST, BEST) if (path / name).exists()]
         if held and not overwrite:
             raise RunError(f"{path} holds a run: go on with it (--resume {path}), replace it (--overwrite), "
-                           "or take another --out")
+                           "or give another --out")
         try:
             path.mkdir(parents=True, exist_ok=True)
             for name in (LAST, BEST, METRICS, CURVES, GATES, CONFIG):
@@ -226,9 +226,9 @@ class RunFolder:
             return run, None
         tensors, metadata = read(path / LAST)
         if metadata["kind"] != "last" or metadata["model"] != config["model"]:
-            raise RunError(f"{path / LAST} is a checkpoint of another model ({metadata['model']['name']}, kind "
-                           f"{metadata['kind']!r}), this run trains {config['model']['name']}: put the run's own file back, "
-                           "or start again with --overwrite")
+            raise RunError(f"{path / LAST} must be of {config['model']['name']} and of kind 'last', got "
+                           f"{metadata['model']['name']} and {metadata['kind']!r}: put the run's own file back, or start again "
+                           "with --overwrite")
         write_atomically(path / METRICS, b"".join(_line(metrics) for metrics in metadata["history"]))
         return run, (tensors, metadata)
 
@@ -265,10 +265,10 @@ def read_config(path):
     try:
         config = json.loads((Path(path) / CONFIG).read_text())
         if not {"settings", "model", "data", "machine", "normalisation"} <= set(config):
-            raise ValueError("a part of it is missing")
+            raise ValueError("parts of it are missing")
         return config
     except (FileNotFoundError, NotADirectoryError):
-        raise RunError(f"{path} is no run folder: it has no {CONFIG}") from None
+        raise RunError(f"expected a run folder at {path}, found no {CONFIG}") from None
     except (ValueError, TypeError) as error:
         raise RunError(f"{Path(path) / CONFIG} is damaged ({error}): start again with --overwrite") from None
 
@@ -287,10 +287,10 @@ def _compare(path, part, saved, now):
     if saved == now:
         return
     if part == "data" and saved.get("name") == now["name"]:
-        raise RunError(f"the data is not what the run in {path} began with ({saved['train_images']} training and "
-                       f"{saved['test_images']} test images then, {now['train_images']} and {now['test_images']} now, "
-                       "or other pixels): give it the same data, or start a new run")
+        raise RunError(f"data must be the same as when the run in {path} began, {saved['train_images']} training and "
+                       f"{saved['test_images']} test images, got {now['train_images']} and {now['test_images']}, or other "
+                       "pixels: give it the same data, or start a new run")
     names = [key for key in now if saved.get(key) != now[key]] or list(saved)
-    differing = ", ".join(f"{key} {saved.get(key)!r}, not {now.get(key)!r}" for key in names[:3])
-    raise RunError(f"the run in {path} has other {'options' if part == 'model' else part}: {differing}; "
-                   "resume it with its own, or start a new run")
+    differing = ", ".join(f"{key} must be {saved.get(key)!r}, got {now.get(key)!r}" for key in names[:3])
+    raise RunError(f"to resume the run in {path}, {differing}: give it its own {'options' if part == 'model' else part}, "
+                   "or start a new run")

@@ -57,9 +57,9 @@ def test_ops_as_json(tmp_path):
     (1, ["--plot", "x.pdf"], "a name that ends in .png"),
     (1, ["--plot", "x.png", "--reduction", 16, "--width", 32, "--shortcut", "B", "--model", "nothing"], "model name must be one of"),
     (1, ["--model", "resnet20", "--contenders", "minisenet_plain"], "minisenet_plain is left out: "),
-    (2, ["--batch-size", 0], "argument --batch-size: 0 is out of range"),
-    (2, ["--threads", 0], "argument --threads: 0 is out of range"),
-    (2, ["--repeat", 0], "argument --repeat: 0 is out of range"),
+    (2, ["--batch-size", 0], "argument --batch-size: must be at least 1, got 0"),
+    (2, ["--threads", 0], "argument --threads: must be at least 1, got 0"),
+    (2, ["--repeat", 0], "argument --repeat: must be at least 1, got 0"),
     (2, ["--contenders", "numpy,jax"], "unknown contender 'jax'; it is one of minisenet, "),
 ])
 def test_wrong_input_is_one_line_before_anything_is_measured(capsys, monkeypatch, tmp_path, status, argv, message):

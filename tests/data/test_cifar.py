@@ -66,7 +66,7 @@ def test_without_names_the_classes_are_numbered(tmp_path):
     (folder / BIN10.meta).unlink()
     assert load(folder).classes[3] == "class 3"
     (folder / BIN10.meta).write_text("cat\ndog\n")
-    with pytest.raises(DataError, match="batches.meta.txt: it should hold the names of 10 classes"):
+    with pytest.raises(DataError, match="batches.meta.txt: it must hold the names of 10 classes"):
         load(folder)
 
 
@@ -123,17 +123,17 @@ def test_labels_out_of_range(tmp_path, layout):
         (folder / file).write_bytes(np.column_stack([*(y.astype(np.uint8) for y in labels), rows]).tobytes())
     else:
         (folder / file).write_bytes(py2_batch(layout, rows, fine, coarse))
-    with pytest.raises(DataError, match=f"image 2 has label {layout.classes}"):
+    with pytest.raises(DataError, match=f"labels must be from 0 to {layout.classes - 1}, got {layout.classes} for image 2"):
         load(folder)
 
 
 @pytest.mark.parametrize("change, message", [
     (lambda b: b.replace(b"data", b"atad"), "it has no 'data'"),
     (lambda b: b.replace(b"labels", b"LABELS"), "it has no 'labels'"),
-    (lambda b: b.replace(b"M\x07\x00M\x00\x0c\x86", b"M\x00\x1cM\x03\x00\x86"), "not a uint8 array"),     # (7168, 3)
-    (lambda b: b.replace(b"U\x02u1", b"U\x02i1"), "not a uint8 array"),
-    (lambda b: b.replace(b"](K", b"](NK"), "its labels are not 7 whole numbers"),
-    (lambda b: b"\x80\x02]q\x01.", "holds a list"),
+    (lambda b: b.replace(b"M\x07\x00M\x00\x0c\x86", b"M\x00\x1cM\x03\x00\x86"), "must be a uint8 array"),     # (7168, 3)
+    (lambda b: b.replace(b"U\x02u1", b"U\x02i1"), "must be a uint8 array"),
+    (lambda b: b.replace(b"](K", b"](NK"), "its labels must be 7 integers"),
+    (lambda b: b"\x80\x02]q\x01.", "must hold a dict, got list"),
     (lambda b: b"hello", "not a whole pickle"),
 ])
 def test_pickles_that_are_not_batches(tmp_path, change, message):

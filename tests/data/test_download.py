@@ -167,7 +167,7 @@ def test_nothing_anywhere(bare_machine):
     with pytest.raises(DataError, match="is not here"):
         verify("cifar10")
     for function in (where, verify, get):
-        with pytest.raises(DataError, match="unknown data set 'mnist'"):
+        with pytest.raises(DataError, match="data set must be one of cifar10, cifar100, got 'mnist'"):
             function("mnist")
 
 

@@ -140,7 +140,7 @@ def test_closing_drops_what_was_not_begun():
 
 
 @pytest.mark.parametrize("change, error, message", [
-    (dict(batch_size=24), ValueError, "batch_size is 24, but there are only 23 training images"),
+    (dict(batch_size=24), ValueError, "batch_size must be at most 23, the number of training images, got 24"),
     (dict(batch_size=0), ValueError, "batch_size"), (dict(batch_size=2.0), TypeError, "batch_size"),
     (dict(prefetch=-1), ValueError, "prefetch"), (dict(padding=-1), ValueError, "padding"),
     (dict(cutout=-1), ValueError, "cutout"),

@@ -100,6 +100,6 @@ def test_load(bare_machine, small):
     assert load(small) is small and isinstance(auto, Dataset)
     with pytest.raises(DataError, match="no_such_folder does not exist"):
         load("no_such_folder")
-    with pytest.raises(TypeError, match="data is a int"):
+    with pytest.raises(TypeError, match="data must be auto, .* or a Dataset, got int"):
         load(3)
     assert len(CLASSES) == 10

@@ -120,12 +120,12 @@ except ValueError as error:
 
 @pytest.mark.parametrize("wrong, message", [
     (dict(epochs=0), "epochs must be at least 1, got 0"),
-    (dict(batch_size=97), "a batch of 97 is larger than the data: shapes has 96 training images"),
+    (dict(batch_size=97), "batch_size must be at most 96, the training images of shapes, got 97"),
     (dict(lr=-1), "lr must be at least 0, got -1.0"),
     (dict(lr=float("nan")), "lr must be finite, got nan"),
     (dict(label_smoothing=1), "label_smoothing must be at least 0 and below 1, got 1.0"),
-    (dict(schedule="linear"), "schedule is 'linear'; it is one of one_cycle, cosine, multi_step"),
-    (dict(resume=True), "resume needs a run folder"),
+    (dict(schedule="linear"), "schedule must be one of one_cycle, cosine, multi_step, got 'linear'"),
+    (dict(resume=True), "out must be a run folder for resume, got None"),
 ])
 def test_refuses(data, new_model, wrong, message):
     with pytest.raises(ValueError, match=message):
@@ -144,7 +144,7 @@ def test_refuses_what_is_not_a_dataset_or_a_model(data, new_model, value):
 def test_refuses_other_classes(data, new_model):
     with pytest.raises(ValueError, match="labels must be from 0 to 2 for 3 classes, got 0 to 9"):
         fit(new_model(num_classes=3), data, **SHORT)
-    with pytest.raises(ValueError, match="the model tells 11 classes apart, but shapes has 10"):
+    with pytest.raises(ValueError, match="the model must have 10 classes as shapes has, got 11"):
         evaluate(new_model(num_classes=11), data)
 
 

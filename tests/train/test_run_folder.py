@@ -96,7 +96,7 @@ def test_resume_before_the_first_epoch_is_complete(copy, run, data, new_model):
 
 def test_a_run_is_not_overwritten_unasked(copy, data, new_model):
     before = (copy / "last.safetensors").read_bytes()
-    with pytest.raises(RunError, match="holds a run: go on with it .*--resume.*--overwrite., or take another --out"):
+    with pytest.raises(RunError, match="holds a run: go on with it .*--resume.*--overwrite., or give another --out"):
         fit(new_model(), data, **SHORT, out=copy)
     assert (copy / "last.safetensors").read_bytes() == before
     (copy / "notes.txt").write_text("mine")
@@ -106,7 +106,7 @@ def test_a_run_is_not_overwritten_unasked(copy, data, new_model):
 
 def test_out_is_a_file(data, new_model, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="is a file; a run needs a folder"):
+    with pytest.raises(RunError, match="expected a folder at .*file, found a file: give another --out"):
         fit(new_model(), data, **SHORT, out=tmp_path / "file")
 
 
@@ -246,20 +246,20 @@ def test_the_fingerprint_of_a_strided_dataset(data):
 def test_a_checkpoint_of_another_model(copy, data, new_model, tmp_path):
     fit(new_model(se=False), data, **SHORT | dict(epochs=1), out=tmp_path / "other")
     shutil.copy(tmp_path / "other" / "last.safetensors", copy)
-    with pytest.raises(RunError, match="is a checkpoint of another model .resnet8.*this run trains se_resnet8"):
+    with pytest.raises(RunError, match="must be of se_resnet8 and of kind 'last', got resnet8 and 'last': put the run's own file back"):
         fit(new_model(), data, **SHORT, out=copy, resume=True)
 
 
 def test_resume_refuses_what_would_be_another_run(copy, data, new_model, tmp_path):
-    with pytest.raises(RunError, match="other settings: lr 0.05, not 0.1"):
+    with pytest.raises(RunError, match="to resume the run in .*, lr must be 0.05, got 0.1: give it its own settings"):
         fit(new_model(), data, **SHORT | dict(lr=0.1), out=copy, resume=True)
-    with pytest.raises(RunError, match="other options: options"):
+    with pytest.raises(RunError, match="options must be .*: give it its own options, or start a new run"):
         fit(new_model(width=8), data, **SHORT, out=copy, resume=True)
-    with pytest.raises(RunError, match="the data is not what the run .* began with .96 training"):
+    with pytest.raises(RunError, match="data must be the same as when the run in .* began, 96 training .*, got 64"):
         fit(new_model(), data.limit(64), **SHORT, out=copy, resume=True)
     with pytest.raises(RunError, match="or other pixels"):
         fit(new_model(), shapes(seed=1, train=96, test=40), **SHORT, out=copy, resume=True)
-    with pytest.raises(RunError, match="is no run folder"):
+    with pytest.raises(RunError, match="expected a run folder at .*nowhere, found no config.json"):
         fit(new_model(), data, **SHORT, out=tmp_path / "nowhere", resume=True)
     (copy / "config.json").write_text("{")
     with pytest.raises(RunError, match="config.json is damaged"):
