@@ -1,1 +1,1 @@
-"""The proof: driven by `minisenet.gradcheck.operations.OPERATIONS`, so that a new operation is tested by being there."""
+"""The proof: tests that loop over `minisenet.gradcheck.operations.OPERATIONS`, so a new row there is tested at once."""

@@ -1,4 +1,4 @@
-"""One thread for the proof: its arrays are tiny, and the thread counts have a test of their own."""
+"""One thread for the proof: its arrays are tiny. A separate test covers the thread counts."""
 import pytest
 
 import minisenet

@@ -1,8 +1,8 @@
-"""Run one operation with every array flush against a page that must not be touched: a script, because a crash is the answer.
+"""Run one operation with every array next to a protected page. A script, because touching the page kills the process.
 
     python guarded.py OPERATION BACKEND [after|before]
 
-Each argument ends at the last byte before such a page ("after"), or begins at the first byte behind one ("before").
+Each argument ends at the last byte before such a page ("after"), or begins at the first byte after one ("before").
 """
 import ctypes
 import mmap
@@ -15,11 +15,11 @@ from minisenet.gradcheck.operations import OPERATIONS
 
 PAGE = mmap.PAGESIZE
 PROT_NONE = 0
-kept = []                                                        # the mappings live as long as the process
+kept = []                                                        # keeps the mappings alive until the process ends
 
 
 def guarded(array, side):
-    """A copy of the array beside a page without any access."""
+    """A copy of the array next to a page that must not be read or written."""
     if np.ndim(array) == 0:
         return array
     array = np.ascontiguousarray(array)
@@ -42,7 +42,7 @@ def main(name, backend, side):
     for _ in range(25):
         case = row.draw(lambda sequence: sequence[rng.integers(len(sequence))], rng)
         for dtype in (np.float32, np.float64):
-            print(f"{np.dtype(dtype)}: {case}", flush=True)      # the last line printed says where it died
+            print(f"{np.dtype(dtype)}: {case}", flush=True)      # the last line printed names the case that crashed
             arrays = {key: guarded(array.astype(dtype), side) for key, array in case.arrays.items()}
             with use_backend(backend):
                 outputs = {key: guarded(output, side) for key, output in row.forward(arrays, case.options).items()}
@@ -52,7 +52,7 @@ def main(name, backend, side):
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "touch":                                   # does the page really kill?
+    if sys.argv[1] == "touch":                                   # does touching the page kill the process?
         array = guarded(np.zeros(3), sys.argv[3])
         ctypes.string_at(array.ctypes.data + (array.nbytes if sys.argv[3] == "after" else -1), 1)
         print("done")

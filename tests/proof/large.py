@@ -1,11 +1,11 @@
-"""Cases at the sizes of the networks: many pieces for the threads, several bands and blocks for the loops, odd batches."""
+"""Cases as large as in the networks: many pieces for the threads, several bands and blocks for the loops, odd batches."""
 import numpy as np
 
 from minisenet import functional as F
 from minisenet.gradcheck import cases
 from minisenet.gradcheck.cases import Case
 
-MAPS = (19, 16, 17, 33)                                  # 19 images: no number of threads from 2 on divides them
+MAPS = (19, 16, 17, 33)                                  # 19 is prime: no number of threads divides the images
 
 
 def last(sequence):
@@ -91,7 +91,7 @@ LARGE = {
                convolution((2, 40, 35, 30), (70, 30, 3, 5), True, padding=(1, 2)),
                convolution((2, 33, 47, 20), (42, 10, 5, 3), True, stride=(1, 2), padding=(3, 0), dilation=(2, 3), groups=2),
                convolution((18, 21, 11, 49), (49, 1, 3, 3), padding=1, groups=49),
-               convolution((2, 66, 65, 2), (3, 2, 3, 3), padding=1)],           # several bands, even with one lane
+               convolution((2, 66, 65, 2), (3, 2, 3, 3), padding=1)],           # several bands, even with vectors of one lane
     "batch_norm": [lambda rng: Case(batch_norm(rng), dict(eps=1e-5))],
     "batch_norm_inference": [lambda rng: Case(batch_norm(rng) | statistics(rng), dict(eps=1e-5))],
     "relu": [lambda rng: Case(dict(x=cases.away_from_zero(rng, 100_003)), {})],
@@ -110,8 +110,8 @@ LARGE = {
     "softmax_cross_entropy": [cross_entropy],
     "conv2d_normalised": [normalised((19, 32, 32, 16), (16, 16, 3, 3), stride=1, padding=1),
                           normalised((19, 8, 8, 64), (64, 64, 3, 3), stride=1, padding=1),
-                          normalised((19, 9, 9, 16), (33, 16, 3, 3), stride=1, padding=1),      # columns and positions are
-                          normalised((5, 14, 11, 40), (64, 40, 3, 3), stride=1, padding=1),     # left over, one, two or three
+                          normalised((19, 9, 9, 16), (33, 16, 3, 3), stride=1, padding=1),      # one, two or three columns
+                          normalised((5, 14, 11, 40), (64, 40, 3, 3), stride=1, padding=1),     # and positions are left over
                           normalised((3, 9, 15, 64), (16, 64, 3, 3), stride=1, padding=1),
                           normalised((3, 17, 15, 32), (48, 32, 3, 3), False, stride=1, padding=1),
                           normalised((5, 11, 9, 8), (8, 8, 3, 3), stride=1, padding=1),         # one vector with AVX2
@@ -123,7 +123,7 @@ LARGE = {
 
 
 def large_cases(row, seed=8):
-    """Each with an upstream gradient."""
+    """Yield each large case of a row with an upstream gradient."""
     rng = np.random.default_rng(seed)
     for make in LARGE[row.name]:
         case = make(rng)

@@ -1,4 +1,4 @@
-"""What the tests of this folder share: the table as parameters, the backends, and one call of an operation."""
+"""Shared by the tests of this folder: the table as parameters, the backends, and one call of an operation."""
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -9,7 +9,7 @@ from minisenet.gradcheck.operations import OPERATIONS
 
 
 def rows(keep=lambda row: True):
-    """The table's rows as parameters, each under the marker of its section of the paper."""
+    """The table's rows as parameters, each with the marker of its section of the paper."""
     return [pytest.param(row, id=row.name, marks=getattr(pytest.mark, row.section))
             for row in OPERATIONS.values() if keep(row)]
 
@@ -18,13 +18,13 @@ every_row = pytest.mark.parametrize("row", rows())
 
 
 def drawn(data, row):
-    """A case chosen by Hypothesis, and a generator for what goes with it."""
+    """A case drawn by Hypothesis, and a generator for the upstream gradient and the directions."""
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
     return row.draw(lambda sequence: data.draw(st.sampled_from(sequence)), rng), rng
 
 
 def some_cases(row, count, seed=0):
-    """Cases that are the same every time, each with an upstream gradient."""
+    """Yield `count` cases, the same every time, each with an upstream gradient."""
     rng = np.random.default_rng(seed)
     for _ in range(count):
         case = row.draw(lambda sequence: sequence[rng.integers(len(sequence))], rng)
@@ -34,7 +34,7 @@ def some_cases(row, count, seed=0):
 
 
 def cast(upstream, dtype):
-    """Upstream gradients of another dtype."""
+    """The upstream gradients in another dtype."""
     return {name: np.asarray(d, dtype) for name, d in upstream.items()}
 
 
@@ -46,6 +46,6 @@ def call(row, case, upstream, backend):
 
 
 def same_bits(first, second):
-    """Whether two results of `call` are equal in every bit."""
+    """Whether two results of `call` are bit-identical."""
     return all(np.asarray(one[name]).tobytes() == np.asarray(other[name]).tobytes()
                for one, other in zip(first, second) for name in one)

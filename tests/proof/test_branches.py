@@ -1,4 +1,4 @@
-"""Which branches a shape takes, marked by the loops themselves: each choice, on both sides of its limit."""
+"""Which branches each shape takes, as marked by the loops: every choice, on both sides of its limit."""
 import numpy as np
 import pytest
 
@@ -7,12 +7,12 @@ from backends import needs_kernels
 from minisenet.backend import builds
 
 kernels = builds.kernels
-L = getattr(kernels, "LANES_F32", 1)                # of a vector
-T = getattr(kernels, "TILE_ROWS", 4)                # of a register tile with two vectors; twice as many with one
-S = 2 * T                                           # channels: the smallest number for Winograd's convolution
+L = getattr(kernels, "LANES_F32", 1)                # lanes of a vector
+T = getattr(kernels, "TILE_ROWS", 4)                # rows of a register tile two vectors wide; it has 2 T if one vector wide
+S = 2 * T                                           # the smallest number of channels for Winograd's convolution
 PLAIN = dict(stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
 SAME = PLAIN | dict(padding=(1, 1))
-# The products of Winograd's convolution on S channels: one vector where S is one vector, which also has constant addresses.
+# The branches of Winograd's products with S channels. If S is one vector, they run on one vector, with constant addresses.
 SMALLEST = "WINOGRAD_SMALLEST" if S == L else "WINOGRAD_TWO_VECTORS"
 ONE = "WINOGRAD_ONE_VECTOR" if S == L else "WINOGRAD_TWO_VECTORS"
 DW_ONE = "WINOGRAD_DW_ONE_VECTOR" if S == L else "WINOGRAD_DW_TWO_VECTORS"
@@ -21,7 +21,7 @@ pytestmark = needs_kernels
 
 
 def branches(name, *arguments, **options):
-    """Those that one call of a kernel takes; a shape stands for an array of it."""
+    """The branches that one call of a kernel takes. A tuple means an array of ones of that shape."""
     arrays = [np.ones(a, np.float32) if isinstance(a, tuple) else a for a in arguments]
     kernels.reset_coverage()
     getattr(kernels, name)(*arrays, **options)
@@ -29,14 +29,14 @@ def branches(name, *arguments, **options):
 
 
 def forward(out_channels, width, **options):
-    """A 3x3 kernel on three channels, with outputs of this width."""
+    """A 3x3 convolution with three channels per group and an output of this width."""
     per_group = 3
     x = 1, 4, width + 2, per_group * options.get("groups", 1)
     return ("conv2d", x, (out_channels, per_group, 3, 3)), PLAIN | options
 
 
 def weight(channels, out_channels, n=1, height=1, width=3):
-    """The weight gradient of a 1x1 kernel."""
+    """The weight gradient of a 1x1 convolution."""
     return ("conv2d_backward_weight", (n, height, width, out_channels), (n, height, width, channels)), PLAIN | dict(
         w_shape=(out_channels, channels, 1, 1))
 
@@ -50,12 +50,12 @@ def winograd(c_in, c_out, n=1, height=8, width=8):
 
 
 def normalised(height, width):
-    """The forward of the fused function, S channels to S."""
+    """The forward pass of the fused convolution, from S channels to S."""
     return ("conv2d_normalised", (1, height, width, S), (S, S, 3, 3), (S,), (S,), (S,)), SAME
 
 
 def normalised_backward(height, width, plus=None, norm=True, upstream=True, channels=S):
-    """Both its gradients."""
+    """The backward pass of the fused convolution."""
     c, image, like_w = (S,), (1, height, width, S), (S, channels, 3, 3)
     x, of_x = (1, height, width, channels), (channels,)
     return ("conv2d_normalised_backward", image, x, like_w, *((of_x,) * 3 if norm else (None,) * 3),

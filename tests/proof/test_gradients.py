@@ -57,7 +57,7 @@ def test_every_coordinate_of_many_cases(row, backend):
 
 
 def test_the_table_is_whole():
-    """Every public function is in a row, and every row has its PyTorch expression, its frozen cases and a planted bug."""
+    """Every public function is in a row; every row has a PyTorch expression, frozen cases and a planted bug."""
     public = set(F.__all__) | {name for name in vars(fused) if getattr(fused, name) is not None
                                and getattr(getattr(fused, name), "__module__", "") == fused.__name__ and name[0] != "_"}
     covered = [name for row in OPERATIONS.values() for name in row.functions]

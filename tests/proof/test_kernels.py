@@ -1,4 +1,4 @@
-"""The kernels equal the NumPy bodies: in float64, in float32 within the rounding that the sums allow, on any threads."""
+"""The kernels equal the NumPy bodies, in float64 and in float32, up to rounding, on any number of threads."""
 import itertools
 import threading
 
@@ -17,10 +17,10 @@ from . import winograd
 from .large import LARGE, large_cases
 from .table import call, cast, drawn, every_row, needs_kernels, same_bits, some_cases
 
-# A sum of K products in any order is off by at most K u / (1 - K u) times the sum of the absolute products, u = eps / 2
-# (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1). So c = 1 is enough for every direct algorithm.
+# Summed in any order, K products have an error of at most K u / (1 - K u) times the sum of their absolute values, with
+# u = eps / 2 (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1). So c = 1 covers every direct algorithm.
 C = 1
-# For what is no sum of products: this many eps of the largest element, or of the size of what a sum that cancels adds up.
+# For other results: this many eps of the largest element, or of the size of the terms if their sum cancels.
 FEW = 500
 
 COMPUTED = [pytest.param("numpy", np.float32, id="bodies-float32"),
@@ -46,7 +46,7 @@ def agree(row, case, upstream, backend, dtype):
 
 
 def componentwise(row, case, upstream, reference):
-    """|y - y64| <= c K eps op(|inputs|), for every single element."""
+    """|y - y64| <= c K eps op(|inputs|), for every element."""
     absolute = Case({name: np.abs(array) for name, array in case.arrays.items()}, case.options)
     sizes = call(row, absolute, {name: np.abs(d) for name, d in upstream.items()}, "numpy")
     terms = row.terms(case, reference[0])
@@ -85,7 +85,7 @@ def test_equal_to_the_bodies_at_the_sizes_of_the_networks(row, backend, dtype):
 @pytest.mark.section_3
 @given(data=st.data())
 def test_winograds_matrices_give_the_convolution(data):
-    """The algorithm itself, before any kernel: in float64, by its matrices, for odd and even sides."""
+    """The algorithm itself, without a kernel: in float64, by its matrices, for odd and even sides."""
     n, height, width, c_in, c_out = (data.draw(st.integers(1, most)) for most in (2, 7, 7, 4, 4))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), label="seed"))
     x, w = rng.standard_normal((n, height, width, c_in)), rng.standard_normal((c_out, c_in, 3, 3))
@@ -98,7 +98,7 @@ def test_winograds_matrices_give_the_convolution(data):
 
 @pytest.fixture
 def eager_threads():
-    """Small arrays are divided among the threads too."""
+    """Divide small arrays among the threads too."""
     before = builds.kernels.set_work_per_thread(1)
     yield
     builds.kernels.set_work_per_thread(before)
@@ -129,7 +129,7 @@ def test_without_openmp_the_pieces_run_on_pythons_threads(eager_threads):
 
 
 def covered(rows):
-    """The branches of the kernels that the cases of these rows take."""
+    """The kernels' branches that the cases of these rows take."""
     builds.kernels.reset_coverage()
     for row in rows:
         for case, upstream in itertools.chain(large_cases(row), some_cases(row, 120, seed=6)):
@@ -140,13 +140,13 @@ def covered(rows):
 
 @needs_kernels
 def test_the_cases_cover_every_branch_of_every_kernel():
-    """They reach the vector loops, their tails and every special case: the loops mark them (test_branches.py)."""
+    """The cases reach the vector loops, their tails and every special case, which the loops mark (test_branches.py)."""
     assert covered(OPERATIONS.values()) == builds.kernels.all_branches()
 
 
 @needs_kernels
 def test_the_fused_functions_cases_cover_what_they_form_sum_and_leave_over():
-    """A width that is no multiple of four was in no case of these once, and only they take the sums of an image's rows."""
+    """Only these functions sum the rows of an image, so their cases need widths that four does not divide."""
     reached = covered([OPERATIONS["conv2d_normalised"]])
     assert {name for name in builds.kernels.all_branches() if name.startswith(("WINOGRAD_", "SUMS_"))} - reached <= {
         "WINOGRAD_DW_BLOCKS"}                                           # 256 channels
@@ -156,7 +156,7 @@ def test_the_fused_functions_cases_cover_what_they_form_sum_and_leave_over():
 @needs_kernels
 @every_row
 def test_a_backend_that_is_asked_for_is_used(row):
-    """Under "numpy" no kernel runs, under "fused" every kernel that there is: otherwise all of the above compares bodies."""
+    """No kernel runs under "numpy", and every kernel under "fused". Else the tests above would compare bodies with bodies."""
     ran = {"kernel": set(), "body": set()}
 
     def hook(watched):

@@ -1,4 +1,4 @@
-"""No read or write outside an array: every argument lies flush against a page that kills the process when touched."""
+"""No read or write outside an array: every argument is next to a protected page, and touching that kills the process."""
 import os
 import subprocess
 import sys

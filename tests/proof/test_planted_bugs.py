@@ -1,4 +1,4 @@
-"""The checks are tested too: they reject every planted bug, and accept what a gradient check cannot see."""
+"""Tests of the checks: they reject every planted bug, and accept the errors that no gradient check can see."""
 import json
 import os
 import subprocess
@@ -28,7 +28,7 @@ def drawn(row, rng):
 
 @pytest.mark.parametrize("bug", params(bugs.BUGS))
 def test_a_planted_bug_is_rejected(bug):
-    """... by a check that accepts the right operation on the very same case, upstream gradient and directions."""
+    """One check rejects the bug, and accepts the right operation with the same case, upstream gradient and directions."""
     wrong, right = bug.planted(), OPERATIONS[bug.operation]
     for seed in range(gradcheck.BUG_CASES):
         case = drawn(right, np.random.default_rng(seed))
@@ -38,7 +38,7 @@ def test_a_planted_bug_is_rejected(bug):
             assert clean is None or clean.error <= limit, clean.where
             if found is not None and found.error > limit:
                 return
-    pytest.fail(f"no check saw it: {bug.mistake}")
+    pytest.fail(f"no check rejected it: {bug.mistake}")
 
 
 @pytest.mark.parametrize("spot", params(bugs.BLIND_SPOTS))
@@ -65,7 +65,7 @@ def test_names_and_sentences():
 
 @pytest.mark.section_5
 def test_an_upstream_gradient_of_ones_proves_nothing():
-    """With dy = 1 a batch norm's dx is zero, and so it is without the xhat term: that bug would pass."""
+    """With dy = 1 a batch norm's dx is zero, with or without the xhat term: that bug would pass."""
     row, bug = OPERATIONS["batch_norm"], next(bug for bug in bugs.BUGS if bug.name == "xhat term dropped")
     for case, upstream in some_cases(row, 5):
         out = row.forward(case.arrays, case.options)
@@ -117,7 +117,7 @@ def test_a_wrong_operation_is_reported_with_its_case(monkeypatch):
 
 
 def test_a_bug_that_is_not_caught_is_reported(monkeypatch):
-    harmless = bugs.Bug("no bug at all", "squeeze", "Nothing is wrong.", "The report has to say so.")
+    harmless = bugs.Bug("no bug at all", "squeeze", "Nothing is wrong.", "The report must say so.")
     monkeypatch.setattr(bugs, "BUGS", (harmless,))
     report = gradcheck.run(["squeeze"], cases=1, pytorch="frozen")
     assert not report.passed and not report.planted_bugs["no bug at all"]["rejected"]
@@ -126,7 +126,7 @@ def test_a_bug_that_is_not_caught_is_reported(monkeypatch):
 
 @pytest.mark.parametrize("factor, passed", [(1, True), (1 + 1e-9, False)])
 def test_a_reference_can_be_given(factor, passed):
-    """As an argument: it is asked for every case on every backend, and one wrong number of it is seen."""
+    """A reference function is called for every case on every backend, and a wrong number in its result shows."""
     calls = []
 
     def reference(name, arrays, upstream, options, constants):

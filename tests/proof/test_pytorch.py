@@ -1,4 +1,4 @@
-"""Every operation against PyTorch in float64: live where it is installed, from the frozen file everywhere."""
+"""Every operation against PyTorch in float64: live if it is installed, and always from the frozen file."""
 import importlib.util
 from pathlib import Path
 
@@ -19,7 +19,7 @@ needs_pytorch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, re
 
 @pytest.fixture(scope="module", autouse=True)
 def one_torch_thread():
-    """The arrays are tiny; PyTorch's threads would only wait for each other."""
+    """The arrays are tiny: PyTorch's threads would only wait for each other."""
     if importlib.util.find_spec("torch") is None:
         yield
         return
@@ -63,7 +63,7 @@ def test_the_frozen_file_is_what_its_script_makes():
 
 @every_row
 def test_a_comparison_fails_on_any_one_number(row):
-    """Each frozen output and gradient counts: one element moved by a millionth of the largest, and it is seen."""
+    """Each frozen output and gradient matters: moving one element by a millionth of the largest is an error."""
     for case, upstream, (outputs, gradients) in frozen.load()[row.name][:2]:
         for kind, arrays in enumerate((outputs, gradients)):
             for name in arrays:

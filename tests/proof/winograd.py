@@ -1,26 +1,26 @@
-"""Winograd's convolution by its matrices, in NumPy: what the kernel computes, and how much it may err.
+"""Winograd's convolution by its matrices, in NumPy: what the kernel computes, and how large its error may be.
 
-The kernel's error is not bounded by the convolution of the absolute values, as a direct sum's is: what cancels exactly in
-F(2x2, 3x3) leaves rounding behind. It is bounded by the same algorithm with the absolute values of its matrices and its data,
-times the number of roundings in a row (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.5).
+The convolution of the absolute values bounds the error of a direct sum, but not this one: terms that cancel exactly in
+F(2x2, 3x3) leave rounding errors behind. The bound is the same algorithm with the absolute values of its matrices and its data,
+times the number of successive roundings (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.5).
 """
 import numpy as np
 
 BT = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]], float)
 G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
 A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]], float)
-TRANSFORMS = 11             # roundings of the three transforms (2 of B, 4 of G, 4 of A) and of the product
+TRANSFORMS = 11             # roundings in the three transforms (2 of B, 4 of G, 4 of A) and in the product
 
 
 def applies(w_shape, options):
-    """Whether a convolution is of the kind that the algorithm is for."""
+    """Whether the algorithm can compute this convolution."""
     pairs = [options[key] if isinstance(options[key], tuple) else (options[key],) * 2
              for key in ("stride", "padding", "dilation")]
     return tuple(w_shape[2:]) == (3, 3) and pairs == [(1, 1)] * 3 and options["groups"] == 1
 
 
 def _patches(x):
-    """The 4x4 patches (N, rows of tiles, columns, 4, 4, C) of x, padded by one, and by one more where a side is odd."""
+    """The 4x4 patches (N, rows of tiles, columns, 4, 4, C) of x, padded by one, and by one more if a side is odd."""
     _, height, width, _ = x.shape
     padded = np.pad(x, ((0, 0), (1, 1 + height % 2), (1, 1 + width % 2), (0, 0)))
     view = np.lib.stride_tricks.sliding_window_view(padded, (4, 4), axis=(1, 2))[:, ::2, ::2]
@@ -38,7 +38,7 @@ def forward(x, w, matrices=(BT, G, A)):
 
 
 def input_gradient(dy, w, matrices=(BT, G, A)):
-    """The same of dy, with the kernels turned round and the channels exchanged."""
+    """dx: the same convolution of dy, with the kernels flipped and the channels exchanged."""
     return forward(dy, w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), matrices)
 
 
@@ -54,7 +54,7 @@ def weight_gradient(dy, x, matrices=(BT, G, A)):
 
 
 def sizes(x, w, dy):
-    """The bounds of y, dx and dw for float arithmetic, in units of eps: componentwise, like the direct convolution's."""
+    """Bounds for each element of y, dx and dw in units of eps, like those of the direct convolution."""
     matrices, (x, w, dy) = [np.abs(matrix) for matrix in (BT, G, A)], [np.abs(array) for array in (x, w, dy)]
     c_out, c_in = w.shape[:2]
     tiles = dy[..., 0].size // 4 + 1
