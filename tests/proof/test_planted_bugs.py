@@ -149,9 +149,10 @@ def test_wrong_usage(arguments, message):
 
 
 def test_se_alone_takes_less_than_five_seconds_and_no_pytorch():
-    code = ("import sys, time; start = time.perf_counter(); from minisenet import gradcheck\n"
+    """Of processor time, imports included: other processes do not count."""
+    code = ("import sys, time; from minisenet import gradcheck\n"
             "report = gradcheck.run(['squeeze', 'excitation', 'scale'])\n"
-            "print(report.passed, 'torch' in sys.modules, time.perf_counter() - start < 5)")
+            "print(report.passed, 'torch' in sys.modules, time.process_time() < 5)")
     environment = os.environ | {"PYTHONPATH": str(Path(minisenet.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False", "True"]
