@@ -1,4 +1,4 @@
-"""Tests over whole networks. `from topologies import *`, with tests/ on the path, is all that a counterexample needs."""
+"""Tests of whole networks. A printed counterexample needs only `from topologies import *`, with tests/ on the path."""
 from .comparing import check
 from .language import Node, Topology
 

@@ -1,4 +1,4 @@
-"""Run a topology on every backend, and compare: with each other to 1e-12, and with central differences."""
+"""Run a topology on every backend. Compare the results with each other, to 1e-12, and with central differences."""
 import contextlib
 
 import numpy as np
@@ -11,14 +11,14 @@ from .language import build, has_true_gradient
 
 
 class IllPosed(Exception):
-    """Rounding alone decides: which side of a kink a number is on, or what is left where large numbers cancel."""
+    """Rounding decides the result: a number is too close to a kink, or large numbers cancel."""
 
 
 # ---- kinks
 
 @contextlib.contextmanager
 def noting_kinks():
-    """How far from its kink each number is that a ReLU or a maximum is given. For the numpy and cython backends."""
+    """Note the distance from its kink for each input of a ReLU or a maximum. For the numpy and cython backends."""
     def hook(call):
         result = call()
         if call.name == "relu":
@@ -36,7 +36,7 @@ def noting_kinks():
 
 
 def note_of_max_pool(call, y, argmax):
-    """Where the largest of each window is, and how far below it the second largest is."""
+    """Note the position of each window's maximum, and its distance from the second largest value."""
     given = dict(call.arguments)
     (ph, pw), (sh, sw) = given["padding"], given["stride"]
     x = np.pad(given["x"], ((0, 0), (ph, ph), (pw, pw), (0, 0)), constant_values=-np.inf)
@@ -47,13 +47,13 @@ def note_of_max_pool(call, y, argmax):
 
 
 def too_near(notes, others, least):
-    """Whether rounding decides on which side of a kink some number lies. An exact 0 on both backends is the same side."""
+    """Whether rounding decides on which side of a kink some number is. An exact 0 on both backends is the same side."""
     return any(((np.abs(a) < least) & (np.abs(b) < least) & ~((a == 0) & (b == 0))).any()
                for a, b in zip(notes, others) if a.dtype.kind == "f")
 
 
 def same_side(notes, others):
-    """Whether every number is on the same side of its kink, and every maximum in the same place."""
+    """Whether every number is on the same side of its kink, and every maximum at the same position."""
     return all(np.array_equal(np.sign(a), np.sign(b)) if a.dtype.kind == "f" else np.array_equal(a, b)
                for a, b in zip(notes, others))
 
@@ -61,7 +61,7 @@ def same_side(notes, others):
 # ---- one backend
 
 def laid_out(array, memory):
-    """The same numbers: read-only, every second of a larger array, or with its axes in another order in memory."""
+    """The same numbers in another memory layout: read-only, every second of a larger array, or with another axis order."""
     if memory == "strided":
         return np.repeat(array, 2, axis=-1)[..., ::2]
     if memory == "transposed":
@@ -71,13 +71,13 @@ def laid_out(array, memory):
 
 
 def drawn(topology, shape, dtype, what):
-    """Random numbers that float32 holds too, so that both dtypes are given the same ones."""
+    """Random numbers that float32 represents exactly, so that both dtypes get the same ones."""
     array = np.random.default_rng([topology.seed, what]).standard_normal(shape).astype(np.float32)
     return laid_out(array.astype(dtype), topology.memory)
 
 
 def numbers(topology, backend, dtype=np.float64, change=lambda model, x: x):
-    """dict: name -> array of the output, every gradient, and the running statistics after a forward and a backward."""
+    """dict: name -> array, after a forward and a backward: the output, every gradient, and the running statistics."""
     model = build(topology, dtype)
     x = change(model, drawn(topology, topology.shape, dtype, 1))
     with minisenet.use_backend(backend):
@@ -86,22 +86,23 @@ def numbers(topology, backend, dtype=np.float64, change=lambda model, x: x):
         held = [array.copy() for array in (x, y, dy)]
         dx = model.backward(dy)
     for name, array, before in zip(("x", "y", "dy"), (x, y, dy), held):
-        assert np.array_equal(array, before), f"{name} is not what it was before backward"
+        assert np.array_equal(array, before), f"{name} must not change during backward"
     found = dict(y=y, dx=dx) | {f"d {name}": p.grad for name, p in model.parameters().items()}
     found |= {name: value for name, value in model.state_dict().items() if "running" in name}
     for name, value in found.items():
-        assert type(value) is np.ndarray and value.dtype == dtype, f"{name} is a {type(value).__name__} of {value.dtype}"
+        assert type(value) is np.ndarray and value.dtype == dtype, (
+            f"{name} must be an array of {np.dtype(dtype)}, got a {type(value).__name__} of {value.dtype}")
     return found
 
 
 def difference(found, wanted):
-    """The largest difference between two arrays, relative to the largest element (or to 1, where that is larger)."""
-    assert found.shape == wanted.shape, f"{found.shape} instead of {wanted.shape}"
+    """The largest difference between two arrays, relative to the largest element or to 1, whichever is larger."""
+    assert found.shape == wanted.shape, f"shape must be {wanted.shape}, got {found.shape}"
     return np.max(np.abs(found - wanted)) / max(1, np.max(np.abs(wanted)))
 
 
 def nudged(model, x):
-    """Move every weight and every input by one bit in its last place."""
+    """Move every weight and every input to a neighbouring floating-point number."""
     rng = np.random.default_rng(0)
     for parameter in model.parameters().values():
         parameter.value = np.nextafter(parameter.value, rng.choice([-np.inf, np.inf], parameter.value.shape))
@@ -111,10 +112,10 @@ def nudged(model, x):
 # ---- comparisons
 
 def compare(topology, backends=("cython", "fused"), tolerance=1e-12):
-    """Each backend against the NumPy bodies, in float64. Returns NumPy's numbers.
+    """Compare each backend with the NumPy bodies in float64. Returns NumPy's numbers.
 
-    Raises `IllPosed` where a number is within 1e-10 of a kink, or where the NumPy backend's own result moves by as much as a
-    thousandth of the difference when its inputs and weights move by a bit in their last place.
+    Raises `IllPosed` if a number is within 1e-10 of a kink. Also raises it if the result is that sensitive to rounding: moving
+    all inputs and weights by one unit in the last place changes NumPy's own result by a thousandth of the difference or more.
     """
     with noting_kinks() as notes:
         wanted = numbers(topology, "numpy")
@@ -136,10 +137,10 @@ def compare(topology, backends=("cython", "fused"), tolerance=1e-12):
 
 
 def compare_float32(topology):
-    """The fused backend in float32 may be as far from float64 as ten times what the NumPy bodies are, or a hundred eps.
+    """The fused backend's error in float32 may be ten times that of the NumPy bodies, or a hundred eps.
 
-    Winograd's convolution errs more than a direct one, by a small factor (tests/proof/winograd.py); batch norm's statistics
-    less, as they are summed in float64.
+    Winograd's convolution has a somewhat larger error than a direct one (tests/proof/winograd.py). Batch norm's statistics
+    have a smaller one, because the kernels sum them in float64.
     """
     with noting_kinks() as notes:
         exact = numbers(topology, "numpy")
@@ -150,14 +151,13 @@ def compare_float32(topology):
     fused = numbers(topology, "fused", np.float32)
     for name in exact:
         error, allowed = (difference(found[name], exact[name]) / np.finfo(np.float32).eps for found in (fused, bodies))
-        assert error <= max(10 * allowed, 100), f"{name} errs by {error:.0f} eps, the NumPy bodies by {allowed:.0f}"
+        assert error <= max(10 * allowed, 100), f"{name} is off by {error:.0f} eps, the NumPy bodies by {allowed:.0f}"
 
 
 def compare_with_differences(topology, wanted, step=1e-6, tolerance=1e-6):
-    """The gradients `wanted` against central differences of the NumPy bodies, along a direction of x and one of the weights.
+    """Compare the gradients `wanted` with central differences, along one direction of x and one of the weights.
 
-    False, with nothing compared, where a backward is not the gradient of its forward, or both ends are not on one side of
-    every kink.
+    Returns False, without a comparison, if some backward is not the gradient of its forward, or if every step crosses a kink.
     """
     model, x, compared = build(topology), drawn(topology, topology.shape, np.float64, 1), False
     if not has_true_gradient(model):
@@ -187,7 +187,7 @@ def compare_with_differences(topology, wanted, step=1e-6, tolerance=1e-6):
 
 
 def check(topology):
-    """Compare the backends with each other, and with central differences; the error ends with the code that shows it."""
+    """Compare the backends with each other and with central differences. The error ends with code that reproduces it."""
     try:
         return compare_with_differences(topology, compare(topology))
     except IllPosed:

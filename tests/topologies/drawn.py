@@ -1,8 +1,8 @@
 """The Hypothesis strategy of whole topologies.
 
-What is drawn is a list of wishes, each independent of the others: "a 3x3 convolution of the value before the last, with a
-stride". `fitted` then makes nodes of them that fit together: it leaves out what cannot be, and joins what nobody reads.
-So Hypothesis may delete any wish and what is left is a topology still: counterexamples shrink to a few nodes.
+It draws a list of independent wishes, such as "a 3x3 convolution of the value before the last, with a stride". Then `fitted`
+turns them into nodes that fit together: it skips impossible wishes and joins unused values. So Hypothesis may delete any wish
+and the rest is still a topology: counterexamples shrink to a few nodes.
 """
 from math import gcd
 
@@ -14,7 +14,7 @@ LARGEST_MAP, MOST_CHANNELS, MOST_WISHES = 13, 40, 13
 
 
 def either(*strategies):
-    """One of them, each as likely as the next, and one that is named twice twice as likely (`one_of` counts otherwise)."""
+    """One of the strategies, each equally likely; one named twice is twice as likely (unlike in `one_of`)."""
     return st.sampled_from(strategies).flatmap(lambda strategy: strategy)
 
 
@@ -22,7 +22,7 @@ def one(*values):
     return st.sampled_from(values)
 
 
-# ---- wishes: (kind, how many values before the last it reads, the same for a second operand, options)
+# ---- wishes: (kind, how many values before the last its input is, the same for a second operand, options)
 
 OPERANDS = one(0, 0, 0, 0, 1, 1, 2, 3)
 
@@ -32,7 +32,7 @@ def wish(*kinds, back=OPERANDS, **options):
 
 
 FLAG, VARIANT = st.just(True), one(*VARIANTS)
-WINOGRAD = dict(out=one(16, 20), kernel=st.just(3))                # where the channels are many and the map is large
+WINOGRAD = dict(out=one(16, 20), kernel=st.just(3))                # if there are enough channels and the map is large
 CONVOLUTION = dict(out=one(16, 1, 2, 3, 4, 6, 8, 17, 20), kernel=one(3, (3, 1), 2), stride=one(2, (1, 2)), bias=FLAG,
                    groups=one(2, 3, 4), dilation=FLAG, unpadded=FLAG, variant=VARIANT)
 POOL = dict(stride=one(1, 2), padding=FLAG, variant=VARIANT)
@@ -55,7 +55,7 @@ NESTED = wish("Block", "DeferredBlock", "Sequential", variant=VARIANT, wishes=st
 ANY = either(*[FLAT] * 3, NESTED)
 
 
-# ---- wishes in a row, as networks have them, and as it is hardest: a value that is pending, and read twice
+# ---- sequences of wishes, as in networks, and the hardest ones: a pending value that is used twice
 
 def at(back, *kinds):
     return wish(*kinds, back=st.just(back))
@@ -109,7 +109,7 @@ def fitted(wishes, shape):
         node = FITTING.get(kind, same)(kind, i, shapes, sorted(unread), other, dict(options))
         if node:
             add(*node)
-    while len(unread) > 1:                              # every value is read: the last two that are not are joined
+    while len(unread) > 1:                              # join the last two unused values, until only the output is unused
         i, j = sorted(unread)[-2:]
         if shapes[i] == shapes[j]:
             add(Node("Sum", i, j), shapes[i])
@@ -121,7 +121,7 @@ def fitted(wishes, shape):
     return nodes, shapes[-1]
 
 
-# For each kind: (kind, input, shapes, unread, other, options) -> (node, shape), or None where it does not fit.
+# For each kind: (kind, input, shapes, unread, other, options) -> (node, shape), or None if it does not fit.
 
 def same(kind, i, shapes, unread, other, options):
     return Node(kind, i, **options), shapes[i]
@@ -171,7 +171,7 @@ def linear(kind, i, shapes, unread, other, options):
 
 
 def joining(shape_of):
-    """A kind of two inputs: the second is a value that nobody has read yet, if one fits."""
+    """A kind with two inputs: the second is a value not used yet, if one fits."""
     def fit(kind, i, shapes, unread, other, options):
         fitting = [j for j in range(len(shapes)) if shape_of(shapes[i], shapes[j])]
         others = sorted((j for j in fitting if j != i), key=lambda j: (j not in unread, -j))

@@ -1,6 +1,6 @@
-"""A small language for whole networks, so that a test can draw them, run them, and print them as code.
+"""A small language for whole networks: a test can draw them, run them, and print them as code.
 
-A `Topology` is a list of nodes. Value 0 is the input x, node number i makes value i, and the last value is the output:
+A `Topology` is a list of nodes. Value 0 is the input x, node i computes value i, and the last value is the output:
 
     check(Topology((2, 8, 8, 16), [
         Node("Conv", 0, out=16, kernel=3, padding=1),
@@ -8,9 +8,9 @@ A `Topology` is a list of nodes. Value 0 is the input x, node number i makes val
         Node("Sum", 2, 0),
     ]))
 
-`Graph` runs it as a student's block would be run: a subclass of `Layer` whose forward calls the layers and adds, joins or
-cuts what they returned, and whose backward walks back and adds up the gradients of a value that was read more than once.
-`repr` gives the code above; in a file of its own it wants `from topologies import *` and tests/ on the path.
+`Graph` runs it like a student's block: a subclass of `Layer`. Its forward calls the layers and adds, joins or cuts their
+results. Its backward goes through them in reverse and adds up the gradients of a value that was used more than once. `repr`
+returns the code above; to run it, add `from topologies import *` and put tests/ on the path.
 """
 from types import MethodType
 
@@ -24,7 +24,7 @@ from . import student_layers
 
 
 def written(value, indent=""):
-    """The code of a value; a list of nodes has a line for each."""
+    """The code of a value; a list of nodes has one line per node."""
     if not isinstance(value, list):
         return repr(value)
     lines = "".join(f"{indent}    {node.code(indent + '    ')},\n" for node in value)
@@ -32,7 +32,7 @@ def written(value, indent=""):
 
 
 class Node:
-    """One step of a topology: what it is, the numbers of the values that it reads, and its options."""
+    """One step of a topology: its kind, the numbers of its input values, and its options."""
 
     def __init__(self, kind, *inputs, **options):
         self.kind, self.inputs, self.options = kind, inputs, options
@@ -44,13 +44,16 @@ class Node:
     __repr__ = code
 
     def graph_shape(self):
-        """What makes it another shape of graph: its kind and what it reads, and that of the nodes within."""
+        """The node's part in the shape of the graph: its kind, its inputs, and the same for the nodes within."""
         return self.kind, self.inputs, tuple(n.graph_shape() for n in self.options.get("nodes", ()))
 
 
 class Topology:
-    """A network, and its input's shape and memory; `seed` decides x, the weights and the upstream gradient, and `sums` how
-    gradients are added up: "plus" (`backward(dy, plus=other)`), "new first" or "old first"."""
+    """A network, with the shape and memory layout of its input.
+
+    `seed` determines x, the weights and the upstream gradient. `sums` is the way to add up gradients: "plus"
+    (`backward(dy, plus=other)`), "new first" or "old first".
+    """
 
     def __init__(self, shape, nodes, training=True, seed=0, memory="plain", sums="plus"):
         self.shape, self.nodes, self.training, self.seed, self.memory, self.sums = shape, nodes, training, seed, memory, sums
@@ -81,7 +84,7 @@ def conv(c, rng, out, kernel=1, **options):
 
 
 def residual(block, c, rng, out, replaced=(), **options):
-    """A residual block of the package, some of its layers replaced: `replaced` is ((attribute, node), ...)."""
+    """A residual block of the package with some layers replaced: `replaced` is ((attribute, node), ...)."""
     block = block(c, out, **options, rng=rng)
     for name, node in replaced:
         layer = getattr(block, name)
@@ -117,7 +120,7 @@ def chain(nodes, c, rng):
 
 
 def made(node, c, rng):
-    """The layer of a node; `variant` says what a student did to it, and `frozen` that it is never in training mode."""
+    """The layer of a node. `variant` is a student's change to it; `frozen` means that it is never in training mode."""
     options = dict(node.options)
     variant, frozen = options.pop("variant", None), options.pop("frozen", False)
     layer = LAYERS[node.kind](c, rng, **options)
@@ -129,7 +132,7 @@ def made(node, c, rng):
 
 
 def channels_of(node, inputs):
-    """How many channels a node's value has, given those of its inputs."""
+    """The number of channels of a node's value, from those of its inputs."""
     kind, c = node.kind, inputs[0] if inputs else 0
     if kind in ("Conv", "Linear", "Basic"):
         return node.options["out"]
@@ -152,10 +155,10 @@ def channels_of(node, inputs):
     return c
 
 
-# ---- what students do to layers
+# ---- students' changes to layers
 
 def subclassed(**methods):
-    """Make the layer one of a new subclass; each method gets the class above and the layer."""
+    """Turn the layer into an instance of a new subclass; each method gets the parent class and the layer."""
     def change(layer):
         above = type(layer)
         body = {name: (lambda self, *args, method=method, **options: method(above, self, *args, **options))
@@ -166,7 +169,7 @@ def subclassed(**methods):
 
 
 def patched(**methods):
-    """Replace methods on the instance; each gets the old method."""
+    """Replace methods of the instance; each gets the old method."""
     def change(layer):
         for name, method in methods.items():
             setattr(layer, name, lambda *args, old=getattr(layer, name), method=method: method(old, *args))
@@ -192,7 +195,7 @@ VARIANTS = {
 }
 
 
-# ---- what a block does by itself with what its layers returned: forward(values) -> value, and a function of dy -> gradients
+# ---- a block's own operations on its layers' results: values -> (value, a function from dy to the gradients)
 
 def plus(u, x):
     return u + x, lambda dy: (dy, dy)
@@ -263,14 +266,14 @@ def every_second(u):
 
 
 def maximum(u):
-    """A student's ReLU, by NumPy."""
+    """A student's ReLU, in NumPy."""
     student_layers.note(u)
     y = np.maximum(u, 0)
     return y, lambda dy: dy * (y > 0)
 
 
 def by_relu(u):
-    """The functions themselves, as a layer of the package calls them."""
+    """The package's functions, called as its layers call them."""
     y = F.relu(u)
     return y, lambda dy: F.relu_backward(dy, y)
 
@@ -289,7 +292,7 @@ def by_scale(u, s):
     return F.scale(u, s), lambda dy: F.scale_backward(dy, u, s)
 
 
-# These hand the very value on, whatever it is, and do something to its gradient.
+# These return their input itself, and do something to its gradient.
 
 def looked_at(u):
     """A student who prints the norm of each gradient."""
@@ -316,7 +319,7 @@ def doubled(u):
 
 
 def skipped(u):
-    """A ReLU whose backward the student skips: straight through."""
+    """A ReLU whose backward the student skips: a straight-through gradient."""
     return F.relu(u), lambda dy: dy
 
 
@@ -329,9 +332,9 @@ INLINE = GRADIENTS | {
 
 
 class Graph(Layer):
-    """A student's block: its forward and its backward, and nothing that helps a backend."""
+    """A student's block: a forward and a backward, written without a thought of backends."""
 
-    sums = "plus"           # how the gradients of a value that was read twice are added up
+    sums = "plus"           # how to add up the gradients of a value that was used twice
     TRUE_GRADIENT = property(lambda self: not {node.kind for node in self.nodes} & GRADIENTS.keys() - {"LookAtGradient"})
 
     def __init__(self, nodes, c, rng):
@@ -362,7 +365,7 @@ class Graph(Layer):
         gradients = [None] * len(self.nodes) + [dy]
         for i, backward in reversed(list(enumerate(self._pop_saved(), 1))):
             inputs = self.nodes[i - 1].inputs
-            if self.sums == "plus" and isinstance(backward, MethodType) and len(inputs) == 1:      # a layer's, of one input
+            if self.sums == "plus" and isinstance(backward, MethodType) and len(inputs) == 1:      # of a layer with one input
                 gradients[inputs[0]] = backward(gradients[i], plus=gradients[inputs[0]])
                 continue
             given = backward(gradients[i])
@@ -374,11 +377,11 @@ class Graph(Layer):
 
 
 class DeferredGraph(Graph, deferred=True):
-    """A block that says that it takes deferred values: it hands its input on to layers and functions."""
+    """A block that declares that it accepts deferred values: it only passes its input on to layers and functions."""
 
 
 def build(topology, dtype=np.float64):
-    """The network with nothing at 0 or 1: weights, biases and running statistics drawn from the seed."""
+    """The network with no parameter left at 0 or 1: weights, biases and running statistics are drawn from the seed."""
     rng = np.random.default_rng(topology.seed)
     model = Graph(topology.nodes, topology.shape[-1], rng).astype(np.float64)
     state = model.state_dict()
@@ -398,7 +401,7 @@ def build(topology, dtype=np.float64):
             layer.training = False
         if isinstance(layer, Graph):
             layer.sums = topology.sums
-    return model.astype(np.float32).astype(dtype)       # numbers that float32 holds too: both dtypes have the same ones
+    return model.astype(np.float32).astype(dtype)       # float32 represents these exactly: both dtypes have the same ones
 
 
 def has_true_gradient(model):

@@ -1,8 +1,8 @@
-"""Layers as students write them, for the tests of whole topologies: the package has never seen any of them.
+"""Layers as students write them, for the tests of whole topologies. The package has no special code for any of them.
 
-They do their arithmetic in NumPy, on arrays, and know nothing of how the package's own layers pass values on. Each says by
-`TRUE_GRADIENT` whether its backward is the gradient of its forward; the others (a gradient that is normalised, reversed,
-cut, or passed straight through) must only do the same on every backend.
+They compute with NumPy on arrays and ignore how the package's own layers pass values on. `TRUE_GRADIENT` says whether a layer's
+backward is the gradient of its forward. The others (a gradient that is normalised, reversed, cut, or passed straight through)
+only have to give the same result on every backend.
 """
 import numpy as np
 
@@ -10,18 +10,18 @@ import minisenet.functional as F
 from minisenet.blocks import SEBlock
 from minisenet.layers import Layer, ReLU
 
-# The masks and the arguments of everything with a kink, while a list is here: central differences must not cross one.
+# If this is a list, `note` adds the inputs and masks of all functions with a kink: central differences must not cross one.
 kinks = None
 
 
 def note(argument):
-    """Remember the distance from the kink at 0, element by element."""
+    """Note the distance from the kink at 0, element by element."""
     if kinks is not None:
         kinks.append(np.array(argument))
 
 
 class Student(Layer):
-    """What these layers share: whether their backward is the true gradient."""
+    """The base class of these layers: it says whether the backward is the true gradient."""
 
     TRUE_GRADIENT = True
 
@@ -38,7 +38,7 @@ class Sigmoid(Student):
 
 
 class Swish(Student):
-    """x sigmoid(x), by NumPy alone."""
+    """x sigmoid(x), in NumPy."""
 
     def forward(self, x):
         s = 1 / (1 + np.exp(-x))
@@ -61,7 +61,7 @@ class LeakyReLU(Student):
 
 
 class Tanh(Student):
-    """In place, on what np.tanh made."""
+    """tanh, with an `out` array and an in-place product."""
 
     def forward(self, x):
         y = np.empty_like(x)
@@ -78,7 +78,7 @@ class Tanh(Student):
 # ---- arithmetic on maps
 
 class Centre(Student):
-    """x - x.mean(axis=(1, 2)): each image and channel about its own mean."""
+    """x - x.mean(axis=(1, 2)): subtracts the mean of each image and channel."""
 
     def forward(self, x):
         self._saved = True
@@ -90,7 +90,7 @@ class Centre(Student):
 
 
 class InPlace(Student):
-    """In-place operations on a copy, with an index that is not the whole array."""
+    """In-place operations on a copy, and on parts of it."""
 
     def forward(self, x):
         self._saved = True
@@ -158,7 +158,7 @@ class Shuffle(Student):
 
 
 class AppendMean(Student):
-    """np.concatenate: the mean over channels as one channel more."""
+    """np.concatenate: appends the mean over channels as another channel."""
 
     def forward(self, x):
         self._saved = x.shape[3]
@@ -183,7 +183,7 @@ class PixelNorm(Student):
 
 
 class MaskedNoise(Student):
-    """Dropout with a mask of its own: 0 or 2, from the position alone, so that every backend draws the same."""
+    """Dropout with a mask that depends only on the position, so that it is the same on every backend."""
 
     def forward(self, x):
         self._saved = mask = (np.arange(x.size).reshape(x.shape) * 2654435761 % 7 > 2).astype(x.dtype)
@@ -194,7 +194,7 @@ class MaskedNoise(Student):
 
 
 class Split(Student):
-    """Two halves of the channels by np.split, the second added to the first, and iterated over."""
+    """Splits the channels into two halves by np.split, and adds them in a loop over the images."""
 
     def forward(self, x):
         c = x.shape[3] // 2
@@ -214,7 +214,7 @@ class Split(Student):
         return dx
 
 
-# ---- layers of several inputs: their backward returns as many gradients
+# ---- layers with several inputs: their backward returns one gradient for each
 
 class Add(Student):
     def forward(self, u, x):
@@ -238,7 +238,7 @@ class ConcatenateList(Student):
 
 
 class ScaleBy(Student):
-    """The scale as a layer of its own."""
+    """The scale as a separate layer."""
 
     def forward(self, u, s):
         self._saved = u, s
@@ -248,7 +248,7 @@ class ScaleBy(Student):
         return F.scale_backward(dy, *self._pop_saved())
 
 
-# ---- backwards that are not the gradient of their forward
+# ---- layers whose backward is not the gradient of their forward
 
 class Identity(Student):
     """The identity; its subclasses change the gradient on its way back."""
@@ -261,7 +261,7 @@ class Identity(Student):
 
 
 class NormalisedGradient(Identity):
-    """The backward divides the upstream gradient by its norm: not linear, nor element by element."""
+    """The backward divides the upstream gradient by its norm, which is neither linear nor elementwise."""
 
     def backward(self, dy):
         self._pop_saved()
@@ -269,7 +269,7 @@ class NormalisedGradient(Identity):
 
 
 class ClippedGradient(Identity):
-    """The backward clips."""
+    """The backward clips the gradient."""
 
     def backward(self, dy):
         self._pop_saved()
@@ -277,7 +277,7 @@ class ClippedGradient(Identity):
 
 
 class StraightThrough(Student):
-    """A smooth step forward, the identity backward."""
+    """A smooth step in the forward, the identity in the backward."""
 
     TRUE_GRADIENT = False
 
@@ -291,7 +291,7 @@ class StraightThrough(Student):
 
 
 class ReversedGradient(Student):
-    """Ganin and Lempitsky's layer: the identity forward, -1 backward."""
+    """Ganin and Lempitsky's layer: the identity in the forward, a factor -1 in the backward."""
 
     TRUE_GRADIENT = False
 
@@ -318,7 +318,7 @@ class StopGradient(Student):
 # ---- subclasses of the package's own layers
 
 class GuidedReLU(ReLU):
-    """Guided backpropagation (Springenberg et al. 2015): overrides only `backward`, and uses the one above."""
+    """Guided backpropagation (Springenberg et al. 2015): overrides only `backward`, and calls ReLU's."""
 
     TRUE_GRADIENT = False
 
@@ -327,14 +327,14 @@ class GuidedReLU(ReLU):
 
 
 class ShiftedReLU(ReLU):
-    """Overrides only `forward`: relu(x + 1/4), whose gradient ReLU's own backward still gives."""
+    """Overrides only `forward`: relu(x + 1/4). ReLU's own backward still returns its gradient."""
 
     def forward(self, x):
         return super().forward(x + 0.25)
 
 
 class MaxSE(SEBlock):
-    """A squeeze by the maximum, with a forward and a backward of its own; everything else is `SEBlock`'s."""
+    """Squeezes by the maximum, with its own forward and backward; the rest is `SEBlock`'s."""
 
     def forward(self, u):
         n, h, w, c = u.shape
@@ -364,7 +364,7 @@ class MaxSE(SEBlock):
 
 
 class OwnSE(SEBlock):
-    """`SEBlock` written anew in NumPy, as an exercise asks for."""
+    """`SEBlock` written in NumPy, as in an exercise."""
 
     def forward(self, u):
         z = u.mean(axis=(1, 2))
@@ -387,7 +387,7 @@ class OwnSE(SEBlock):
 
 
 class GatesOnlySE(SEBlock):
-    """Overrides only `backward`: no gradient through the gates, so that only the direct path is left."""
+    """Overrides only `backward`: no gradient through the gates, only the direct path."""
 
     TRUE_GRADIENT = False
 
@@ -398,7 +398,7 @@ class GatesOnlySE(SEBlock):
 
 
 class BySuperSE(SEBlock):
-    """Forward and backward by super() alone."""
+    """Forward and backward only call super()."""
 
     def forward(self, u):
         return super().forward(u)
@@ -408,7 +408,7 @@ class BySuperSE(SEBlock):
 
 
 class HalvedSE(SEBlock):
-    """Overrides `forward` by super() and arithmetic on what it returned, and `backward` to match."""
+    """Overrides `forward` with super() and arithmetic on its result, and `backward` to match."""
 
     def forward(self, u):
         return 0.5 * super().forward(u) + u

@@ -1,7 +1,7 @@
-"""What a student meets inside a block: values that layers returned, which behave like arrays on every backend.
+"""The values that layers return inside a student's block behave like arrays on every backend.
 
-On the fused backend a layer inside a block may return a value that is still pending. Whatever a block does with it gives the
-numbers of the NumPy backend: reading it, computing with it, writing into it, keeping it, and editing parameters meanwhile.
+On the fused backend a layer inside a block may return a value that is still pending. A block may read it, compute with it, write
+to it, keep it, or edit parameters meanwhile: the result is always the same as on the NumPy backend.
 """
 import copy
 import io
@@ -22,7 +22,7 @@ pytestmark = needs_kernels
 
 
 class Block(Layer):
-    """Convolutions and what goes between them; `body(block, x)` is its forward, and each test has its own."""
+    """Convolutions and the layers between them. `body(block, x)` is the forward; each test has its own."""
 
     def __init__(self, body=None, dtype=np.float64):
         rng = np.random.default_rng(0)
@@ -66,7 +66,7 @@ def drawn_x(shape=(2, 8, 9, 16), dtype=np.float64):
 
 
 def on_both(body, x=None, dtype=np.float64):
-    """What `body` returned on the NumPy backend and on the fused one."""
+    """The results of `body` on the NumPy backend and on the fused one."""
     found = []
     for backend in ("numpy", "fused"):
         with minisenet.use_backend(backend):
@@ -103,7 +103,7 @@ def unpacked(u, x):
 
 
 READING = {
-    # what it is
+    # properties
     "shape": lambda u, x: u.shape, "dtype": lambda u, x: u.dtype, "ndim": lambda u, x: u.ndim, "size": lambda u, x: u.size,
     "len": lambda u, x: len(u), "np.shape": lambda u, x: np.shape(u), "np.result_type": lambda u, x: np.result_type(u, x),
     "str": lambda u, x: isinstance(str(u), str), "repr": lambda u, x: isinstance(repr(u), str), "is": lambda u, x: u is u,
@@ -178,7 +178,7 @@ READING = {
 # ---- writing
 
 def statement(code):
-    """A function of (u, x) that runs the statement; "return u" is what `u` is called after it."""
+    """A function of (u, x) that runs the statement and returns the value of `u` afterwards."""
     def run(u, x, compiled=compile(code, "a student's block", "exec")):
         names = dict(u=u, x=x, np=np)
         exec(compiled, names)
@@ -197,7 +197,7 @@ THROUGH_A_VIEW = {code: statement(code) for code in (
 
 
 def compare_each(make):
-    """The body that `make` makes of each value's function, on both backends."""
+    """For each value, compare the body that `make` builds from its function on both backends."""
     for name, value in VALUES.items():
         try:
             same(*on_both(make(value)))
@@ -207,7 +207,7 @@ def compare_each(make):
 
 @pytest.mark.parametrize("read", READING.values(), ids=READING)
 def test_reading(read):
-    """The block returns what `read` made of a value; then the value goes on into other layers, none the worse for it."""
+    """The block returns the result of `read`, then passes the value to other layers, which compute the same as ever."""
     def make(value):
         def body(b, x):
             u = value(b, x)
@@ -229,7 +229,7 @@ def test_later_layers_see_what_was_written(write):
 
 
 def before_and_after(write, *layers):
-    """A body that lets layers read a value, writes into it, and returns what layers made before and what they make then."""
+    """A body that calls layers on a value, writes to the value, and returns the layers' results from before and after."""
     def make(value):
         def body(b, x):
             u = value(b, x)
@@ -243,13 +243,13 @@ def before_and_after(write, *layers):
 @pytest.mark.parametrize("write", WRITING.values(), ids=WRITING)
 @pytest.mark.parametrize("layers", [("relu2", "se"), ("bn2", "relu2")], ids=["read once", "read later too"])
 def test_earlier_results_do_not_change(write, layers):
-    """What layers made of a value stays what it was when the block writes into it, and later layers see the new one."""
+    """A layer's result does not change when the block writes to its input; later layers use the new input."""
     compare_each(before_and_after(write, *layers))
 
 
 @pytest.mark.parametrize("write", THROUGH_A_VIEW.values(), ids=THROUGH_A_VIEW)
 def test_earlier_results_do_not_change_through_a_view(write):
-    """Through a view, while something pending reads the value later, writing is an error that says so."""
+    """Writing through a view raises an error if something pending still has to read the value."""
     compare_each(before_and_after(write, "relu2", "se"))
     for value in VALUES.values():
         with minisenet.use_backend("fused"), pytest.raises(ValueError, match="read-only"):
@@ -296,7 +296,7 @@ def test_parameters_may_be_edited_once_a_layer_used_them(training):
 
 
 def test_the_same_layer_twice():
-    """A layer's second call does not change what its first returned."""
+    """A layer's second call does not change the result of its first."""
     def body(b, x):
         u = b.relu1(b.bn1(b.conv1(x)))
         v = b.relu1(b.bn1(b.conv1(2 * x - 1)))
@@ -312,7 +312,7 @@ CHAINS = [("conv1", "bn1", "relu1", "conv3"), ("conv1", "bn1", "se", "relu1", "c
 
 
 class Chain(Layer):
-    """Layers in a row, whose backward does something with each gradient before the next layer is given it."""
+    """A sequence of layers, whose backward does something with each gradient before it passes it to the next layer."""
 
     def __init__(self, names, use):
         block = Block()
@@ -392,7 +392,7 @@ CROSSED = {"one + other": lambda one, other: one + other, "other + one": lambda 
 
 @pytest.mark.parametrize("crossed", CROSSED.values(), ids=CROSSED)
 def test_gradients_that_are_sent_another_way(crossed):
-    """A student's backward that is not the transpose of its forward: the same numbers on every backend."""
+    """A student's backward may not match its forward: it still returns the same on every backend."""
     class Crossed(Block):
         def forward(self, x):
             u = self.conv1(x)
@@ -412,7 +412,7 @@ def test_gradients_that_are_sent_another_way(crossed):
 
 
 def test_gradients_of_one_map_that_are_added_up_in_any_order():
-    """Two convolutions read one map whose ReLU is pending, and something else reaches its gradient too."""
+    """Two convolutions read one map whose ReLU is pending, and its gradient has a third part."""
     class Forked(Block):
         def forward(self, x):
             u = self.relu1(self.bn1(self.conv1(x)))
@@ -435,7 +435,7 @@ def test_gradients_of_one_map_that_are_added_up_in_any_order():
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 def test_a_constant_for_each_image_and_channel_joins_a_gradient(training):
-    """As from a squeeze, but of a map that no convolution made, so that nobody knows its images' means."""
+    """As from a squeeze, but the map is not from a convolution, so the means of its images are not known."""
     class Gated(Block):
         def forward(self, x):
             self.u, self.s = self.bn1(x), np.linspace(0.2, 0.9, 32).reshape(2, 16)
@@ -457,7 +457,7 @@ def test_a_constant_for_each_image_and_channel_joins_a_gradient(training):
 
 @pytest.mark.parametrize("backend", ["numpy", "cython"])
 def test_on_the_other_backends_every_value_is_an_array(backend):
-    """A breakpoint in a block shows arrays, forward and backward."""
+    """A breakpoint in a block shows arrays, in the forward and in the backward."""
     types = set()
     with minisenet.use_backend(backend):
         for value in VALUES.values():
@@ -485,7 +485,7 @@ def test_a_block_returns_arrays(value):
 
 @every_value
 def test_a_value_that_a_block_keeps_is_of_use_afterwards(value):
-    """`self.features = u`, to be looked at from outside, as Grad-CAM does."""
+    """`self.features = u`, for use outside the block, as in Grad-CAM."""
     def body(b, x):
         b.features = value(b, x)
         return b.conv3(b.features)
@@ -502,7 +502,7 @@ def test_a_value_that_a_block_keeps_is_of_use_afterwards(value):
 
 
 class Watched(Layer):
-    """Keeps every map and every gradient that passes, as Grad-CAM and those who plot gradients do."""
+    """Keeps every map and every gradient, as for Grad-CAM or for plots of gradients."""
 
     def __init__(self):
         block = Block()
@@ -525,7 +525,7 @@ class Watched(Layer):
 
 
 def test_what_a_block_keeps_does_not_change_when_its_parameters_do():
-    """A step of SGD comes between the backward and the look at the maps and the gradients."""
+    """An SGD step comes between the backward and the use of the maps and gradients."""
     found = []
     for backend in ("numpy", "fused"):
         with minisenet.use_backend(backend):
@@ -539,7 +539,7 @@ def test_what_a_block_keeps_does_not_change_when_its_parameters_do():
 
 
 class Noting(Layer):
-    """What a layer of one's own was given: the types, in `given`."""
+    """Notes in `given` the types of the arguments that a student's layer gets."""
 
     def forward(self, x):
         self.given = [type(x)]
@@ -571,7 +571,7 @@ def patched_relu():
 
 @pytest.mark.parametrize("make", [Noting, NotingReLU, NotingBackwardReLU, patched_relu])
 def test_a_layer_of_ones_own_is_given_arrays(make):
-    """`isinstance(x, np.ndarray)` holds in it, and `x.ctypes`, `out=x` and all that only an array has."""
+    """In such a layer `isinstance(x, np.ndarray)` holds, and `x.ctypes` and `out=x` work."""
     for before, after in (("bn1", "conv3"), ("se", "bn2"), ("conv1", "se")):
         block, own = Block(), make()
         with minisenet.use_backend("fused"):
@@ -643,7 +643,7 @@ def network():
 
 
 def step(forward, backward, training=True, change=lambda model: model):
-    """Output, gradients and state of the network, with a change to it between its forward and its backward."""
+    """The network's output, gradients and state, with a change to it between its forward and its backward."""
     model = network()
     model.train() if training else model.eval()
     with minisenet.use_backend(forward):
@@ -665,7 +665,7 @@ def test_a_model_may_be_copied_between_forward_and_backward(training):
 
 @either_mode
 def test_a_parameter_may_be_edited_in_place_between_forward_and_backward(training):
-    """Backward uses what a parameter is then, and what forward computed as it was, on every backend."""
+    """The backward uses the edited parameter, and the forward's results as they were, on every backend."""
     for name in network().parameters():
         def edit(model):
             model.parameters()[name].value *= -0.7
@@ -736,7 +736,7 @@ def test_any_layout_of_the_input(lay_out):
 
 @every_value
 def test_complex_input(value):
-    """The bodies run, under every backend: complex steps go through whole blocks."""
+    """The bodies run under every backend, so a complex step works through whole blocks."""
     x = drawn_x() + 1e-30j * np.random.default_rng(2).standard_normal((2, 8, 9, 16))
     want, got = on_both(lambda b, x: b.conv3(value(b, x)), x, np.complex128)
     same(want, got)
@@ -749,7 +749,7 @@ def test_nan_passes_through(value):
     x[1, 3, 4, 5] = np.nan
     want, got = on_both(lambda b, x: (np.array(value(b.eval(), x)), b.relu2(value(b, x))), x)
     for one, other in zip(want, got):
-        assert np.isnan(one).any() and (np.isnan(one) <= np.isnan(other)).all(), "a NaN of the NumPy backend was lost"
+        assert np.isnan(one).any() and (np.isnan(one) <= np.isnan(other)).all(), "a NaN of the NumPy backend is missing"
 
 
 def fresh(layer, *args, **options):
@@ -806,7 +806,7 @@ def test_a_bad_upstream_gradient_is_the_same_error(wrong):
 # ---- classes that are patched, and threads
 
 def test_a_class_may_be_patched(monkeypatch):
-    """`ReLU.forward = ...` for every ReLU there is, in the middle of a session."""
+    """`ReLU.forward = ...` changes every existing ReLU, in the middle of a session."""
     same(step("numpy", "numpy"), step("fused", "fused"))
     monkeypatch.setattr(ReLU, "forward", lambda self, x: np.where(x > 0, x, 0.1 * x) + 0 * setattr_saved(self, x))
     monkeypatch.setattr(ReLU, "backward", lambda self, dy: np.where(self._pop_saved() > 0, dy, 0.1 * dy))
@@ -833,7 +833,7 @@ def test_branches_of_a_block_may_run_in_threads():
 
 
 def test_threads_run_models_at_once():
-    """Each knows by itself whether it is inside of a block."""
+    """Each thread keeps track of whether it is inside a block."""
     want, results, together = step("numpy", "numpy"), [None] * 4, threading.Barrier(4)
     dy = np.random.default_rng(5).standard_normal(want[0].shape)
 
@@ -862,7 +862,7 @@ def test_threads_run_models_at_once():
 
 
 def test_an_array_that_was_asked_for_stays_the_values_own():
-    """a = np.asarray(u) before a batch norm reads u: the norm keeps what it read, and later layers see what is written to a."""
+    """a = np.asarray(u) before a batch norm reads u: writing to a changes the input of later layers, not the norm's result."""
     def make(value):
         def body(b, x):
             u = value(b, x)

@@ -1,7 +1,7 @@
-"""Whole networks, with a student's layers among them: every backend computes what the NumPy bodies compute.
+"""Whole networks, some with a student's layers: every backend computes the same as the NumPy bodies.
 
-Three changes to a block come first, as a course makes them in its second week; then a block that the package does not have;
-then networks that Hypothesis draws.
+First come three changes to a block, as in the second week of a course; then a block that the package does not have; then
+networks that Hypothesis draws.
 """
 import hypothesis
 import numpy as np
@@ -25,7 +25,7 @@ every_block = pytest.mark.parametrize("block, size", [
 
 
 def step(make, backend, training=True):
-    """dict: name -> what a forward and a backward of the block gave, in float64 on one backend."""
+    """dict: name -> result of a forward and a backward of the block, in float64 on one backend."""
     rng = np.random.default_rng(0)
     block = make(rng).astype(np.float64)
     for parameter in block.parameters().values():
@@ -53,7 +53,7 @@ def compare_with_numpy(make, backend):
 @every_block
 @on_every_backend
 def test_an_se_block_of_ones_own_is_called(backend, block, size):
-    """A subclass of SEBlock with its own forward and backward: a squeeze by the maximum."""
+    """A subclass of SEBlock with its own forward and backward: it squeezes by the maximum."""
     def make(rng):
         made = block(16, size, reduction=4, rng=rng)
         made.se = MaxSE(len(made.se.fc2.weight.value), reduction=4, rng=rng)
@@ -67,7 +67,7 @@ def test_an_se_block_of_ones_own_is_called(backend, block, size):
 @on_every_backend
 @pytest.mark.parametrize("name", ["conv1", "conv2"])
 def test_a_bias_in_a_blocks_convolution_counts(name, backend, block, size):
-    """The bias and its gradient. The batch norm after it takes the bias out again while training, not in eval mode."""
+    """The bias and its gradient. The next batch norm subtracts the bias again in training mode, but not in eval mode."""
     def make(rng):
         made = block(16, size, reduction=4, rng=rng)
         out, in_, *kernel = getattr(made, name).weight.value.shape
@@ -82,7 +82,7 @@ def test_a_bias_in_a_blocks_convolution_counts(name, backend, block, size):
 @every_block
 @on_every_backend
 def test_another_activation_in_a_block_is_called(backend, block, size):
-    """Swish in the place of the block's first ReLU."""
+    """Swish in place of the block's first ReLU."""
     def make(rng):
         made = block(16, size, reduction=4, rng=rng)
         setattr(made, "relu" if block is BasicBlock else "relu1", Swish())
@@ -94,7 +94,7 @@ def test_another_activation_in_a_block_is_called(backend, block, size):
 @pytest.mark.section_3_3
 @needs_kernels
 def test_a_networks_first_layer_may_be_ones_own():
-    """The network asks its first layer for no input gradient; one that knows no such option is not asked."""
+    """A network asks its first layer for no input gradient, unless that layer's backward has no such option."""
     class Stem(Conv2d):
         def forward(self, x):
             return super().forward(2 * x)
@@ -117,7 +117,7 @@ def test_a_networks_first_layer_may_be_ones_own():
 # ---- a block that the package does not have
 
 class PreActivationBottleneck(Layer):
-    """y = F(x) + SE(x): every batch norm and ReLU before its convolution, and SE on the identity path (section 6.4)."""
+    """y = F(x) + SE(x): batch norm and ReLU before each convolution, and SE on the identity path (section 6.4)."""
 
     def __init__(self, channels, width, *, reduction, rng):
         self.bn1, self.relu1, self.conv1 = BatchNorm2d(channels), ReLU(), Conv2d(channels, width, 1, rng=rng)
@@ -150,7 +150,7 @@ def test_a_new_block_is_right(backend):
 @needs_kernels
 @pytest.mark.section_6
 def test_a_new_block_runs_fused_kernels():
-    """Each convolution absorbs the batch norm and ReLU before it, forward and backward: no pass of theirs is left."""
+    """Each convolution includes the batch norm and ReLU before it, forward and backward: they have no separate passes."""
     block = PreActivationBottleneck(16, 20, reduction=4, rng=np.random.default_rng(0)).astype(np.float64)
     x, calls = np.random.default_rng(1).standard_normal((2, 9, 8, 16)), []
 
@@ -169,18 +169,18 @@ def test_a_new_block_runs_fused_kernels():
         y = block(x)
         names, convolutions = passes_over_maps()
         assert names == ["image_moments", *["conv2d_normalised"] * 3, "squeeze", "scale"]
-        assert [len(given["mean"]) for given in convolutions] == [16, 20, 20], "each forms a batch norm and a ReLU"
+        assert [len(given["mean"]) for given in convolutions] == [16, 20, 20], "each applies a batch norm and a ReLU"
         block.backward(y)
         names, convolutions = passes_over_maps()
         assert names == [*["conv2d_normalised_backward"] * 3, "scale_backward", "affine_gradient_map"]
-        assert [len(given["mean"]) for given in convolutions] == [20, 20, 16], "each undoes a ReLU, and takes sums"
-        assert [given["y"] is None for given in convolutions] == [True, False, False], "two form a batch norm's gradient"
+        assert [len(given["mean"]) for given in convolutions] == [20, 20, 16], "each applies a ReLU's backward and returns sums"
+        assert [given["y"] is None for given in convolutions] == [True, False, False], "two apply a batch norm's backward"
 
 
 # ---- drawn networks
 
 def run(compare, profile, **options):
-    """Compare as many topologies as the profile says; the set of their shapes as graphs, and the ill-posed ones."""
+    """Compare as many topologies as the profile sets. Returns the set of their graph shapes, and the ill-posed ones."""
     shapes, ill_posed = set(), []
 
     @hypothesis.given(topology=topologies())
@@ -193,7 +193,7 @@ def run(compare, profile, **options):
             ill_posed.append(topology)
 
     each()
-    print(f"{len(shapes)} shapes of graph; {len(ill_posed)} topologies on a kink or ill-conditioned")
+    print(f"{len(shapes)} graph shapes; {len(ill_posed)} topologies on a kink or ill-conditioned")
     return shapes, ill_posed
 
 
@@ -216,7 +216,7 @@ def test_float32():
     run(compare_float32, "minisenet", max_examples=100)
 
 
-FAULTS = {      # a kernel, and what is wrong with what it returns on the fused backend
+FAULTS = {      # a kernel, and an error in its result on the fused backend
     "affine_add": lambda y: y * (1 + 1e-9),
     "gradient_sums": lambda found: (found[0], found[1], found[2] + 1e-9),
 }
@@ -228,7 +228,7 @@ PHASES = hypothesis.Phase.generate, hypothesis.Phase.shrink
 @needs_kernels
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_found_and_printed_as_code(name):
-    """An error of 1e-9 shrinks to a few nodes, in a snippet that fails by itself, and only with the fault."""
+    """An error of 1e-9 shrinks to a few nodes. The printed code fails on its own, but only with the fault."""
     def hook(call):
         result = call()
         return FAULTS[name](result) if call.name == name and minisenet.get_backend() == "fused" else result
