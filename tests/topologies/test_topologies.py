@@ -14,8 +14,9 @@ from minisenet.backend import watching
 from minisenet.blocks import BasicBlock, Bottleneck, SEBlock
 from minisenet.layers import BatchNorm2d, Conv2d, Layer, ReLU, Sequential
 
-from .comparing import IllPosed, check, compare_float32, difference
+from .comparing import IllPosed, check, compare, compare_float32, compare_with_differences, difference
 from .drawn import topologies
+from .language import Node, Topology
 from .student_layers import MaxSE, Swish
 
 on_every_backend = pytest.mark.parametrize("backend", [CYTHON, FUSED])
@@ -209,6 +210,19 @@ def test_backends_agree_and_gradients_are_right():
 def test_backends_agree_on_thousands():
     shapes, _ = run(check, "many topologies")
     assert len(shapes) > 1500
+
+
+def test_differences_accept_a_strong_curvature_and_reject_a_wrong_gradient():
+    """A batch norm of tiny values bends so much that a step of 1e-6 is off by more than the tolerance."""
+    bent = Topology((2, 3, 4, 1), [
+        Node("Conv", 0, out=1, kernel=1), Node("ReLU", 1), Node("Conv", 2, out=1, kernel=1), Node("Conv", 3, out=1, kernel=1),
+        Node("Basic", 2, out=1, reduction=None), Node("Sum", 4, 5)], seed=7)
+    wanted = compare(bent, backends=())
+    assert compare_with_differences(bent, wanted)
+    with pytest.raises(AssertionError, match="the gradient of x is off by"):
+        compare_with_differences(bent, wanted | dict(dx=wanted["dx"] * (1 + 1e-4)))
+    with pytest.raises(AssertionError, match="the gradient of conv1.weight, .* is off by"):
+        compare_with_differences(bent, wanted, steps=(1e-6,))
 
 
 @needs_kernels
