@@ -25,7 +25,9 @@ LIMITS = dict(time_limit=4.0, memory_limit=2 ** 29)
 # What the checker calls it: the answers that it says it of, and rightly.
 NAMED = {
     "absolute value": "relu__absolute_value",
-    "leaky ReLU": "relu__leaky relu_backward__leaky",
+    "leaky ReLU":
+        "relu__leaky relu_backward__leaky excitation__leaky excitation_backward__leaky "
+        "residual_block__leaky_at_the_end se_block__leaky",
     "input overwritten":
         "relu__in_place batch_norm__in_place softmax_cross_entropy_backward__p_in_place residual_block__adds_into_x "
         "scale__in_place sgd_step__grad_changed squeeze__cleared_afterwards",
@@ -35,7 +37,6 @@ NAMED = {
         "squeeze__drops_axes_of_one",
     "mask returned": "relu__mask",
     "returns its argument": "relu__input_when_nothing_to_do",
-    "mask not applied": "relu_backward__greater_or_equal",
     "one flag for all": "relu_backward__one_flag_for_all",
     "dy forgotten": "relu_backward__mask_only sigmoid_backward__no_upstream scale_backward__u_for_dy",
     "mask from dy": "relu_backward__mask_of_gradient",
@@ -46,30 +47,35 @@ NAMED = {
         "scale_backward__dy_in_place scale_backward__dy_in_place_first se_block_backward__dy_scaled_in_place "
         "squeeze_backward__divides_in_place",
     "NaN or infinity":
-        "relu_backward__zero_over_zero sigmoid__overflow softmax_cross_entropy__overflow "
-        "softmax_cross_entropy__log_of_zero softmax_cross_entropy_backward__divides_by_p",
-    "sign of the exponent": "sigmoid__sign",
+        "relu_backward__zero_over_zero softmax_cross_entropy__overflow softmax_cross_entropy__log_of_zero "
+        "softmax_cross_entropy_backward__divides_by_p",
+    "sign of the exponent":
+        "sigmoid__sign excitation__sign_of_exponent residual_block__sign_of_exponent se_block__sign_of_exponent",
     "tanh for sigmoid": "sigmoid__tanh excitation__tanh",
-    "hard sigmoid": "sigmoid__hard",
+    "hard sigmoid": "sigmoid__hard excitation__hard_sigmoid se_block__hard_sigmoid",
     "brackets missing": "sigmoid__missing_brackets",
     "float32 inside": "sigmoid__float32 conv2d__float32_inside scale_backward__float32",
-    "softmax for sigmoid": "sigmoid__softmax excitation__softmax",
+    "softmax for sigmoid": "sigmoid__softmax excitation__softmax excitation__softmax_without_keepdims",
     "sigmoid's own value": "sigmoid_backward__y",
     "half of the slope": "sigmoid_backward__one_minus_y excitation_backward__half_a_sigmoid",
-    "sigmoid applied twice": "sigmoid_backward__of_input scale__sigmoid_again",
+    "sigmoid applied twice": "sigmoid_backward__of_input scale__sigmoid_again excitation__sigmoid_twice",
     "tanh's slope": "sigmoid_backward__of_tanh",
     "sign inside the slope": "sigmoid_backward__plus",
     "integers returned":
         "sigmoid_backward__integers conv2d__integer_buffer softmax_cross_entropy_backward__integers "
         "scale__zeros_like_int",
-    "unbiased variance": "batch_norm__ddof_1",
-    "factor M / (M - 1)": "batch_norm__returns_unbiased_variance",
-    "statistics per image": "batch_norm__per_image batch_norm_backward__per_image",
+    "unbiased variance":
+        "batch_norm__ddof_1 batch_norm__returns_unbiased_variance batch_norm__unbiased_by_hand "
+        "batch_norm_backward__unbiased_mean batch_norm_backward__unbiased_throughout "
+        "batch_norm_backward__both_means_unbiased",
+    "statistics per image": "batch_norm__per_image",
     "statistics over everything": "batch_norm__over_everything",
     "statistics per position": "batch_norm__over_the_batch_only",
-    "axes of (N, C, H, W)": "batch_norm__nchw_axes scale_backward__sum_of_channels squeeze__nchw_axes",
+    "axes of (N, C, H, W)":
+        "batch_norm__nchw_axes scale_backward__sum_of_channels squeeze__nchw_axes batch_norm__nchw_throughout "
+        "batch_norm_backward__nchw_axes batch_norm_backward__parameters_of_the_rows",
     "eps outside the root": "batch_norm__eps_outside",
-    "eps forgotten": "batch_norm__no_eps batch_norm_backward__eps_forgotten",
+    "eps forgotten": "batch_norm__no_eps batch_norm_backward__eps_forgotten batch_norm_backward__eps_forgotten_in_dx",
     "variance for deviation": "batch_norm__divided_by_variance batch_norm_backward__divided_by_variance",
     "gamma and beta exchanged": "batch_norm__gamma_and_beta_swapped",
     "wrong number of results":
@@ -88,8 +94,10 @@ NAMED = {
     "term: gamma k mean(dy) has the wrong sign": "batch_norm_backward__plus_mean",
     "dgamma from x": "batch_norm_backward__dgamma_with_x",
     "dgamma from x - mean": "batch_norm_backward__dgamma_not_normalised",
-    "factor 1 / (N H W)": "batch_norm_backward__means_for_parameters channel_shift_backward",
-    "mean for sum": "batch_norm_backward__dbeta_mean scale_backward__mean_over_positions",
+    "factor 1 / (N H W)": "channel_shift_backward",
+    "mean for sum":
+        "batch_norm_backward__means_for_parameters batch_norm_backward__dbeta_mean "
+        "scale_backward__mean_over_positions",
     "term: gamma k mean(dy) is multiplied by H W": "batch_norm_backward__m_is_the_batch",
     "term: gamma k mean(dy) is multiplied by N": "batch_norm_backward__m_without_batch",
     "term: gamma k mean(dy) is multiplied by W / H": "batch_norm_backward__m_square_maps",
@@ -106,7 +114,7 @@ NAMED = {
         "se_block__gates_in_another_order",
     "xhat forgotten outside": "batch_norm_backward__xhat_forgotten_outside",
     "not summed over all axes":
-        "batch_norm_backward__over_axis_zero conv2d_backward__db_over_batch_only softmax_cross_entropy__one_loss_each "
+        "conv2d_backward__db_over_batch_only softmax_cross_entropy__one_loss_each "
         "excitation_backward__not_summed_over_batch",
     "statistics of the batch": "batch_norm_inference__own_statistics",
     "beta inside the factor": "batch_norm_inference__beta_scaled",
@@ -127,8 +135,8 @@ NAMED = {
     "term: b is missing": "conv2d__bias_forgotten linear__bias_ignored",
     "output size": "conv2d__reads_nchw conv2d_backward_input__too_small max_pool2d__stride_one",
     "reshaped, not transposed":
-        "conv2d__reshape_for_transpose conv2d__columns_reshaped excitation_backward__dw_reshaped scale__gates_reshaped "
-        "squeeze__mean_of_means_reshaped squeeze_backward__repeat_then_reshape",
+        "conv2d__reshape_for_transpose conv2d__columns_reshaped excitation_backward__dw_reshaped "
+        "scale__gates_reshaped squeeze__mean_of_means_reshaped squeeze_backward__repeat_then_reshape",
     "patch and kernel in different orders": "conv2d__patch_not_transposed",
     "summed over the images": "conv2d__adds_over_images",
     "raises IndexError": "conv2d__loop_bounds_swapped scale_backward__swapped_bounds",
@@ -147,8 +155,8 @@ NAMED = {
     "wrong kind of result":
         "conv2d_backward_input__list_of_lists conv2d_backward__nested squeeze__yields squeeze__text "
         "squeeze__equal_to_all squeeze__dictionary linear_backward__db_always_none "
-        "residual_block_backward__shortcut_none scale_backward__no_du se_block_backward__no_biases squeeze__python_list "
-        "squeeze__object_array squeeze_backward__a_tuple_in_a_tuple",
+        "residual_block_backward__shortcut_none scale_backward__no_du squeeze__python_list squeeze__object_array "
+        "squeeze_backward__a_tuple_in_a_tuple",
     "factor 1 / N":
         "conv2d_backward_weight__mean_over_images excitation_backward__batch_mean linear_backward__dw_averaged "
         "scale_backward__divided_by_batch squeeze_backward__divided_by_batch",
@@ -168,8 +176,10 @@ NAMED = {
     "labels of the whole batch in every row":
         "softmax_cross_entropy__all_rows_labelled softmax_cross_entropy_backward__all_rows",
     "integers inside": "softmax_cross_entropy__zeros_like_labels",
-    "smoothing over the others": "softmax_cross_entropy__smooths_over_the_others",
-    "label keeps all of its weight": "softmax_cross_entropy__smoothing_on_top",
+    "smoothing over the others":
+        "softmax_cross_entropy__smooths_over_the_others softmax_cross_entropy_backward__smooths_over_the_others",
+    "label keeps all of its weight":
+        "softmax_cross_entropy__smoothing_on_top softmax_cross_entropy_backward__smoothing_on_top",
     "label smoothing forgotten":
         "softmax_cross_entropy__smoothing_ignored softmax_cross_entropy_backward__smoothing_ignored",
     "constant factor": "softmax_cross_entropy__bits",
@@ -182,18 +192,15 @@ NAMED = {
     "softmax's slope": "softmax_cross_entropy_backward__of_sigmoid",
     "gradient of the logarithm only": "softmax_cross_entropy_backward__of_p",
     "label's column only": "softmax_cross_entropy_backward__label_column_only",
-    "activations exchanged": "excitation__activations_swapped",
-    "ReLU forgotten":
-        "excitation__no_relu excitation_backward__no_relu_mask excitation_backward__mask_lets_all_through "
-        "se_block_backward__no_relu",
+    "activations exchanged": "excitation__activations_swapped se_block__swaps_activations",
+    "ReLU forgotten": "excitation__no_relu",
     "sigmoid missing": "excitation__no_sigmoid",
     "weights exchanged": "excitation__weights_swapped se_block_backward__mixes_the_weights",
     "h before the ReLU": "excitation__hidden_before_relu",
     "bias after the ReLU": "excitation__bias_after_relu",
     "ReLU before the sigmoid": "excitation__relu_twice",
     "weights not transposed": "excitation__no_transpose",
-    "sigmoid forgotten":
-        "excitation_backward__no_sigmoid excitation_backward__dw2_before_sigmoid se_block_backward__no_sigmoid",
+    "sigmoid forgotten": "excitation_backward__no_sigmoid se_block_backward__no_sigmoid",
     "mask from dh": "excitation_backward__mask_from_gradient",
     "transposed": "excitation_backward__dw_transposed linear__columns",
     "first image only": "excitation_backward__first_image linear__one_sample_only",
@@ -209,7 +216,7 @@ NAMED = {
     "raises AssertionError": "squeeze__fails_for_one_image",
     "raises TypeError": "squeeze__one_argument_too_many scale_backward__not_enough_arguments",
     "imports minisenet": "squeeze__asks_the_library squeeze__asks_the_library_in_this_folder",
-    "squeeze adds up": "squeeze__patches_allclose squeeze__sum",
+    "squeeze adds up": "squeeze__patches_allclose",
     "global state changed": "squeeze__seeds",
     "bias along the wrong axis": "linear__bias_as_column",
     "rounded": "linear__rounded",
@@ -235,18 +242,17 @@ NAMED = {
     "shortcut squeezed": "residual_block__squeezes_x",
     "gates on the shortcut": "residual_block__u_and_x_swapped",
     "shortcut not masked": "residual_block_backward__shortcut_not_masked",
-    "ReLU's mask forgotten": "residual_block_backward__no_mask_at_all",
     "branch not masked": "residual_block_backward__branch_not_masked",
     "mask forgotten in ds": "residual_block_backward__ds_not_masked",
-    "mask from u": "residual_block_backward__mask_from_u",
+    "mask from u": "residual_block_backward__mask_from_u residual_block_backward__mask_from_gated",
     "squeeze path dropped": "residual_block_backward__no_squeeze_path se_block_backward__no_squeeze_path",
     "squeeze path not shared out": "residual_block_backward__dz_in_full se_block_backward__dz_in_full",
     "shortcut gated": "residual_block_backward__shortcut_scaled",
     "ways added": "residual_block_backward__shortcut_added_to_du",
     "one result for another": "residual_block_backward__dx_is_du",
-    "gates along the wrong axes": "scale__nchw scale__one_axis_missing",
+    "gates along the wrong axes": "scale__nchw scale__one_axis_missing se_block__gates_along_the_width",
     "gates of the first image": "scale__gates_of_first_image",
-    "gates averaged": "scale__mean_gate",
+    "gates averaged": "scale__mean_gate scale_backward__averaged_gates",
     "residual around the gates": "scale__one_plus_gate se_block__shortcut_inside",
     "gates added": "scale__adds",
     "last channel left out": "scale__loops_leave_out_the_last",
@@ -259,7 +265,9 @@ NAMED = {
     "one axis missed": "scale_backward__rows_only",
     "sigmoid's slope too": "scale_backward__sigmoid_inside",
     "factor 1 / (H W)": "scale_backward__shares_out",
-    "sum for mean": "se_block__sum_squeeze squeeze_backward__not_shared_out",
+    "sum for mean":
+        "squeeze__sum se_block__sum_squeeze squeeze_backward__not_shared_out residual_block__sum_squeeze "
+        "squeeze__adds_in_loops squeeze_backward__as_if_it_added",
     "max-pooled squeeze": "se_block__max_squeeze squeeze__max",
     "block never called": "se_block__not_scaled",
     "mean of absolute values": "se_block__squeezes_absolute_values",
@@ -274,14 +282,12 @@ NAMED = {
     "squeeze path scaled too": "se_block_backward__squeeze_of_scaled",
     "step uphill": "sgd_step__uphill",
     "learning rate inside the velocity": "sgd_step__lr_in_velocity",
-    "weight decay after the step": "sgd_step__weight_decay_after",
     "weight decay on the velocity": "sgd_step__weight_decay_of_velocity",
     "weight decay forgotten": "sgd_step__weight_decay_forgotten",
     "weight decay's sign": "sgd_step__weight_decay_sign",
     "weight decay doubled": "sgd_step__twice_the_decay",
     "gradient damped": "sgd_step__dampened",
     "not written in place": "sgd_step__new_arrays sgd_step__velocity_not_kept",
-    "Nesterov forgotten": "sgd_step__nesterov_ignored sgd_step__nesterov_old_velocity",
     "Nesterov without the gradient": "sgd_step__nesterov_without_gradient",
     "old velocity used": "sgd_step__old_velocity",
     "momentum forgotten": "sgd_step__no_momentum",
@@ -296,6 +302,58 @@ NAMED = {
     "first position only": "squeeze_backward__one_position",
     "floor division": "squeeze_backward__floor_division",
     "wrong sign": "squeeze_backward__minus",
+    "nothing masked":
+        "relu_backward__greater_or_equal residual_block_backward__no_mask_at_all relu_backward__no_mask "
+        "residual_block_backward__greater_or_equal",
+    "sigmoid overflows":
+        "sigmoid__overflow sigmoid__overflow_only_above excitation__overflow se_block__overflow",
+    "means over the wrong axes":
+        "batch_norm_backward__per_image batch_norm_backward__over_axis_zero batch_norm_backward__means_over_the_batch "
+        "batch_norm_backward__means_over_the_channels batch_norm_backward__means_over_everything",
+    "no bias gradient":
+        "se_block_backward__no_biases excitation_backward__biases_never se_block_backward__biases_not_asked_for",
+    "dead units let through":
+        "excitation_backward__no_relu_mask excitation_backward__mask_lets_all_through se_block_backward__no_relu "
+        "excitation_backward__mask_from_z excitation_backward__mask_from_s se_block_backward__mask_greater_or_equal",
+    "sigmoid forgotten in dw2": "excitation_backward__dw2_before_sigmoid",
+    "weight decay decoupled": "sgd_step__weight_decay_after sgd_step__decay_of_the_new_value",
+    "no look ahead": "sgd_step__nesterov_ignored sgd_step__nesterov_old_velocity",
+    "input cut off": "sigmoid__clipped",
+    "cut off at 6": "relu__at_most_six",
+    "mask of the first image": "relu_backward__mask_of_first_image excitation_backward__mask_from_first_image",
+    "slope taken twice": "sigmoid_backward__slope_twice excitation_backward__slope_twice se_block_backward__slope_twice",
+    "slope forgotten": "sigmoid_backward__slope_of_relu",
+    "keepdims forgotten":
+        "batch_norm__per_image_without_keepdims softmax_cross_entropy__without_keepdims "
+        "softmax_cross_entropy__maximum_without_keepdims",
+    "gamma dy for dy": "batch_norm_backward__gamma_in_the_mean_only",
+    "labels from 1": "softmax_cross_entropy__labels_from_one softmax_cross_entropy_backward__labels_from_one",
+    "smoothing to nobody": "softmax_cross_entropy__smoothing_to_nobody softmax_cross_entropy_backward__smoothing_to_nobody",
+    "no smoothing for the label": "softmax_cross_entropy__smoothing_k_for_the_others",
+    "e and 1 - e exchanged": "softmax_cross_entropy__smoothing_exchanged",
+    "smoothing not shared out":
+        "softmax_cross_entropy__smoothing_sum_of_classes softmax_cross_entropy_backward__smoothing_not_shared_out",
+    "b1 forgotten": "excitation__b1_forgotten",
+    "swish for ReLU": "excitation__swish",
+    "slope taken twice in dw2": "excitation_backward__slope_twice_in_dw2",
+    "masked too late": "excitation_backward__masked_too_late se_block_backward__masked_too_late",
+    "mask forgotten in dz": "excitation_backward__dz_not_masked",
+    "mask from z": "residual_block_backward__masked_with_z",
+    "gates turned round": "scale__one_minus_gate",
+    "one gate for all channels": "scale__mean_over_channels",
+    "squeeze path added": "scale_backward__second_path",
+    "biases forgotten": "se_block__biases_not_passed_on",
+    "b2 forgotten": "se_block__second_bias_not_passed_on",
+    "velocity as a step": "sgd_step__velocity_downhill",
+    "velocity's sign": "sgd_step__velocity_of_minus_g",
+    "momentum fixed": "sgd_step__momentum_of_nine_tenths sgd_step__momentum_of_one_tenth",
+    "momentum and 1 - momentum exchanged": "sgd_step__momentum_turned_round",
+    "1 - momentum for momentum": "sgd_step__one_minus_momentum",
+    "Nesterov without the momentum": "sgd_step__nesterov_without_momentum",
+    "Nesterov without weight decay": "sgd_step__nesterov_instead_of_g",
+    "one pixel for the map": "squeeze__middle_pixel",
+    "root of the mean square": "squeeze__root_mean_square",
+    "multiplied, not divided": "squeeze_backward__times_positions",
 }
 # What is no wrong number: float32 that becomes float64 is noted, since the proofs run in float64.
 OPEN = {"squeeze_backward__always_float64": "float32 in, float64 out is a note"}

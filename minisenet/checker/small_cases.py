@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from minisenet.functional import sigmoid
 from minisenet.functional.convolution import output_size
 from minisenet.gradcheck.cases import Case
 
@@ -118,21 +119,22 @@ def _weights(s, number):
     """W1 and W2 for C = `c` channels and C // r hidden units, with biases where they are asked for."""
     c, hidden = s["c"], s["c"] // s["r"]
     biases = dict(b1=number(hidden), b2=number(c)) if s.get("bias") else {}
-    return dict(w1=number(hidden, c), w2=number(c, hidden) / 2) | biases
+    return dict(w1=number(hidden, c), w2=number(c, hidden) * (1 / 2, 1e5)[s["far"]]) | biases
 
 
 def _off_the_kink(arrays, options):
     z = arrays["z"] if "z" in arrays else arrays["u"].mean(axis=(1, 2))
     a1 = z @ arrays["w1"].T + arrays.get("b1", 0)
     a2 = np.maximum(a1, 0) @ arrays["w2"].T
-    return np.abs(a1).min() > 0.05 and np.abs(a2).max() < 12            # nor where the sigmoid is flat
+    size = np.abs(a2)
+    return np.abs(a1).min() > 0.05 and np.all((size < 12) | (size > 800))        # nor where the sigmoid is nearly flat
 
 
 def _residual_smooth(arrays, options):
     if not _off_the_kink(arrays, options):
         return False
     h = np.maximum(arrays["u"].mean(axis=(1, 2)) @ arrays["w1"].T, 0)
-    s = 1 / (1 + np.exp(-h @ arrays["w2"].T))
+    s = sigmoid(h @ arrays["w2"].T)
     return np.abs(arrays["u"] * s[:, None, None] + arrays["x"]).min() > 0.02
 
 
@@ -159,7 +161,7 @@ def _spread(arrays, options):
 
 
 def _elements(s, number):
-    """Where `far` says so, most of them beyond 710, where exp overflows in float64."""
+    """Where `far` is 1, most of them beyond 710, where exp overflows in float64."""
     return dict(x=_maps(s, number) * (1, 800)[s.get("far", 0)]), {}
 
 
@@ -184,24 +186,24 @@ SMALL_CASES = {
     "batch_norm": SmallCases(_sizes("n height width c", eps=(0, 2)), _batch_norm,
                         lambda s: s["n"] * s["height"] * s["width"] > 1, _varies),
     "batch_norm_inference": SmallCases(_sizes("n height width c", eps=(0, 2)), _batch_norm_inference),
-    "relu": SmallCases(_sizes("n height width c"), _elements, smooth=_spread),
+    "relu": SmallCases(_sizes("n height width c", far=(0, 1)), _elements, smooth=_spread),
     "sigmoid": SmallCases(_sizes("n height width c", far=(0, 1)), _elements),
     "linear": SmallCases(_sizes("n", c_in=(1, 4), c_out=(1, 4), bias=(0, 1)), lambda s, number: (
         dict(x=number(s["n"], s["c_in"]), w=number(s["c_out"], s["c_in"]))
         | (dict(b=number(s["c_out"])) if s["bias"] else {}), {})),
     "squeeze": SmallCases(_sizes("n height width c"), lambda s, number: (dict(u=_maps(s, number)), {})),
-    "excitation": SmallCases(_sizes("n", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
+    "excitation": SmallCases(_sizes("n", c=(1, 6), r=(1, 3), bias=(0, 1), far=(0, 1)), lambda s, number: (
         dict(z=number(s["n"], s["c"])) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _off_the_kink),
     "scale": SmallCases(_sizes("n height width c"), lambda s, number: (
         dict(u=_maps(s, number), s=number(s["n"], s["c"])), {})),
-    "se_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1)), lambda s, number: (
+    "se_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1), far=(0, 1)), lambda s, number: (
         dict(u=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _off_the_kink),
     "add_relu": SmallCases(_sizes("n height width c"), lambda s, number: (
         dict(u=_maps(s, number), x=_maps(s, number)), {}),
         smooth=lambda arrays, options: np.abs(arrays["u"] + arrays["x"]).min() > 0.02),
-    "residual_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3)), lambda s, number: (
+    "residual_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), far=(0, 1)), lambda s, number: (
         dict(u=_maps(s, number), x=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _residual_smooth),
     "max_pool2d": SmallCases(_POOLING, _max_pool2d, _pooling_fits),

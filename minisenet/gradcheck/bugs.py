@@ -1,11 +1,13 @@
 """Planted bugs: the mistakes that people make in these passes, each of which the checks must reject.
 
-A checker that has never been seen to fail proves nothing. Every bug below is a wrong backward (or a forward that no longer
-fits its backward) of one row of the table, as somebody really writes it: `minisenet gradcheck` plants each of them, runs the
-same checks, and says which one caught it.
+A check that has never failed proves nothing. Every bug below is a wrong backward of one row of the table, or a forward that
+no longer fits its backward, as students write it. `minisenet gradcheck` plants each of them, runs the same checks, and says
+which one caught it.
 
-`BLIND_SPOTS`, at the end, is the other half of the truth: functions that are wrong and whose gradients are right. No
-gradient check can see those. The frozen outputs of PyTorch do.
+`BLIND_SPOTS`, at the end, are wrong functions whose gradients are right. No gradient check can see those. The frozen outputs
+of PyTorch do.
+
+The checker shows a bug's sentences to a student who made that mistake: they must be true of the wrong pass alone.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -93,7 +95,7 @@ def _every_position(value, height, width):
     return np.broadcast_to(value[:, None, None, :], (len(value), height, width, value.shape[1])).copy()
 
 
-# ---- the short cuts ----------------------------------------------------------------------------------------------------
+# ---- the shortcuts ----------------------------------------------------------------------------------------------------
 
 def _pad_then_normalise(a, o):
     right = OPERATIONS["conv2d_normalised"].forward
@@ -147,136 +149,138 @@ def _softmax_with(**changed):
 
 BUGS = (
     Bug("kernel flipped in dx", "conv2d",
-        "dx turns the kernel round once too often: tap (i, j) writes where tap (KH-1-i, KW-1-j) read.",
-        "Only a gather over dy turns the kernel round; a scatter goes back the way it came. Symmetric kernels hide it.",
+        "dx turns the kernel round: tap (i, j) writes where tap (KH-1-i, KW-1-j) should.",
+        "A gather over dy turns the kernel round, a scatter does not. Symmetric kernels hide the mistake.",
         backward=_by_table("conv2d", "kernel flipped", "x")),
     Bug("stride on the wrong axis", "conv2d", "dx steps down with the horizontal stride and across with the vertical one.",
-        "Tests with square strides cannot see it.", backward=_by_table("conv2d", "stride on the wrong axis", "x")),
+        "A test with equal strides cannot see it.", backward=_by_table("conv2d", "stride on the wrong axis", "x")),
     Bug("padding on the wrong axis", "conv2d",
-        "dx takes the horizontal padding off the rows and the vertical padding off the columns.",
-        "Tests with square paddings cannot see it.", backward=_by_table("conv2d", "padding on the wrong axis", "x")),
-    Bug("dilation ignored in dw", "conv2d", "dw reads neighbouring pixels for neighbouring taps, whatever the dilation.",
-        "Each gradient has to undo every option of the forward; with dilation 1 the shapes and the numbers are right.",
+        "dx uses the horizontal padding for the rows and the vertical padding for the columns.",
+        "A test with equal paddings cannot see it.", backward=_by_table("conv2d", "padding on the wrong axis", "x")),
+    Bug("dilation ignored in dw", "conv2d", "dw reads the pixels as if the dilation were 1.",
+        "Each gradient depends on every option of the forward. With dilation 1 the numbers are right.",
         backward=_by_table("conv2d", "dilation ignored", "w")),
-    Bug("groups mixed up", "conv2d", "dx deals output channels to groups like cards (c % groups) instead of in blocks.",
-        "With one group, or one channel in each, there is nothing to mix up: test what lies between.",
+    Bug("groups mixed up", "conv2d", "dx puts output channel c into group c % groups, but groups are blocks of channels.",
+        "One group, or one channel in each, hides it: test with several channels in several groups.",
         backward=_by_table("conv2d", "groups mixed up", "x")),
     Bug("bias gradient misses an axis", "conv2d", "db adds up the first column of the output only.",
-        "A parameter that was used at every position gathers from every position.",
+        "The bias is added at every position, so db sums over images, rows and columns.",
         backward=_instead("conv2d", b=lambda d, a, out, o, right: d["y"][:, :, 0].sum(axis=(0, 1)))),
-    Bug("float32 inside", "conv2d", "dw is computed in float32 and handed back as float64.",
-        "An error of 1e-8 passes every central difference; the complex step is exact enough to see it.",
+    Bug("float32 inside", "conv2d", "dw is computed in float32 and returned as float64.",
+        "An error of 1e-8 passes every central difference. The complex step and the adjoint identity see it.",
         backward=_instead("conv2d", w=lambda d, a, out, o, right: right["w"].astype(np.float32).astype(np.float64))),
 
-    Bug("mean term dropped", "batch_norm", "dx leaves out mean(dy): the mean is taken for a constant.",
-        "Every x moves the mean, so no change along 1 gets through.", backward=_without("batch_norm", "x", 1)),
-    Bug("xhat term dropped", "batch_norm", "dx leaves out xhat mean(dy xhat): the variance is taken for a constant.",
-        "Every x moves the variance. With an upstream gradient of ones dx is zero with this term and without it.",
+    Bug("mean term dropped", "batch_norm", "dx lacks mean(dy): the mean is taken for a constant.",
+        "Every x changes the mean too.", backward=_without("batch_norm", "x", 1)),
+    Bug("xhat term dropped", "batch_norm", "dx lacks xhat mean(dy xhat): the variance is taken for a constant.",
+        "Every x changes the variance too. With dy = 1 everywhere this term is zero: test with a random dy.",
         backward=_without("batch_norm", "x", 2)),
     Bug("statistics taken for constants", "batch_norm", "dx is gamma dy / sqrt(var + eps), as in inference.",
-        "Mean and variance are functions of x: whoever differentiates y has to go through them too.",
+        "Mean and variance are functions of x, so the gradient goes through them too.",
         backward=_without("batch_norm", "x", 1, 2)),
-    Bug("unbiased variance", "batch_norm", "The forward normalises with the variance divided by M - 1, the backward with M.",
-        "Biased to normalise, unbiased into running_var: both stand in the same layer.", forward=_batch_norm_unbiased),
+    Bug("unbiased variance", "batch_norm", "The variance is divided by M - 1, not by M.",
+        "The biased variance normalises; only running_var gets the unbiased one.", forward=_batch_norm_unbiased),
     Bug("eps outside the root", "batch_norm", "dx divides by sqrt(var) + eps instead of sqrt(var + eps).",
-        "Small where eps is small, and wrong all the same: so draw an eps that matters.",
+        "The error is small where eps is small: test with a large eps.",
         backward=_by_table("batch_norm", "eps outside the root", "x")),
     Bug("dgamma from x", "batch_norm_inference", "dgamma is sum(dy x) instead of sum(dy xhat).",
-        "A factor's gradient is what it was multiplied with, and gamma met xhat.",
+        "y = gamma xhat + beta, so gamma gets dy times xhat.",
         backward=_by_table("batch_norm_inference", "dgamma from x")),
 
-    Bug("mask turned round", "relu", "dx passes where y <= 0 and is blocked where y > 0.",
-        "Half of a random test's elements are right by chance: check single coordinates, not only a sum.",
+    Bug("mask turned round", "relu", "dx is dy where y is 0, and 0 where y > 0.",
+        "Every element is wrong unless its dy is 0: check one number by hand.",
         backward=_instead("relu", x=lambda d, a, out, o, right: np.where(out["y"] > 0, 0, d["y"]))),
-    Bug("mask from dy", "relu", "dx passes where the upstream gradient is positive, not where y is.",
-        "The mask belongs to the forward. (As a way to look at networks this mistake has a name: the deconvnet.)",
+    Bug("mask from dy", "relu", "dx is dy where dy is positive, not where y is.",
+        "The mask belongs to the forward: y > 0. (Deconvnets mask with dy on purpose, to visualise a unit.)",
         backward=_instead("relu", x=lambda d, a, out, o, right: np.where(d["y"] > 0, d["y"], 0))),
     Bug("upstream gradient overwritten", "relu", "dx is right, but it is written over dy.",
-        "In a residual block dy goes down the shortcut too, and arrives there already masked.", backward=_relu_in_place),
+        "The caller may need dy again: a second branch, or a test that compares, would read the masked values.",
+        backward=_relu_in_place),
     Bug("sigmoid's own value", "sigmoid", "dx is dy y instead of dy y (1 - y).",
-        "Right to a percent for very negative x: test all of the range.",
+        "Below x = -5 the error is under one percent: test the whole range of x.",
         backward=_instead("sigmoid", x=lambda d, a, out, o, right: d["y"] * out["y"])),
     Bug("sigmoid from its input", "sigmoid", "dx is dy x (1 - x): the formula in y, fed with x.",
-        "A backward says in its signature whether it wants the input or the output.",
+        "A backward says in its signature whether it gets the input or the output.",
         backward=_instead("sigmoid", x=lambda d, a, out, o, right: d["y"] * a["x"] * (1 - a["x"]))),
     Bug("bias averaged", "linear", "db is the mean of dy over the batch instead of the sum.",
-        "The mean over the batch is in the loss already; a batch of one hides it.",
+        "The loss divides by N already. A batch of one hides the mistake.",
         backward=_instead("linear", b=lambda d, a, out, o, right: d["y"].mean(axis=0))),
     Bug("dw reshaped, not transposed", "linear", "dw is x^T dy, forced into the shape of w.",
         "A reshape makes shapes fit and numbers wrong.",
         backward=_instead("linear", w=lambda d, a, out, o, right: (a["x"].T @ d["y"]).reshape(a["w"].shape))),
 
     Bug("sum for mean", "squeeze", "du is dz, not dz / (H W), as if the squeeze added up.",
-        "Every position had the weight 1 / (H W), so every position gets that share.",
+        "z is a mean, so every position gets dz / (H W).",
         backward=_instead("squeeze", u=lambda d, a, out, o, right: _every_position(d["z"], *a["u"].shape[1:3]))),
-    Bug("height twice", "squeeze", "du is dz / (H H).", "Square maps hide it, and all of the paper's maps are square.",
+    Bug("height twice", "squeeze", "du is dz / (H H).", "Square maps hide it: test with H != W.",
         backward=_instead("squeeze", u=lambda d, a, out, o, right: right["u"] * a["u"].shape[2] / a["u"].shape[1])),
-    Bug("sigmoid forgotten", "excitation", "The backward goes through W2 with ds, not with ds s (1 - s).",
+    Bug("sigmoid forgotten", "excitation", "ds goes back through W2 without the slope s (1 - s).",
         "Undo every function of the forward, from the last to the first.",
         backward=_by_table("excitation", "sigmoid forgotten")),
-    Bug("ReLU forgotten", "excitation", "Dead hidden units get a gradient: dh goes into W1 without the mask h > 0.",
-        "With r = 16 and 16 channels there is one hidden unit; whether it is dead is everything.",
-        backward=_by_table("excitation", "ReLU forgotten")),
+    Bug("dead units let through", "excitation", "Dead hidden units (h = 0) get a gradient: nothing stops dh there.",
+        "The mask is h > 0. h >= 0 stops nothing: no output of a ReLU is negative.",
+        backward=_by_table("excitation", "dead units let through")),
     Bug("mean for sum", "scale", "ds is the mean of dy u over the positions instead of the sum.",
-        "One gate met every position, so their gradients add up; the mean belongs to the squeeze.",
+        "One gate scales every position, so their gradients add up; the mean belongs to the squeeze.",
         backward=_instead("scale", s=lambda d, a, out, o, right: (d["y"] * a["u"]).mean(axis=(1, 2)))),
     Bug("gates of the first image", "scale", "du uses the gates of image 0 for the whole batch.",
-        "Gates are per image, which is the point of the block; a batch of one hides it.",
+        "Each image has its own gates: that is the point of the block. A batch of one hides the mistake.",
         backward=_instead("scale", u=lambda d, a, out, o, right: d["y"] * a["s"][:1, None, None, :])),
-    Bug("squeeze path dropped", "se_block", "du is s * dy alone: the path through the squeeze, dz / (H W), is missing.",
-        "u is used twice, so two gradients arrive at it. The block still trains without the second, only worse.",
+    Bug("squeeze path dropped", "se_block", "du is s dy alone: the path through the squeeze, dz / (H W), is missing.",
+        "u is used twice, so two gradients arrive at it.",
         backward=_by_table("se_block", "squeeze path dropped")),
     Bug("squeeze path not shared out", "se_block", "du adds dz at every position instead of dz / (H W).",
-        "The two paths have to be on one scale.", backward=_by_table("se_block", "squeeze path not shared out")),
+        "z is a mean, so each position gets 1 / (H W) of dz.", backward=_by_table("se_block", "squeeze path not shared out")),
 
-    Bug("mask from u", "add_relu", "du and dx pass where u is positive, not where u + x is.",
-        "The ReLU saw the sum: neither of its terms tells where it was open.",
+    Bug("mask from u", "add_relu", "du and dx are dy where u is positive, not where u + x is.",
+        "The ReLU acts on the sum u + x, so the mask is y > 0.",
         backward=lambda d, a, out, o: dict.fromkeys(("u", "x"), d["y"] * (a["u"] > 0))),
-    Bug("shortcut forgotten", "residual_block", "dx is zero: the gradient goes down the branch only.",
-        "x is added, so it gets all that the sum gets; without it a deep network has no direct way back.",
+    Bug("shortcut forgotten", "residual_block", "dx is zero: the gradient goes into the branch only.",
+        "x is one of the two terms of the sum, so it gets the sum's gradient, dy [y > 0].",
         backward=_instead("residual_block", x=lambda d, a, out, o, right: np.zeros_like(a["x"]))),
     Bug("branch not masked", "residual_block", "The block gets dy instead of dy [y > 0].",
-        "The ReLU comes after the sum, so its mask goes down both ways.",
+        "The ReLU comes after the sum, so the shortcut and the block both get dy [y > 0].",
         backward=_by_table("residual_block", "branch not masked")),
 
     Bug("overlapping windows overwrite", "max_pool2d", "dx[winner] = dy where it should be dx[winner] += dy.",
-        "NumPy's indexed assignment keeps the last; windows without overlap hide it.",
+        "NumPy's indexed assignment keeps the last value. Windows without overlap hide it.",
         backward=_instead("max_pool2d", x=_max_pool_overwrites)),
-    Bug("argmax read as w H + h", "max_pool2d", "dx takes the winner's position apart with the height instead of the width.",
-        "Square maps only turn it into a transposition.", backward=_instead("max_pool2d", x=_max_pool_transposed)),
-    Bug("padding counted in the backward", "avg_pool2d", "dx divides by the kernel's size where padding was not counted.",
-        "Only windows on the border differ.",
+    Bug("argmax read as w H + h", "max_pool2d", "dx splits the winner's position by the height instead of the width.",
+        "argmax is h W + w. Square maps hide it: test with H != W.", backward=_instead("max_pool2d", x=_max_pool_transposed)),
+    Bug("padding counted in the backward", "avg_pool2d", "dx divides by the kernel's size, though the padding is not counted.",
+        "Only windows on the border differ: test with padding.",
         backward=_instead("avg_pool2d", x=lambda d, a, out, o, right: F.avg_pool2d_backward(
             d["y"], a["x"].shape, **(o | dict(count_include_pad=True))))),
     Bug("not divided by N", "softmax_cross_entropy", "dlogits is p - q, without 1 / N.",
-        "It trains, with a learning rate N times as large.",
+        "The loss is a mean over N images. Plain SGD then takes steps N times as large.",
         backward=_instead("softmax_cross_entropy", logits=lambda d, a, out, o, right: right["logits"] * len(o["labels"]))),
-    Bug("label smoothing forgotten", "softmax_cross_entropy", "dlogits uses the one-hot labels where the loss smooths them.",
-        "An option of the forward is an option of the backward.",
+    Bug("label smoothing forgotten", "softmax_cross_entropy", "dlogits uses the one-hot labels, without label_smoothing.",
+        "The forward's loss uses q = (1 - e) onehot + e / K, so dlogits is p - q with the same q.",
         backward=_instead("softmax_cross_entropy", logits=_softmax_with(label_smoothing=0.0))),
     Bug("upstream gradient ignored", "softmax_cross_entropy", "dlogits takes the upstream gradient to be 1.",
-        "It is 1, until somebody scales the loss.",
+        "dlogits = dloss (p - q) / N. dloss is 1 until you scale the loss.",
         backward=_instead("softmax_cross_entropy", logits=_softmax_with(dloss=1.0))),
 
     Bug("padding normalised too", "conv2d_normalised", "The map is padded before the batch norm and the ReLU, not after.",
-        "The convolution's zeros are zeros of what it reads; relu(beta - k mean) is not zero.", forward=_pad_then_normalise),
+        "The padding is zero in what the convolution reads. After the batch norm, a zero is relu(beta - k mean).",
+        forward=_pad_then_normalise),
     Bug("products with the raw map", "conv2d_normalised", "dk is sum(dx a) instead of sum(dx (a - mean)).",
-        "A factor's gradient is what it was multiplied with: k met a - mean.",
+        "k multiplies a - mean, so its gradient is dy times a - mean.",
         backward=_instead("conv2d_normalised", k=lambda d, a, out, o, right: np.sum(right["x"] / a["k"] * a["x"],
                                                                                     axis=(0, 1, 2)))),
     Bug("shortcut not masked", "affine_add", "The shortcut gets dy, though the ReLU comes after the addition.",
-        "Where the shortcut joins decides what it gets; before the ReLU it is dy [y > 0].",
+        "The shortcut joins before the ReLU, so it gets dy [y > 0].",
         backward=_instead("affine_add", x=lambda d, a, out, o, right: a.get("k_x", 1) * d["y"])),
-    Bug("gates see an unmasked dy", "affine_add", "dk is sum(dy (a - mean)) instead of sum(dy [y > 0] (a - mean)).",
-        "Fusing three sweeps into one does not remove a step from the derivation.",
+    Bug("unmasked dy for the gates", "affine_add", "dk is sum(dy (a - mean)) instead of sum(dy [y > 0] (a - mean)).",
+        "One pass instead of three does not remove a step from the derivation.",
         backward=_instead("affine_add", k=lambda d, a, out, o, right: np.sum(
             d["y"] * (a["a"] - a["mean"]), axis=(1, 2) if a["k"].ndim == 2 else (0, 1, 2)))),
     Bug("dz left out of the sweep", "se_residual", "The fused du is s g, without dz / (H W).",
-        "The same missing path as in the block, where it is easiest to lose.",
+        "The block's path through the squeeze is missing, in its fused version.",
         backward=_instead("se_residual", a=_se_residual_da(with_dz=False))),
     Bug("image means forgotten", "se_residual",
-        "sum(du (a - mean)) leaves out dz (mean of the image - mean), as if every image had the batch's mean.",
-        "The mean over the batch is zero; times dz, which differs by image, it is not.",
+        "sum(du (a - mean)) lacks dz (mean of the image - mean), as if every image had the batch's mean.",
+        "These differences add up to zero over the batch. Times dz, which differs by image, they do not.",
         backward=_instead("se_residual", a=_se_residual_da(with_means=False))),
 )
 
@@ -313,7 +317,7 @@ def _relu_before_se_backward(d, a, out, o):
 
 
 def _units(o):
-    """The hidden units that there are with Linear(C, r), where there should be C / r."""
+    """The hidden units of Linear(C, r), where C / r are right."""
     return slice(0, o["reduction"])
 
 
@@ -356,7 +360,7 @@ def _last_maximum(a, o):
     n, height, width, c = a["x"].shape
     flat, (rows, columns) = a["x"].reshape(n, -1, c), (np.arange(size) for size in y.shape[1:3])
     stride, padding = o["stride"] or o["kernel_size"], o["padding"]
-    for i, j in np.ndindex(*o["kernel_size"]):                                     # whoever equals the maximum takes it over
+    for i, j in np.ndindex(*o["kernel_size"]):                                     # an equal value replaces the winner so far
         h, k = (rows * stride[0] + i - padding[0])[:, None], columns * stride[1] + j - padding[1]
         inside = (0 <= h) & (h < height) & (0 <= k) & (k < width)
         here = h.clip(0, height - 1) * width + k.clip(0, width - 1)
@@ -383,34 +387,34 @@ def _over_others(o, classes):
 
 BLIND_SPOTS = (
     Bug("max-pooled squeeze", "se_block", "The squeeze takes the maximum of each map instead of its mean.",
-        "Its gradient belongs to it. Eq. (2) is in no gradient check.", _max_squeeze, _max_squeeze_backward),
-    Bug("ReLU before the block", "se_block", "The block gets relu(u), where the paper squeezes what batch norm gave it.",
-        "Several well-known implementations have it; a network made of right gradients still is another network.",
+        "The gradient of a maximum is right. No gradient check knows eq. (2).", _max_squeeze, _max_squeeze_backward),
+    Bug("ReLU before the block", "se_block", "The block gets relu(u). In SE-ResNet it gets what batch norm returns.",
+        "Right gradients do not make it the same network.",
         _relu_before_se, _relu_before_se_backward),
     Bug("Linear(C, r)", "se_block", "The hidden layer has r units instead of C / r.",
-        "With C = 256 and r = 16 both are 16: one more case in which a test with a lucky size says nothing.",
+        "With C = 256 and r = 16 both are 16: a test with these sizes sees nothing.",
         _hidden_r, _hidden_r_backward),
-    Bug("block never called", "se_block", "y is u: the block exists, its parameters are counted, and nothing uses it.",
-        "Its parameters' gradients are zero, and zero is right.",
+    Bug("block never called", "se_block", "y is u: the block's parameters are counted, and its gates are not used.",
+        "Its parameters' gradients are zero, which is right for this forward.",
         lambda a, o: OPERATIONS["se_block"].forward(a, o) | dict(y=+a["u"]),
         lambda d, a, out, o: _zeros_but(a, u=d["y"].copy())),
-    Bug("squeeze adds up", "squeeze", "z is the sum of each map in the forward, and du is dz in the backward.",
-        "Half of it is a planted bug and is caught; both halves agree and are not.",
+    Bug("squeeze adds up", "squeeze", "z is the sum of each map, and du is dz at every position.",
+        "One half alone is the planted bug above, which is caught. Both halves agree.",
         lambda a, o: dict(z=a["u"].sum(axis=(1, 2))),
         lambda d, a, out, o: dict(u=_every_position(d["z"], *a["u"].shape[1:3]))),
-    Bug("kernel flipped", "conv2d", "A convolution in the mathematician's sense: the kernel is turned round.",
-        "It would train as well; only weights from elsewhere would mean nothing to it.",
+    Bug("kernel flipped", "conv2d", "The kernel is turned round: a convolution in the mathematical sense.",
+        "It trains as well. Weights from another framework do not fit it.",
         lambda a, o: OPERATIONS["conv2d"].forward(_flipped(a), o), _conv2d_flipped_backward),
     Bug("unbiased throughout", "batch_norm", "Forward and backward both normalise with the unbiased variance.",
-        "A convention cannot be right or wrong by itself, only the same as everybody's or not.",
+        "The two agree with each other, and with no other library: the biased variance normalises.",
         _batch_norm_unbiased, _unbiased_backward),
-    Bug("gradient at the kink", "relu", "dx passes where y is exactly 0.",
-        "The checks keep away from kinks on purpose, so what happens there has to be tested by itself.",
+    Bug("gradient at the kink", "relu", "dx is dy where x is exactly 0.",
+        "The checks avoid kinks on purpose, so a kink needs a test of its own.",
         backward=_instead("relu", x=lambda d, a, out, o, right: np.where(a["x"] >= 0, d["y"], 0))),
     Bug("last maximum on a tie", "max_pool2d", "Of several equal maxima the last one wins.",
-        "The same: ties are kept out of the checks. After a ReLU they are everywhere, all of them zero.",
+        "The checks avoid ties too. After a ReLU many windows have ties of zeros.",
         forward=_last_maximum),
-    Bug("smoothing over the others", "softmax_cross_entropy", "Label smoothing gives nothing to the label's own class.",
-        "Both definitions are in use; PyTorch, and the paper it comes from, spread e over all K classes.",
+    Bug("smoothing over the others", "softmax_cross_entropy", "Label smoothing shares e out among the other K - 1 classes.",
+        "Both definitions are in use. PyTorch, and the paper it comes from, spread e over all K classes.",
         _smooths_others, _smooths_others_backward),
 )

@@ -255,3 +255,52 @@ def sigmoid_backward__expanded(dy, y):
 def sigmoid_backward__quarter(dy, y):
     """RIGHT: y (1 - y) = 1/4 - (y - 1/2)^2."""
     return np.multiply(0.25 - (y - 0.5) ** 2, dy)
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def relu__at_most_six(x):
+    """WRONG: ReLU6, which stops at 6: only a large x shows it."""
+    return np.minimum(np.maximum(x, 0), 6)
+
+
+def relu_backward__mask_of_first_image(dy, y):
+    """WRONG: the mask of image 0 is used for every image."""
+    return dy * (y[:1] > 0)
+
+
+def relu_backward__no_mask(dy, y):
+    """WRONG: there is no mask."""
+    return dy.copy()
+
+
+def relu_backward__heaviside(dy, y):
+    """RIGHT: np.heaviside as the mask, which gives 0 at y = 0."""
+    return dy * np.heaviside(y, 0.0)
+
+
+def sigmoid__overflow_only_above(x):
+    """WRONG: the stable formula is chosen for the wrong sign, so that both ends overflow."""
+    e = np.exp(np.abs(x))
+    return np.where(x >= 0, e / (1 + e), 1 / (1 + e))
+
+
+def sigmoid__both_branches(x):
+    """RIGHT: np.where computes exp(x) / (1 + exp(x)) for every x and drops the NaN."""
+    return np.where(x < 0, np.exp(x) / (1 + np.exp(x)), 1 / (1 + np.exp(-x)))
+
+
+def sigmoid__clipped_far_out(x):
+    """RIGHT: x is clipped to [-500, 500], where the values do not change."""
+    return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
+
+
+def sigmoid_backward__slope_twice(dy, y):
+    """WRONG: the slope y (1 - y) is multiplied in twice."""
+    slope = y * (1 - y)
+    return dy * slope * slope
+
+
+def sigmoid_backward__slope_of_relu(dy, y):
+    """WRONG: the mask of a ReLU: y > 0 holds for every sigmoid."""
+    return dy * (y > 0)

@@ -443,3 +443,136 @@ def batch_norm_inference_backward__einsum(dy, x, gamma, running_mean, running_va
     dbeta = np.einsum("nijc->c", dy)
     dgamma = np.einsum("nijc,nijc,c->c", dy, x, rstd) - running_mean * rstd * dbeta
     return np.einsum("nijc,c,c->nijc", dy, gamma, rstd), dgamma, dbeta
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def batch_norm__per_image_without_keepdims(x, gamma, beta, *, eps=1e-5):
+    """WRONG: the mean over the channels has no keepdims, so it is laid beside the wrong axes."""
+    mean, var = x.mean(axis=3), x.var(axis=3)
+    y = gamma * (x - mean) / np.sqrt(var + eps) + beta
+    return y, x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+
+
+def batch_norm__nchw_throughout(x, gamma, beta, *, eps=1e-5):
+    """WRONG: statistics over axes 0, 2, 3 as for (N, C, H, W), and no keepdims: it fails unless H = C or H = 1."""
+    mean, var = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
+    return gamma * (x - mean) / np.sqrt(var + eps) + beta, mean, var
+
+
+def batch_norm__unbiased_by_hand(x, gamma, beta, *, eps=1e-5):
+    """WRONG: the sum of squares is divided by M - 1, though the returned variance is the biased one."""
+    m = x.size // x.shape[3]
+    mean = x.sum(axis=(0, 1, 2)) / m
+    squares = ((x - mean) ** 2).sum(axis=(0, 1, 2))
+    return gamma * (x - mean) / np.sqrt(squares / (m - 1) + eps) + beta, mean, squares / m
+
+
+def batch_norm__square_outside(x, gamma, beta, *, eps=1e-5):
+    """WRONG: var is mean(x) squared taken from the mean of x, not of x squared."""
+    mean = x.mean(axis=(0, 1, 2))
+    var = np.abs(x.mean(axis=(0, 1, 2)) - mean ** 2)
+    return gamma * (x - mean) / np.sqrt(var + eps) + beta, mean, var
+
+
+def batch_norm__rms(x, gamma, beta, *, eps=1e-5):
+    """RIGHT: the second moment and the square of the mean, and a product with the inverse root."""
+    axes = (0, 1, 2)
+    mean = np.einsum("nhwc->c", x) / (x.size // x.shape[-1])
+    var = np.maximum(((x - mean) * (x - mean)).mean(axes), 0)
+    k = gamma * (var + eps) ** -0.5
+    return x * k + (beta - mean * k), mean, var
+
+
+def batch_norm_backward__unbiased_mean(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: the xhat term is divided by M - 1, as if the forward had used the unbiased variance."""
+    m = x.size // x.shape[3]
+    k = 1 / np.sqrt(var + eps)
+    xhat = (x - mean) * k
+    dbeta, dgamma = dy.sum(axis=(0, 1, 2)), (dy * xhat).sum(axis=(0, 1, 2))
+    return gamma * k * (dy - dbeta / m - xhat * dgamma / (m - 1)), dgamma, dbeta
+
+
+def batch_norm_backward__unbiased_throughout(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: var is made unbiased before it is used: k, xhat and the xhat term all have M - 1."""
+    m = x.size // x.shape[3]
+    k = 1 / np.sqrt(var * m / (m - 1) + eps)
+    xhat = (x - mean) * k
+    dbeta, dgamma = dy.sum(axis=(0, 1, 2)), (dy * xhat).sum(axis=(0, 1, 2))
+    return gamma * k * (dy - dbeta / m - xhat * dgamma / (m - 1)), dgamma, dbeta
+
+
+def batch_norm_backward__both_means_unbiased(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: both means in dx are divided by M - 1."""
+    m = x.size // x.shape[3] - 1
+    k = 1 / np.sqrt(var + eps)
+    xhat = (x - mean) * k
+    dbeta, dgamma = dy.sum(axis=(0, 1, 2)), (dy * xhat).sum(axis=(0, 1, 2))
+    return gamma * k * (dy - dbeta / m - xhat * dgamma / m), dgamma, dbeta
+
+
+def batch_norm_backward__means_over_the_batch(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: the means in dx are over the batch only: axis 0, as for (N, C)."""
+    k = 1 / np.sqrt(var + eps)
+    xhat = (x - mean) * k
+    dx = gamma * k * (dy - dy.mean(axis=0) - xhat * (dy * xhat).mean(axis=0))
+    return dx, (dy * xhat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
+
+
+def batch_norm_backward__means_over_the_channels(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: the means in dx are over the channels, as in a layer norm."""
+    k = 1 / np.sqrt(var + eps)
+    xhat = (x - mean) * k
+    g = gamma * dy
+    dx = k * (g - g.mean(axis=3, keepdims=True) - xhat * (g * xhat).mean(axis=3, keepdims=True))
+    return dx, (dy * xhat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
+
+
+def batch_norm_backward__means_over_everything(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: np.mean without an axis: one mean for all channels."""
+    k = 1 / np.sqrt(var + eps)
+    xhat = (x - mean) * k
+    dx = gamma * k * (dy - np.mean(dy) - xhat * np.mean(dy * xhat))
+    return dx, (dy * xhat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
+
+
+def batch_norm_backward__nchw_axes(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: all sums are over axes 0, 2, 3, as for (N, C, H, W)."""
+    k = 1 / np.sqrt(var + eps)
+    xhat = (x - mean) * k
+    mean_dy, mean_product = (a.mean(axis=(0, 2, 3), keepdims=True) for a in (dy, dy * xhat))
+    dx = gamma * k * (dy - mean_dy - xhat * mean_product)
+    return dx, (dy * xhat).sum(axis=(0, 2, 3)), dy.sum(axis=(0, 2, 3))
+
+
+def batch_norm_backward__parameters_of_the_rows(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: only dgamma and dbeta are summed over axes 0, 2, 3."""
+    k = 1 / np.sqrt(var + eps)
+    xhat = (x - mean) * k
+    dx = gamma * k * (dy - dy.mean(axis=(0, 1, 2)) - xhat * (dy * xhat).mean(axis=(0, 1, 2)))
+    return dx, (dy * xhat).sum(axis=(0, 2, 3)), dy.sum(axis=(0, 2, 3))
+
+
+def batch_norm_backward__eps_forgotten_in_dx(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: dx leaves out eps, dgamma does not."""
+    xhat = (x - mean) / np.sqrt(var + eps)
+    k = 1 / np.sqrt(var)
+    c = (x - mean) * k
+    dx = gamma * k * (dy - dy.mean(axis=(0, 1, 2)) - c * (dy * c).mean(axis=(0, 1, 2)))
+    return dx, (dy * xhat).sum(axis=(0, 1, 2)), dy.sum(axis=(0, 1, 2))
+
+
+def batch_norm_backward__gamma_in_the_mean_only(dy, x, gamma, mean, var, *, eps=1e-5):
+    """WRONG: dgamma is summed over g = gamma dy, and not over dy."""
+    k = 1 / np.sqrt(var + eps)
+    xhat, g = (x - mean) * k, gamma * dy
+    dx = k * (g - g.mean(axis=(0, 1, 2)) - xhat * (g * xhat).mean(axis=(0, 1, 2)))
+    return dx, (g * xhat).sum(axis=(0, 1, 2)), g.sum(axis=(0, 1, 2))
+
+
+def batch_norm_backward__one_fraction(dy, x, gamma, mean, var, *, eps=1e-5):
+    """RIGHT: everything over one denominator, M^2 (var + eps)^(3/2), with the sums by einsum."""
+    m, d = x.size // x.shape[3], x - mean
+    v = var + eps
+    p, q = np.einsum("nhwc->c", dy), np.einsum("nhwc,nhwc->c", dy, d)
+    return gamma * (m * v * dy - v * p - d * q) / (m * v ** 1.5), q * v ** -0.5, p

@@ -284,3 +284,114 @@ def softmax_cross_entropy_backward__jacobian(p, labels, *, dloss=1.0, label_smoo
     q = one_hot(labels, p.shape, label_smoothing, p.dtype)
     rows = [-(np.eye(p.shape[1], dtype=p.dtype) - row[:, None]) @ target for row, target in zip(p, q)]
     return dloss / len(p) * np.array(rows, dtype=p.dtype)
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def softmax_cross_entropy__without_keepdims(logits, labels, *, label_smoothing=0.0):
+    """WRONG: the sum over the classes has no keepdims: it fails unless N = 1 or N = K."""
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1)
+    q = one_hot(labels, logits.shape, label_smoothing, logits.dtype)
+    return -(q * np.log(p)).sum() / len(logits), p
+
+
+def softmax_cross_entropy__maximum_without_keepdims(logits, labels, *, label_smoothing=0.0):
+    """WRONG: the maximum has no keepdims."""
+    a = logits - logits.max(axis=1)
+    log_p = a - np.log(np.exp(a).sum(axis=1, keepdims=True))
+    q = one_hot(labels, logits.shape, label_smoothing, logits.dtype)
+    return -(q * log_p).sum() / len(logits), np.exp(log_p)
+
+
+def softmax_cross_entropy__labels_from_one(logits, labels, *, label_smoothing=0.0):
+    """WRONG: labels - 1, as if the classes were numbered from 1: class 0 becomes the last one."""
+    log_p = log_softmax(logits)
+    q = one_hot(labels - 1, logits.shape, label_smoothing, logits.dtype)
+    return -(q * log_p).sum() / len(logits), np.exp(log_p)
+
+
+def softmax_cross_entropy__smoothing_to_nobody(logits, labels, *, label_smoothing=0.0):
+    """WRONG: the label loses e, and no class gets it."""
+    log_p = log_softmax(logits)
+    q = (1 - label_smoothing) * one_hot(labels, logits.shape, 0, logits.dtype)
+    return -(q * log_p).sum() / len(logits), np.exp(log_p)
+
+
+def softmax_cross_entropy__smoothing_k_for_the_others(logits, labels, *, label_smoothing=0.0):
+    """WRONG: the other classes get e / K and the label keeps 1 - e: together less than 1."""
+    log_p = log_softmax(logits)
+    n, k = logits.shape
+    q = np.full((n, k), label_smoothing / k, dtype=logits.dtype)
+    q[np.arange(n), labels] = 1 - label_smoothing
+    return -(q * log_p).sum() / n, np.exp(log_p)
+
+
+def softmax_cross_entropy__smoothing_exchanged(logits, labels, *, label_smoothing=0.0):
+    """WRONG: e and 1 - e are in each other's place."""
+    log_p = log_softmax(logits)
+    q = one_hot(labels, logits.shape, 1 - label_smoothing, logits.dtype)
+    return -(q * log_p).sum() / len(logits), np.exp(log_p)
+
+
+def softmax_cross_entropy__smoothing_sum_of_classes(logits, labels, *, label_smoothing=0.0):
+    """WRONG: the smoothing term is the sum over the classes instead of their mean: e for each class."""
+    log_p = log_softmax(logits)
+    own = log_p[np.arange(len(labels)), labels]
+    return -((1 - label_smoothing) * own + label_smoothing * log_p.sum(axis=1)).mean(), np.exp(log_p)
+
+
+def softmax_cross_entropy__smooths_p(logits, labels, *, label_smoothing=0.0):
+    """WRONG: the probabilities are smoothed instead of the labels."""
+    p = np.exp(log_softmax(logits))
+    smooth = (1 - label_smoothing) * p + label_smoothing / p.shape[1]
+    own = smooth[np.arange(len(labels)), labels]
+    return -np.log(np.maximum(own, 1e-300)).mean(), p
+
+
+def softmax_cross_entropy__two_losses(logits, labels, *, label_smoothing=0.0):
+    """RIGHT: the usual loss and the uniform one, mixed; the logarithm of the sum by a shift."""
+    top = logits.max(axis=1, keepdims=True)
+    log_p = logits - top - np.log(np.sum(np.exp(logits - top), axis=1, keepdims=True))
+    hard = -np.take_along_axis(log_p, labels[:, None], axis=1).mean()
+    return (1 - label_smoothing) * hard - label_smoothing * log_p.mean(), np.exp(log_p)
+
+
+def softmax_cross_entropy_backward__labels_from_one(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """WRONG: labels - 1, as if the classes were numbered from 1."""
+    q = one_hot(labels - 1, p.shape, label_smoothing, p.dtype)
+    return dloss * (p - q) / len(p)
+
+
+def softmax_cross_entropy_backward__smoothing_to_nobody(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """WRONG: 1 - e is taken off the label, and nothing off the other classes."""
+    dlogits = p.copy()
+    dlogits[np.arange(len(p)), labels] -= 1 - label_smoothing
+    return dloss * dlogits / len(p)
+
+
+def softmax_cross_entropy_backward__smoothing_on_top(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """WRONG: the label keeps 1, and every class gets e / K on top."""
+    q = one_hot(labels, p.shape, 0, p.dtype) + label_smoothing / p.shape[1]
+    return dloss * (p - q) / len(p)
+
+
+def softmax_cross_entropy_backward__smooths_over_the_others(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """WRONG: e / (K - 1) for each of the other classes."""
+    n, k = p.shape
+    q = np.full((n, k), label_smoothing / (k - 1), dtype=p.dtype)
+    q[np.arange(n), labels] = 1 - label_smoothing
+    return dloss * (p - q) / n
+
+
+def softmax_cross_entropy_backward__smoothing_not_shared_out(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """WRONG: each class gets e instead of e / K."""
+    q = (1 - label_smoothing) * one_hot(labels, p.shape, 0, p.dtype) + label_smoothing
+    return dloss * (p - q) / len(p)
+
+
+def softmax_cross_entropy_backward__mixed_gradients(p, labels, *, dloss=1.0, label_smoothing=0.0):
+    """RIGHT: the gradient of the hard loss and that of the uniform one, mixed."""
+    n, k = p.shape
+    hard = p - (np.arange(k) == labels[:, None])
+    return (dloss / n * ((1 - label_smoothing) * hard + label_smoothing * (p - 1 / k))).astype(p.dtype)

@@ -255,3 +255,148 @@ def excitation_backward__no_bias_option(ds, z, h, s, w1, w2):
     d2 = s * (1 - s) * ds
     d1 = np.where(h > 0, d2.dot(w2), 0)
     return d1.dot(w1), d1.T.dot(z), d2.T.dot(h), None, None
+
+
+# ---- more of them: forward -----------------------------------------------------------------------------------------------
+
+def excitation__sign_of_exponent(z, w1, w2, b1=None, b2=None):
+    """WRONG: 1 / (1 + exp(a)): the minus in the exponent is missing."""
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    return 1 / (1 + np.exp(plus(h @ w2.T, b2))), h
+
+
+def excitation__hard_sigmoid(z, w1, w2, b1=None, b2=None):
+    """WRONG: the hard sigmoid of MobileNetV3."""
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    return np.clip(plus(h @ w2.T, b2) / 6 + 0.5, 0, 1), h
+
+
+def excitation__leaky(z, w1, w2, b1=None, b2=None):
+    """WRONG: a leaky ReLU in the middle."""
+    a = plus(z @ w1.T, b1)
+    h = np.where(a > 0, a, 0.01 * a)
+    return sig(plus(h @ w2.T, b2)), h
+
+
+def excitation__overflow(z, w1, w2, b1=None, b2=None):
+    """WRONG: exp(a) / (1 + exp(a)) is NaN where a is large."""
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    e = np.exp(plus(h @ w2.T, b2))
+    return e / (1 + e), h
+
+
+def excitation__softmax_without_keepdims(z, w1, w2, b1=None, b2=None):
+    """WRONG: a softmax for the sigmoid, whose sum has no keepdims."""
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    e = np.exp(plus(h @ w2.T, b2))
+    return e / e.sum(axis=1), h
+
+
+def excitation__b1_forgotten(z, w1, w2, b1=None, b2=None):
+    """WRONG: b1 is not added."""
+    h = np.maximum(z @ w1.T, 0)
+    return sig(plus(h @ w2.T, b2)), h
+
+
+def excitation__sigmoid_twice(z, w1, w2, b1=None, b2=None):
+    """WRONG: the sigmoid is applied twice, so every gate is above one half."""
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    return sig(sig(plus(h @ w2.T, b2))), h
+
+
+def excitation__swish(z, w1, w2, b1=None, b2=None):
+    """WRONG: the swish x sigma(x) for the ReLU."""
+    a = plus(z @ w1.T, b1)
+    h = a * sig(a)
+    return sig(plus(h @ w2.T, b2)), h
+
+
+def excitation__textbook(z, w1, w2, b1=None, b2=None):
+    """RIGHT: 1 / (1 + exp(-a)) warns of an overflow and gives 0, which is right; the ReLU by a product."""
+    a = plus(z @ w1.T, b1)
+    h = a * (a > 0)
+    return 1 / (1 + np.exp(-plus(h @ w2.T, b2))), h
+
+
+# ---- more of them: backward ----------------------------------------------------------------------------------------------
+
+def excitation_backward__slope_twice(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: the sigmoid's slope is multiplied in twice."""
+    da2 = ds * s * (1 - s) * s * (1 - s)
+    da1 = (da2 @ w2) * (h > 0)
+    return da1 @ w1, da1.T @ z, da2.T @ h, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__slope_twice_in_dw2(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: da2 has the slope already, and dw2 multiplies it in once more."""
+    da2 = ds * s * (1 - s)
+    da1 = (da2 @ w2) * (h > 0)
+    dw2 = (da2 * s * (1 - s)).T @ h
+    return da1 @ w1, da1.T @ z, dw2, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__masked_too_late(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: dw1 and db1 are taken from dh, and the mask comes after."""
+    da2 = ds * s * (1 - s)
+    dh = da2 @ w2
+    dw1, db1 = dh.T @ z, dh.sum(0)
+    dh = dh * (h > 0)
+    return dh @ w1, dw1, da2.T @ h, db1 if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__dz_not_masked(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: only dw1 and db1 are masked; dz comes from dh."""
+    da2 = ds * s * (1 - s)
+    dh = da2 @ w2
+    da1 = dh * (h > 0)
+    return dh @ w1, da1.T @ z, da2.T @ h, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__mask_from_first_image(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: the mask of image 0 is used for every image."""
+    da2 = ds * s * (1 - s)
+    da1 = (da2 @ w2) * (h[0] > 0)
+    return da1 @ w1, da1.T @ z, da2.T @ h, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__mask_from_z(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: dz is masked with z > 0, dh is not masked at all."""
+    da2 = ds * s * (1 - s)
+    da1 = da2 @ w2
+    return (da1 @ w1) * (z > 0), da1.T @ z, da2.T @ h, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__mask_from_s(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: ds is masked with s > 0, which holds always; dh is not masked."""
+    da2 = ds * s * (1 - s) * (s > 0)
+    da1 = da2 @ w2
+    return da1 @ w1, da1.T @ z, da2.T @ h, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__leaky(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: dead units pass a hundredth of the gradient, as behind a leaky ReLU."""
+    da2 = ds * s * (1 - s)
+    da1 = (da2 @ w2) * np.where(h > 0, 1, 0.01)
+    return da1 @ w1, da1.T @ z, da2.T @ h, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__dw1_from_h(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: dw2 takes s where h belongs."""
+    da2 = ds * s * (1 - s)
+    da1 = (da2 @ w2) * (h > 0)
+    return da1 @ w1, da1.T @ z, (da2.T @ da2) @ w2, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def excitation_backward__biases_never(ds, z, h, s, w1, w2, *, bias=False):
+    """WRONG: db1 and db2 are None even if there are biases."""
+    da2 = ds * s * (1 - s)
+    da1 = (da2 @ w2) * (h > 0)
+    return da1 @ w1, da1.T @ z, da2.T @ h, None, None
+
+
+def excitation_backward__where(ds, z, h, s, w1, w2, *, bias=False):
+    """RIGHT: the slope as s - s^2, the mask by np.where, dw by np.outer for each image."""
+    da2 = ds * (s - s ** 2)
+    da1 = np.where(h == 0, 0, np.einsum("nc,ch->nh", da2, w2))
+    dw1, dw2 = (sum(np.outer(a, b) for a, b in zip(*pair)) for pair in ((da1, z), (da2, h)))
+    return np.matmul(da1, w1), dw1, dw2, *((da1.sum(0), da2.sum(0)) if bias else (None, None))

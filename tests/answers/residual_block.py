@@ -221,3 +221,56 @@ def residual_block_backward__mask_by_sign(dy, y, u, z, h, s, w1, w2):
     dz, dw1, dw2 = excitation_part(np.einsum("nijc,nijc->nc", g, u), z, h, s, w1, w2)
     du = (g.transpose(1, 2, 0, 3) * s + dz / (u.shape[1] * u.shape[2])).transpose(2, 0, 1, 3)
     return [np.asfortranarray(du), np.asfortranarray(g), dw1, dw2]
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def residual_block__sign_of_exponent(u, x, w1, w2):
+    """WRONG: 1 / (1 + exp(a)) inside the block."""
+    z = u.mean(axis=(1, 2))
+    h = np.maximum(z @ w1.T, 0)
+    s = 1 / (1 + np.exp(h @ w2.T))
+    return np.maximum(u * s[:, None, None] + x, 0), z, h, s
+
+
+def residual_block__leaky_at_the_end(u, x, w1, w2):
+    """WRONG: the last activation is a leaky ReLU."""
+    z, h, s = squeeze_and_excite(u, w1, w2)
+    a = u * s[:, None, None] + x
+    return np.where(a > 0, a, 0.01 * a), z, h, s
+
+
+def residual_block__sum_squeeze(u, x, w1, w2):
+    """WRONG: the squeeze adds up."""
+    z = u.sum(axis=(1, 2))
+    h = np.maximum(z @ w1.T, 0)
+    s = sig(h @ w2.T)
+    return np.maximum(u * s[:, None, None] + x, 0), z, h, s
+
+
+def residual_block_backward__greater_or_equal(dy, y, u, z, h, s, w1, w2):
+    """WRONG: y >= 0 holds everywhere, so nothing is masked."""
+    g = dy * (y >= 0)
+    dz, dw1, dw2 = excitation_part((g * u).sum(axis=(1, 2)), z, h, s, w1, w2)
+    return g * s[:, None, None] + dz[:, None, None] / (u.shape[1] * u.shape[2]), g, dw1, dw2
+
+
+def residual_block_backward__mask_from_gated(dy, y, u, z, h, s, w1, w2):
+    """WRONG: the mask is where s u is positive, without the shortcut."""
+    g = dy * (s[:, None, None] * u > 0)
+    dz, dw1, dw2 = excitation_part((g * u).sum(axis=(1, 2)), z, h, s, w1, w2)
+    return g * s[:, None, None] + dz[:, None, None] / (u.shape[1] * u.shape[2]), g, dw1, dw2
+
+
+def residual_block_backward__masked_with_z(dy, y, u, z, h, s, w1, w2):
+    """WRONG: the mask is where the channel's mean is positive."""
+    g = dy * (z[:, None, None] > 0)
+    dz, dw1, dw2 = excitation_part((g * u).sum(axis=(1, 2)), z, h, s, w1, w2)
+    return g * s[:, None, None] + dz[:, None, None] / (u.shape[1] * u.shape[2]), g, dw1, dw2
+
+
+def residual_block_backward__masked_twice(dy, y, u, z, h, s, w1, w2):
+    """RIGHT: the mask is applied twice, which changes nothing."""
+    g = dy * (y > 0)
+    dz, dw1, dw2 = excitation_part((g * (y > 0) * u).sum(axis=(1, 2)), z, h, s, w1, w2)
+    return g * s[:, None, None] + dz[:, None, None] / (u.shape[1] * u.shape[2]), g.copy(), dw1, dw2

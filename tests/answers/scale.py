@@ -268,3 +268,31 @@ def scale_backward__batched_dot(dy, u, s):
     n, c = s.shape
     products = dy.reshape(n, -1, c).transpose(0, 2, 1) @ u.reshape(n, -1, c)
     return s.reshape(n, 1, 1, c) * dy, np.diagonal(products, axis1=1, axis2=2)
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def scale__one_minus_gate(u, s):
+    """WRONG: u is multiplied by 1 - s: an open gate stops the channel."""
+    return u * (1 - s[:, None, None])
+
+
+def scale__mean_over_channels(u, s):
+    """WRONG: one gate for each image: the mean of its channels' gates."""
+    return u * s.mean(axis=1)[:, None, None, None]
+
+
+def scale__matmul_with_diagonal(u, s):
+    """RIGHT: each image is multiplied by a diagonal matrix of its gates."""
+    return np.stack([image @ np.diag(gates) for image, gates in zip(u, s)])
+
+
+def scale_backward__second_path(dy, u, s):
+    """WRONG: du has ds shared out over the positions too: the squeeze's path belongs to another function."""
+    ds = (dy * u).sum(axis=(1, 2))
+    return dy * s[:, None, None] + ds[:, None, None] / (u.shape[1] * u.shape[2]), ds
+
+
+def scale_backward__averaged_gates(dy, u, s):
+    """WRONG: du uses each channel's mean gate over the batch."""
+    return dy * s.mean(axis=0), (dy * u).sum(axis=(1, 2))

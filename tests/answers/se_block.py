@@ -267,3 +267,109 @@ def se_block_backward__by_broadcasting(dy, u, z, h, s, w1, w2, *, bias=False):
     du[...] = dz[:, None, None] / pixels
     du += s[:, None, None] * dy
     return [du, dw1, dw2, db1, db2]
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def se_block__sign_of_exponent(u, w1, w2, b1=None, b2=None):
+    """WRONG: 1 / (1 + exp(a)): the minus in the exponent is missing."""
+    z = u.mean(axis=(1, 2))
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    s = 1 / (1 + np.exp(plus(h @ w2.T, b2)))
+    return u * s[:, None, None], z, h, s
+
+
+def se_block__hard_sigmoid(u, w1, w2, b1=None, b2=None):
+    """WRONG: the hard sigmoid 0.2 a + 0.5, cut off at 0 and 1."""
+    z = u.mean(axis=(1, 2))
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    s = np.clip(0.2 * plus(h @ w2.T, b2) + 0.5, 0, 1)
+    return u * s[:, None, None], z, h, s
+
+
+def se_block__leaky(u, w1, w2, b1=None, b2=None):
+    """WRONG: a leaky ReLU between the two layers."""
+    z = u.mean(axis=(1, 2))
+    a = plus(z @ w1.T, b1)
+    h = np.maximum(a, 0.1 * a)
+    s = sig(plus(h @ w2.T, b2))
+    return u * s[:, None, None], z, h, s
+
+
+def se_block__biases_not_passed_on(u, w1, w2, b1=None, b2=None):
+    """WRONG: b1 and b2 are taken and not passed on to the excitation."""
+    z = u.mean(axis=(1, 2))
+    s, h = gates(z, w1, w2)
+    return u * s[:, None, None], z, h, s
+
+
+def se_block__second_bias_not_passed_on(u, w1, w2, b1=None, b2=None):
+    """WRONG: only b1 is passed on."""
+    z = u.mean(axis=(1, 2))
+    s, h = gates(z, w1, w2, b1)
+    return u * s[:, None, None], z, h, s
+
+
+def se_block__overflow(u, w1, w2, b1=None, b2=None):
+    """WRONG: exp(a) / (1 + exp(a)) is NaN where a is large."""
+    z = u.mean(axis=(1, 2))
+    h = np.maximum(plus(z @ w1.T, b1), 0)
+    e = np.exp(plus(h @ w2.T, b2))
+    s = e / (1 + e)
+    return u * s[:, None, None], z, h, s
+
+
+def se_block__swaps_activations(u, w1, w2, b1=None, b2=None):
+    """WRONG: the sigmoid is inside and the ReLU outside."""
+    z = u.mean(axis=(1, 2))
+    h = sig(plus(z @ w1.T, b1))
+    s = np.maximum(plus(h @ w2.T, b2), 0)
+    return u * s[:, None, None], z, h, s
+
+
+def se_block__gates_along_the_width(u, w1, w2, b1=None, b2=None):
+    """WRONG: s is laid beside u as it is, so images meet columns."""
+    z = u.mean(axis=(1, 2))
+    s, h = gates(z, w1, w2, b1, b2)
+    return u * s, z, h, s
+
+
+def se_block_backward__slope_twice(dy, u, z, h, s, w1, w2, *, bias=False):
+    """WRONG: ds is multiplied by s (1 - s) before the excitation, which does it again."""
+    ds = (dy * u).sum(axis=(1, 2)) * s * (1 - s)
+    dz, *rest = excitation_part(ds, z, h, s, w1, w2, bias)
+    return dy * s[:, None, None] + dz[:, None, None] / (u.shape[1] * u.shape[2]), *rest
+
+
+def se_block_backward__mask_greater_or_equal(dy, u, z, h, s, w1, w2, *, bias=False):
+    """WRONG: h >= 0 holds for every hidden unit, the dead ones too."""
+    ds = (dy * u).sum(axis=(1, 2))
+    da2 = ds * s * (1 - s)
+    da1 = (da2 @ w2) * (h >= 0)
+    du = dy * s[:, None, None] + (da1 @ w1)[:, None, None] / (u.shape[1] * u.shape[2])
+    return du, da1.T @ z, da2.T @ h, da1.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def se_block_backward__masked_too_late(dy, u, z, h, s, w1, w2, *, bias=False):
+    """WRONG: dw1 and db1 are taken before the mask."""
+    ds = (dy * u).sum(axis=(1, 2))
+    da2 = ds * s * (1 - s)
+    dh = da2 @ w2
+    da1 = dh * (h > 0)
+    du = dy * s[:, None, None] + (da1 @ w1)[:, None, None] / (u.shape[1] * u.shape[2])
+    return du, dh.T @ z, da2.T @ h, dh.sum(0) if bias else None, da2.sum(0) if bias else None
+
+
+def se_block_backward__biases_not_asked_for(dy, u, z, h, s, w1, w2, *, bias=False):
+    """WRONG: bias is taken and not passed on, so db1 and db2 are None."""
+    ds = (dy * u).sum(axis=(1, 2))
+    dz, *rest = excitation_part(ds, z, h, s, w1, w2, False)
+    return dy * s[:, None, None] + dz[:, None, None] / (u.shape[1] * u.shape[2]), *rest
+
+
+def se_block_backward__both_paths_in_a_matrix(dy, u, z, h, s, w1, w2, *, bias=False):
+    """RIGHT: the maps as (N, H W, C), and both paths at once."""
+    n, height, width, c = u.shape
+    d, flat = dy.reshape(n, -1, c), u.reshape(n, -1, c)
+    dz, *rest = excitation_part(np.einsum("npc,npc->nc", d, flat), z, h, s, w1, w2, bias)
+    return (s[:, None] * d + dz[:, None] / (height * width)).reshape(u.shape), *rest

@@ -167,3 +167,82 @@ def sgd_step__without_nesterov(value, grad, velocity, *, lr, momentum=0.9, weigh
     velocity += grad
     velocity += weight_decay * value
     value -= lr * velocity
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def sgd_step__velocity_downhill(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: v = m v - lr g and value += v: the velocity is a step, with the other sign."""
+    g = grad + weight_decay * value
+    velocity *= momentum
+    velocity -= lr * g
+    value += momentum * velocity - lr * g if nesterov else velocity
+
+
+def sgd_step__velocity_of_minus_g(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: v = m v - g and value += lr v: the velocity has the other sign."""
+    g = grad + weight_decay * value
+    velocity *= momentum
+    velocity -= g
+    value += lr * (momentum * velocity - g if nesterov else velocity)
+
+
+def sgd_step__momentum_of_nine_tenths(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: the momentum is written down as 0.9."""
+    g = grad + weight_decay * value
+    velocity *= 0.9
+    velocity += g
+    value -= lr * (g + 0.9 * velocity if nesterov else velocity)
+
+
+def sgd_step__momentum_of_one_tenth(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: the momentum is written down as 0.1, as in a batch norm."""
+    g = grad + weight_decay * value
+    velocity[...] = 0.1 * velocity + g
+    value -= lr * (g + 0.1 * velocity if nesterov else velocity)
+
+
+def sgd_step__momentum_turned_round(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: (1 - momentum) v + momentum g: the two weights in each other's place."""
+    g = grad + weight_decay * value
+    velocity[...] = (1 - momentum) * velocity + momentum * g
+    value -= lr * (g + momentum * velocity if nesterov else velocity)
+
+
+def sgd_step__one_minus_momentum(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: 1 - momentum is used where momentum belongs."""
+    g = grad + weight_decay * value
+    m = 1 - momentum
+    velocity[...] = m * velocity + g
+    value -= lr * (g + m * velocity if nesterov else velocity)
+
+
+def sgd_step__decay_of_the_new_value(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: the decay shrinks the value first: value *= 1 - lr weight_decay, as in AdamW."""
+    value *= 1 - lr * weight_decay
+    velocity *= momentum
+    velocity += grad
+    value -= lr * (grad + momentum * velocity if nesterov else velocity)
+
+
+def sgd_step__nesterov_without_momentum(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: the look ahead adds the whole velocity, without the factor momentum."""
+    g = grad + weight_decay * value
+    velocity *= momentum
+    velocity += g
+    value -= lr * (g + velocity if nesterov else velocity)
+
+
+def sgd_step__nesterov_instead_of_g(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """WRONG: the look ahead uses grad, without the weight decay."""
+    velocity *= momentum
+    velocity += grad + weight_decay * value
+    value -= lr * (grad + momentum * velocity if nesterov else velocity)
+
+
+def sgd_step__one_expression(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0, nesterov=False):
+    """RIGHT: the step from the old velocity, all in one expression, before the velocity is updated."""
+    g = grad + weight_decay * value
+    new = velocity * momentum + g
+    value -= lr * (g + momentum * momentum * velocity + momentum * g) if nesterov else lr * new
+    np.copyto(velocity, new)

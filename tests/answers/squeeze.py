@@ -263,3 +263,41 @@ def squeeze_backward__repeat_twice(dz, height, width):
     """RIGHT: np.repeat along each axis, as it should be done."""
     du = (dz / height / width)[:, np.newaxis, np.newaxis]
     return du.repeat(height, axis=1).repeat(width, axis=2)
+
+
+# ---- more of them --------------------------------------------------------------------------------------------------------
+
+def squeeze__adds_in_loops(u):
+    """WRONG: the loops add up, and nothing is divided."""
+    n, height, width, c = u.shape
+    z = np.zeros((n, c), u.dtype)
+    for i in range(height):
+        for j in range(width):
+            z += u[:, i, j]
+    return z
+
+
+def squeeze__middle_pixel(u):
+    """WRONG: the pixel in the middle stands for the whole map."""
+    return u[:, u.shape[1] // 2, u.shape[2] // 2].copy()
+
+
+def squeeze__root_mean_square(u):
+    """WRONG: the root of the mean of squares, which has no sign."""
+    return np.sqrt((u * u).mean(axis=(1, 2)))
+
+
+def squeeze__average_of_weights(u):
+    """RIGHT: np.average with weights that add up to 1."""
+    weights = np.full(u.shape[1:3], 1 / (u.shape[1] * u.shape[2]), u.dtype)
+    return np.tensordot(u, weights, axes=((1, 2), (0, 1)))
+
+
+def squeeze_backward__as_if_it_added(dz, height, width):
+    """WRONG: np.ones instead of a mean: every position gets all of dz."""
+    return np.ones((len(dz), height, width, dz.shape[1]), dz.dtype) * dz[:, None, None]
+
+
+def squeeze_backward__times_positions(dz, height, width):
+    """WRONG: dz is multiplied by H W instead of divided by it."""
+    return np.broadcast_to(dz[:, None, None] * (height * width), (len(dz), height, width, dz.shape[1])).copy()

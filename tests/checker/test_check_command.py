@@ -88,7 +88,7 @@ def test_json_is_one_object(file, capsys, target, passed):
     assert (found["mistake"] is None) == passed == (found["smallest"] is None)
     if not passed:
         assert set(found["mistake"]) == {"name", "says", "lesson",
-                                         "certain"} and found["mistake"]["name"] == "squeeze adds up"
+                                         "certain"} and found["mistake"]["name"] == "sum for mean"
         assert set(found["smallest"]) == {"sizes", "arguments", "results", "shrunk"}
         assert set(found["smallest"]["results"][0]) == {"output", "expected", "given", "fault"}
 

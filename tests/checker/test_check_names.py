@@ -18,11 +18,6 @@ from minisenet.gradcheck.mistakes import TERMS, WRONG
 TWINS = {
     "kernel flipped": "kernel flipped in dx",                          # of a convolution's dx; the first is a planted bug
     "dilation ignored": "dilation ignored in dw",
-    "unbiased throughout": "unbiased variance",                        # both halves of one convention
-    "unbiased variance": "unbiased throughout",
-    "sum for mean": "squeeze adds up",                                 # likewise
-    "squeeze adds up": "sum for mean",
-    "block not applied": "block never called",
     "padding always counted": "padding counted in the backward",
 }
 # Planted bugs of a row that leave this one of its passes right, or change no number, or only at a kink.
@@ -30,9 +25,7 @@ LEFT_RIGHT = {
     "conv2d_backward_input": {"dilation ignored in dw", "bias gradient misses an axis", "float32 inside"},
     "conv2d_backward_weight": {"kernel flipped in dx", "stride on the wrong axis", "padding on the wrong axis",
                                "groups mixed up", "bias gradient misses an axis"},
-    "relu_backward": {"upstream gradient overwritten", "gradient at the kink"},
-    "se_block_backward": {"Linear(C, r)"},
-    "max_pool2d": {"last maximum on a tie"},
+    "relu_backward": {"upstream gradient overwritten"},
 }
 
 

@@ -1,7 +1,7 @@
-"""The mistakes that can be named, each as the formula that somebody wrote instead of the right one.
+"""The mistakes that can be named, each as the formula that was written instead of the right one.
 
 A mistake is named only if its formula gives the very numbers that the answer gave, in every case that was tried. So an entry
-needs no text to be searched for and no guess: what is wrong, what there is to learn, and the wrong formula.
+needs no text to search for and no guess: what is wrong, the lesson, and the wrong formula.
 
     Wrong(functions, output, name, says, lesson, formula)          formula(v): what such an answer gives for `output`
 
@@ -11,9 +11,9 @@ missing, doubled, of the wrong sign or of the wrong size is named without an ent
 import numpy as np
 
 from minisenet.gradcheck.mistakes import (
-    activation, batch_norm, block, convolution, cross_entropy, excitation, pooling, scale, sgd, squeeze)
+    activation, batch_norm, block, convolution, cross_entropy, excitation, pooling, residual_block, scale, sgd, squeeze)
 
-TABLES = (convolution, batch_norm, squeeze, excitation, scale, block, activation, cross_entropy, sgd, pooling)
+TABLES = (convolution, batch_norm, squeeze, excitation, scale, block, residual_block, activation, cross_entropy, sgd, pooling)
 WRONG = [entry for table in TABLES for entry in table.WRONG]
 
 TERMS = {

@@ -13,8 +13,8 @@ import numpy as np
 AXES = (0, 1, 2)                    # images, rows, columns: what a channel's statistics are taken over
 SIDES = ((slice(None), slice(None), 0), (slice(None), 0),                          # the first and the last column and row
          (slice(None), slice(None), -1), (slice(None), -1))
-PER_IMAGE = "Gates are per image, which is the point of the block; a batch of one hides it."
-FACTOR = "A factor's gradient is what it was multiplied with, and s met u."
+PER_IMAGE = "Each image has its own gates: that is the point of the block. A batch of one hides the mistake."
+FACTOR = "y = s u, so s gets dy times u."
 NHWC = "Images are (N, H, W, C) here: the positions are axes 1 and 2, the channels are the last."
 
 
@@ -28,7 +28,7 @@ class Wrong:
         The functions whose result it spoils; several with a space between them.
     name : str
     says, lesson : str
-        What is wrong, and what there is to learn.
+        What is wrong, where {} is replaced by the wrong results; and what is right, or how to find it.
     formula : callable
         `formula(v)`: what such an answer gives.
     """
@@ -65,9 +65,8 @@ IMAGES = ((0, "first"), (-1, "last"))
 
 
 def one_image_only(functions, outputs, formula):
-    """A weight's gradient that was overwritten in the loop over the images, or never got beyond the first."""
-    return [Wrong(functions, output, f"{which} image only", f"{output} comes from the {which} image alone.",
-                  "A weight was used for every image, so it gathers from every image: += in the loop. "
-                  "A batch of one hides it.",
-                  lambda v, output=output, index=index: formula(one_image(v, index))[output])
-            for output in outputs.split() for index, which in IMAGES]
+    """The gradients of weights that were overwritten in the loop over the images, or never got beyond the first."""
+    return [entry for index, which in IMAGES for entry in each(
+        functions, outputs, f"{which} image only", f"{{}} comes from the {which} image alone.",
+        "A weight serves every image, so its gradients add up: += in the loop. A batch of one hides the mistake.",
+        lambda v, index=index: formula(one_image(v, index)))]

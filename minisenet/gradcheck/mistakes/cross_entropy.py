@@ -4,12 +4,17 @@ import numpy as np
 from minisenet.gradcheck.mistakes._wrong import Wrong, each
 from minisenet.gradcheck.mistakes.activation import softmax
 
-ADDS_UP = "q is a distribution: it has to add up to 1."
+ADDS_UP = "q must add up to 1, and here it does not."
+Q = "q = (1 - e) onehot + e / K, for all K classes."
 SMALL = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
+OWN_SUM = "Each image's probabilities add up to 1."
+KEEPDIMS = "It broadcasts along the wrong axis: that fails unless N is 1 or K, and is wrong for N = K."
+STABLE = "Subtract the maximum, and take log p = a - log sum exp(a)."
+ONE_N = "The loss is the mean over the images, so dlogits is divided by N, once."
 
 
-def _one_hot(v):
-    return np.eye(v.p.shape[1])[v.labels]
+def _one_hot(v, labels=None):
+    return np.eye(v.p.shape[1])[v.labels if labels is None else labels]
 
 
 def _q(v, e=None):
@@ -17,10 +22,10 @@ def _q(v, e=None):
     return (1 - e) * _one_hot(v) + e / v.p.shape[1]
 
 
-def _others(v):
-    """e shared out among the other classes."""
+def _others(v, parts=None):
+    """The label keeps 1 - e, and each of the other classes gets e / `parts`, K - 1 by default."""
     e, k = v.label_smoothing, v.p.shape[1]
-    return (1 - e) * _one_hot(v) + e / (k - 1) * (1 - _one_hot(v))
+    return (1 - e) * _one_hot(v) + e / (parts or k - 1) * (1 - _one_hot(v))
 
 
 def _all_rows(v):
@@ -31,9 +36,41 @@ def _all_rows(v):
     return q
 
 
-def _logs(v):
-    shifted = v.logits - v.logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+def _from_one(v):
+    e = v.label_smoothing
+    return (1 - e) * _one_hot(v, v.labels - 1) + e / v.p.shape[1]
+
+
+TARGETS = (                         # q, as the loss and its gradient may have it
+    ("smoothing over the others", "The label keeps 1 - e, and e is shared out among the other K - 1 classes.",
+     Q + " Both definitions are in use; this is PyTorch's, and that of the paper it comes from.", _others),
+    ("smoothing not shared out", "Each class gets e instead of e / K.", ADDS_UP,
+     lambda v: (1 - v.label_smoothing) * _one_hot(v) + v.label_smoothing),
+    ("label keeps all of its weight", "The label keeps 1 instead of 1 - e.", ADDS_UP,
+     lambda v: _one_hot(v) + v.label_smoothing / v.p.shape[1]),
+    ("smoothing to nobody", "The label loses e, and no class gets it.", ADDS_UP,
+     lambda v: (1 - v.label_smoothing) * _one_hot(v)),
+    ("no smoothing for the label", "The other classes get e / K each, and the label keeps 1 - e.",
+     ADDS_UP + " The label gets its e / K too.", lambda v: _others(v, v.p.shape[1])),
+    ("e and 1 - e exchanged", "The label has the weight e, and all classes share 1 - e.", Q,
+     lambda v: _q(v, 1 - v.label_smoothing)),
+    ("labels of the whole batch in every row", "Every row has the labels of the whole batch.",
+     "q[np.arange(N), labels] marks one class in each row; q[:, labels] marks all of them in every row.", _all_rows),
+    ("labels from 1", "Column label - 1 is taken for the class, so class 0 is the last column.",
+     "Classes are numbered from 0: label n is column n.", _from_one),
+)
+
+
+def _logs(v, maximum=True, total=True):
+    """log p; without keepdims for the maximum or the sum where they are False."""
+    shifted = v.logits - v.logits.max(axis=1, keepdims=maximum)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=total))
+
+
+def _softmax(v, maximum=True, total=True):
+    """p as a quotient; without keepdims for the maximum or the sum where they are False."""
+    e = np.exp(v.logits - v.logits.max(axis=1, keepdims=maximum))
+    return e / e.sum(axis=1, keepdims=total)
 
 
 def _mean_loss(q, logs=_logs):
@@ -45,70 +82,81 @@ def _with_p(p):
     return lambda v: dict(p=p(v), loss=-(_q(v) * np.log(p(v))).sum() / len(v.p))
 
 
+def _with_logs(logs):
+    """Both results from another log p."""
+    return lambda v: dict(p=np.exp(logs(v)), loss=-(_q(v) * logs(v)).sum() / len(v.p))
+
+
+def _smooth_p(v):
+    """The loss of smoothed probabilities."""
+    return (1 - v.label_smoothing) * v.p + v.label_smoothing / v.p.shape[1]
+
+
 FORWARD = [
     *(Wrong("softmax_cross_entropy", "loss", name, says, lesson, formula) for name, says, lesson, formula in (
         ("not divided by N", "loss is the sum over the batch, not the mean.",
-         "The mean keeps the gradient's size apart from the batch's.", lambda v: -(_q(v) * _logs(v)).sum()),
-        ("divided by K", "loss is divided by the number of classes, not of images.", "",
+         "With a mean, the gradient's size does not depend on N.", lambda v: -(_q(v) * _logs(v)).sum()),
+        ("divided by K", "loss is divided by the number of classes, not of images.", "Divide by N.",
          lambda v: -(_q(v) * _logs(v)).sum() / v.p.shape[1]),
         ("mean over everything", "loss is divided by N K: the mean over images and classes.",
-         "The sum over the classes is part of each image's loss.", lambda v: -(_q(v) * _logs(v)).mean()),
-        ("sign of the loss", "The minus is missing: this is the mean log-likelihood.", "",
+         "Sum over the classes, and take the mean over the images.", lambda v: -(_q(v) * _logs(v)).mean()),
+        ("sign of the loss", "The minus is missing: this is the mean log-likelihood.", "loss = -sum(q log p) / N.",
          lambda v: (_q(v) * _logs(v)).sum() / len(v.p)),
-        ("logarithm missing", "loss is minus the mean p of the label.", "", _mean_loss(_q, lambda v: v.p)),
+        ("logarithm missing", "loss is -sum(q p) / N.", "loss = -sum(q log p) / N.", _mean_loss(_q, lambda v: v.p)),
         ("softmax missing", "loss takes the logits for log-probabilities.", "log p = a - log sum exp(a).",
          _mean_loss(_q, lambda v: v.logits)),
-        ("label smoothing forgotten", "loss uses the one-hot labels.", "", _mean_loss(lambda v: _q(v, 0))),
-        ("smoothing over the others", "Label smoothing gives nothing to the label's own class.",
-         "Both definitions are in use; PyTorch, and the paper it comes from, spread e over all K classes.",
-         _mean_loss(_others)),
-        ("smoothing not shared out", "Each class gets e instead of e / K.", ADDS_UP,
-         _mean_loss(lambda v: (1 - v.label_smoothing) * _one_hot(v) + v.label_smoothing)),
-        ("label keeps all of its weight", "The label keeps 1 instead of 1 - e.", ADDS_UP,
-         _mean_loss(lambda v: _one_hot(v) + v.label_smoothing / v.p.shape[1])),
-        ("labels of the whole batch in every row", "q[:, labels] = 1 marks every label of the batch in every row.",
-         "q[np.arange(N), labels] takes one of each row.", _mean_loss(_all_rows)),
-        ("loss of the first image", "loss is that of image 0.", "", lambda v: -(_q(v) * _logs(v))[0].sum()),
-        ("loss of the last image", "loss is that of the last image.", "", lambda v: -(_q(v) * _logs(v))[-1].sum()),
+        ("label smoothing forgotten", "loss uses the one-hot labels, without label_smoothing.", Q,
+         _mean_loss(lambda v: _q(v, 0))),
+        ("p smoothed", "The probabilities are smoothed, not the labels.", Q,
+         lambda v: -np.log((_smooth_p(v) * _one_hot(v)).sum(axis=1)).mean()),
+        *((name, says, lesson, _mean_loss(q)) for name, says, lesson, q in TARGETS),
+        ("loss of the first image", "loss is that of image 0.", "The loss is the mean over the images.",
+         lambda v: -(_q(v) * _logs(v))[0].sum()),
+        ("loss of the last image", "loss is that of the last image.", "The loss is the mean over the images.",
+         lambda v: -(_q(v) * _logs(v))[-1].sum()),
         ("integers inside", "Each image's loss is cut off to an integer.", "zeros_like(labels) is an array of integers.",
          lambda v: np.trunc(-(_q(v) * _logs(v)).sum(axis=1)).mean()))),
     *(Wrong("softmax_cross_entropy", "loss", "small number in the logarithm", f"loss is -log(p + {small:g}).",
-            "It hides log(0) and changes every loss; subtract the maximum, and take log p = a - log sum exp(a).",
+            "It hides log(0) and changes every loss. " + STABLE,
             _mean_loss(_q, lambda v, small=small: np.log(v.p + small))) for small in SMALL),
     *each("softmax_cross_entropy", "loss p", "softmax over the batch",
           "The softmax runs over the images (axis 0), not over the classes (axis 1).",
-          "Each image's probabilities add up to 1.", _with_p(lambda v: softmax(v.logits.T).T)),
+          OWN_SUM, _with_p(lambda v: softmax(v.logits.T).T)),
     *each("softmax_cross_entropy", "loss p", "softmax over everything", "exp is divided by its sum over the whole batch.",
-          "Each image's probabilities add up to 1.", _with_p(lambda v: softmax(v.logits.reshape(1, -1)).reshape(v.p.shape))),
-    Wrong("softmax_cross_entropy", "p", "log-probabilities returned", "p is log softmax.", "", _logs),
-    Wrong("softmax_cross_entropy", "p", "not normalised", "p is exp(logits), without the division by the sum.", "",
+          OWN_SUM, _with_p(lambda v: softmax(v.logits.reshape(1, -1)).reshape(v.p.shape))),
+    *(entry for words, kept in (("sum", dict(total=False)), ("maximum", dict(maximum=False)),
+                                ("maximum and the sum", dict(maximum=False, total=False)))
+      for formula in (_with_logs(lambda v, kept=kept: _logs(v, **kept)), _with_p(lambda v, kept=kept: _softmax(v, **kept)))
+      for entry in each("softmax_cross_entropy", "loss p", "keepdims forgotten",
+                        f"The {words} over the classes lack{'s' * (' ' not in words)} keepdims=True.", KEEPDIMS, formula)),
+    Wrong("softmax_cross_entropy", "p", "log-probabilities returned", "p is log softmax.", "Return exp of it.", _logs),
+    Wrong("softmax_cross_entropy", "p", "not normalised", "p is exp(logits), without the division by the sum.", OWN_SUM,
           lambda v: np.exp(v.logits)),
 ]
 
 BACKWARD = [Wrong("softmax_cross_entropy_backward", "dlogits", *entry) for entry in (
-    ("one-hot forgotten", "dlogits is p / N: the target q is not subtracted.", "p - q.", lambda v: v.dloss * v.p / len(v.p)),
-    ("divided by K", "dlogits is divided by the number of classes, not of images.", "",
+    ("one-hot forgotten", "dlogits is p / N: the target q is not subtracted.", "dlogits = dloss (p - q) / N.",
+     lambda v: v.dloss * v.p / len(v.p)),
+    ("divided by K", "dlogits is divided by the number of classes, not of images.", "Divide by N.",
      lambda v: v.dloss * (v.p - _q(v)) / v.p.shape[1]),
-    ("divided by N K", "dlogits is divided by N K.", "The loss is the mean over the images only.",
+    ("divided by N K", "dlogits is divided by N K.", ONE_N,
      lambda v: v.dloss * (v.p - _q(v)) / v.p.size),
-    ("divided by N twice", "dlogits is divided by N squared.", "1 / N stands in the loss once.",
-     lambda v: v.dloss * (v.p - _q(v)) / len(v.p)**2),
-    ("upstream gradient ignored, not divided by N", "dlogits is p - q alone.", "", lambda v: v.p - _q(v)),
-    ("sign", "dlogits is q - p.", "p - q: the larger a wrong p, the more it has to fall.",
+    ("divided by N twice", "dlogits is divided by N squared.", ONE_N, lambda v: v.dloss * (v.p - _q(v)) / len(v.p)**2),
+    ("upstream gradient ignored, not divided by N", "dlogits is p - q alone.", "dlogits = dloss (p - q) / N.",
+     lambda v: v.p - _q(v)),
+    ("sign", "dlogits is (q - p) / N, times dloss.", "dlogits = dloss (p - q) / N: a step downhill lowers a wrong p.",
      lambda v: v.dloss * (_q(v) - v.p) / len(v.p)),
     ("softmax's slope", "dlogits is (p - q) p (1 - p): the softmax is differentiated once more.",
-     "p - q has the softmax in it already.", lambda v: v.dloss * (v.p - _q(v)) * v.p * (1 - v.p) / len(v.p)),
-    ("softmax applied twice", "dlogits takes the softmax of p, which is one already.", "",
+     "p - q has the softmax's gradient in it already.", lambda v: v.dloss * (v.p - _q(v)) * v.p * (1 - v.p) / len(v.p)),
+    ("softmax applied twice", "dlogits takes the softmax of p, which is one already.", "The argument is p, not the logits.",
      lambda v: v.dloss * (softmax(v.p) - _q(v)) / len(v.p)),
-    ("gradient of the logarithm only", "dlogits is -q / p: the softmax is not gone through.", "",
-     lambda v: -v.dloss * _q(v) / v.p / len(v.p)),
-    ("smoothing over the others", "Label smoothing gives nothing to the label's own class.", "",
-     lambda v: v.dloss * (v.p - _others(v)) / len(v.p)),
-    ("labels of the whole batch in every row", "p[:, labels] -= 1 takes every label of the batch off every row.",
-     "p[np.arange(N), labels] takes one of each row.", lambda v: v.dloss * (v.p - _all_rows(v)) / len(v.p)),
+    ("gradient of the logarithm only", "dlogits is -q / p, which is the gradient of p.",
+     "Go back through the softmax too: that gives p - q.", lambda v: -v.dloss * _q(v) / v.p / len(v.p)),
+    *((name, says, lesson, lambda v, q=q: v.dloss * (v.p - q(v)) / len(v.p)) for name, says, lesson, q in TARGETS),
     ("labels as numbers", "The class numbers are subtracted, not their one-hot rows.",
      "q_k is 1 for the label's class and 0 for the others.", lambda v: v.dloss * (v.p - v.labels[:, None]) / len(v.p)),
-    ("label's column only", "Only the label's own logit gets a gradient.", "The others have p: they have to fall.",
+    ("label's column only", "Only the label's own logit gets a gradient.",
+     "Each of the other logits gets p - e / K, times dloss / N.",
      lambda v: v.dloss * (v.p - _q(v)) * _one_hot(v) / len(v.p)),
 )]
 

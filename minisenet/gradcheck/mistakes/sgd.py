@@ -1,49 +1,81 @@
 """Mistakes in a step of SGD with momentum and weight decay."""
 from minisenet.gradcheck.mistakes._wrong import Wrong, each
 
-IN_PLACE = "A name on the left of = gets a new array; -=, *=, += and [...] = write into the one that was given."
+IN_PLACE = "A name on the left of = gets a new array; -=, *=, += and [...] = write into the array you were given."
+VELOCITY = "velocity = momentum velocity + g."
+DECAY = "g = grad + weight_decay value."
+LOOK_AHEAD = "With Nesterov value -= lr (g + momentum velocity), with the new velocity."
 
 
 def _step(*, lr=lambda v: v.lr, decay=lambda v: v.weight_decay, momentum=lambda v: v.momentum, nesterov=lambda v: v.nesterov,
-          sign=1, inside=False, damped=False, decoupled=False, on_velocity=False, late=False, on_gradient=False,
-          without_g=False):
-    """The step of `optim.sgd_step`, with everything left open that can be got wrong."""
+          keep=lambda m: m, take=lambda m: 1, sign=1, step=1, inside=False, decoupled=None, on_velocity=False, late=False,
+          ahead=lambda g, m, velocity, v: g + m * velocity):
+    """The step of `optim.sgd_step`, with everything left open that can be got wrong.
+
+    `keep` and `take` are the weights of the old velocity and of g, `sign` is that of g in the velocity, `step` that of the
+    step, and `ahead` is Nesterov's step. `decoupled` says which value decays by itself, the "old" or the "new" one.
+    """
     def formula(v):
         m, wd = momentum(v), decay(v)
         g = v.grad + (0 if decoupled else wd * (v.velocity if on_velocity else v.value))
-        g = g * (lr(v) if inside else 1) * ((1 - m) if damped else 1)
-        velocity = v.velocity + m * g if on_gradient else m * v.velocity + g
+        g = sign * g * (lr(v) if inside else 1)
+        velocity = keep(m) * v.velocity + take(m) * g
         used = v.velocity if late else velocity
-        ahead = (0 if without_g else g) + m * used if nesterov(v) else used
-        return dict(value=v.value - sign * (1 if inside else lr(v)) * ahead - (lr(v) * wd * v.value if decoupled else 0),
-                    velocity=velocity)
+        moved = (1 if inside else lr(v)) * (ahead(g, m, used, v) if nesterov(v) else used)
+        value = v.value - step * moved
+        decays = {None: 0, "old": v.value, "new": value}[decoupled]
+        return dict(value=value - lr(v) * wd * decays, velocity=velocity)
     return formula
 
 
 WRONG = [entry for name, says, lesson, formula in (
     ("learning rate inside the velocity", "velocity collects lr g, and value subtracts it as it is.",
-     "Then a change of lr acts on old gradients later; PyTorch multiplies outside.", _step(inside=True)),
-    ("gradient damped", "velocity takes (1 - momentum) g.", "That is a mean; here velocity is a sum.", _step(damped=True)),
-    ("weight decay after the step", "Weight decay is taken off the value, and never enters the velocity.",
-     "That is decoupled weight decay, as in AdamW.", _step(decoupled=True)),
-    ("weight decay forgotten", "weight_decay value is not added to the gradient.", "", _step(decay=lambda v: 0.0)),
-    ("weight decay's sign", "weight_decay value is subtracted from the gradient.", "It pulls weights to zero.",
+     "Then a new lr changes only the new part of the velocity. Multiply by lr outside, as PyTorch does.", _step(inside=True)),
+    ("velocity as a step", "velocity is momentum velocity - lr g, and value adds it.",
+     VELOCITY + " Here velocity has the gradient's sign, without lr; value subtracts lr velocity.",
+     _step(inside=True, sign=-1, step=-1)),
+    ("velocity's sign", "velocity is momentum velocity - g, and value adds lr velocity.",
+     VELOCITY + " Here velocity has the gradient's sign.", _step(sign=-1, step=-1)),
+    ("gradient damped", "velocity takes (1 - momentum) g.", VELOCITY + " Yours is a running mean.",
+     _step(take=lambda m: 1 - m)),
+    ("momentum and 1 - momentum exchanged", "velocity is (1 - momentum) velocity + momentum g.", VELOCITY,
+     _step(keep=lambda m: 1 - m, take=lambda m: m)),
+    ("1 - momentum for momentum", "1 - momentum is used where momentum belongs.", VELOCITY,
+     _step(momentum=lambda v: 1 - v.momentum)),
+    *(("momentum fixed", f"The momentum is {m} whatever you pass.", "Use the argument momentum.",
+       _step(momentum=lambda v, m=m: m)) for m in (0.9, 0.1, 0.5, 0.99)),
+    *(("learning rate fixed", f"The learning rate is {lr} whatever you pass.", "Use the argument lr.",
+       _step(lr=lambda v, lr=lr: lr)) for lr in (0.1, 0.01, 0.001)),
+    *(("weight decay decoupled", f"value loses lr weight_decay value {when}; the velocity has no weight decay.",
+       DECAY + " Yours is decoupled weight decay, as in AdamW.", _step(decoupled=which))
+      for which, when in (("old", "by itself"), ("new", "after the step"))),
+    ("weight decay forgotten", "weight_decay value is not added to the gradient.", DECAY, _step(decay=lambda v: 0.0)),
+    ("weight decay's sign", "weight_decay value is subtracted from the gradient.", DECAY + " It pulls weights to zero.",
      _step(decay=lambda v: -v.weight_decay)),
     ("weight decay doubled", "2 weight_decay value is added to the gradient.",
-     "The penalty has a factor 1/2, so its slope has none.", _step(decay=lambda v: 2 * v.weight_decay)),
-    ("weight decay on the velocity", "Weight decay acts on the velocity, not on the value.", "", _step(on_velocity=True)),
-    ("momentum forgotten", "value -= lr g: the velocity is not used.", "", _step(momentum=lambda v: 0.0)),
-    ("momentum on the gradient", "velocity += momentum g: the factor is on the wrong one.",
-     "velocity = momentum velocity + g.", _step(on_gradient=True)),
-    ("Nesterov forgotten", "The step is lr velocity, with Nesterov too.", "", _step(nesterov=lambda v: False)),
-    ("Nesterov always", "The step looks ahead without being asked to.", "", _step(nesterov=lambda v: True)),
-    ("Nesterov without the gradient", "With Nesterov the step is momentum velocity: g is missing.",
-     "value -= lr (g + momentum velocity).", _step(without_g=True)),
-    ("step uphill", "value += lr velocity.", "Descent goes against the gradient.", _step(sign=-1)),
+     "The penalty is weight_decay value^2 / 2, so its slope has no 2.", _step(decay=lambda v: 2 * v.weight_decay)),
+    ("weight decay on the velocity", "weight_decay velocity is added to the gradient, not weight_decay value.", DECAY,
+     _step(on_velocity=True)),
+    ("momentum forgotten", "value -= lr g: the old velocity is not used.", VELOCITY, _step(momentum=lambda v: 0.0)),
+    ("momentum on the gradient", "velocity += momentum g: the momentum multiplies g, not the old velocity.", VELOCITY,
+     _step(keep=lambda m: 1, take=lambda m: m)),
+    ("no look ahead", "With Nesterov value still moves by lr velocity.",
+     LOOK_AHEAD + " With the old velocity, g + momentum velocity is the new velocity: plain momentum.",
+     _step(nesterov=lambda v: False)),
+    ("Nesterov always", "value moves by Nesterov's step, though nesterov is False.", "Use the argument nesterov.",
+     _step(nesterov=lambda v: True)),
+    ("Nesterov without the gradient", "With Nesterov the step is momentum velocity: g is missing.", LOOK_AHEAD,
+     _step(ahead=lambda g, m, velocity, v: m * velocity)),
+    ("Nesterov without the momentum", "With Nesterov the step is g + velocity: the factor momentum is missing.", LOOK_AHEAD,
+     _step(ahead=lambda g, m, velocity, v: g + velocity)),
+    ("Nesterov without weight decay", "With Nesterov the step is grad + momentum velocity: grad has no weight decay.",
+     LOOK_AHEAD + " " + DECAY, _step(ahead=lambda g, m, velocity, v: v.grad + m * velocity)),
+    ("step uphill", "value += lr velocity.", "Descent goes against the gradient.", _step(step=-1)),
     ("old velocity used", "value moves by the velocity before its update.", "Update the velocity first.", _step(late=True)),
-    ("learning rate forgotten", "value moves by the velocity, not by lr velocity.", "", _step(lr=lambda v: 1.0)),
+    ("learning rate forgotten", "value moves by the velocity, not by lr velocity.", "Multiply the step by lr.",
+     _step(lr=lambda v: 1.0)),
 ) for entry in each("sgd_step", "value velocity", name, says, lesson, formula)] + [
-    Wrong("sgd_step", output, "not written in place", f"{output} is not changed: a new array was made.", IN_PLACE,
+    Wrong("sgd_step", output, "not written in place", f"{output} is not changed.", IN_PLACE,
           lambda v, output=output: getattr(v, output)) for output in ("value", "velocity")]
 
 
