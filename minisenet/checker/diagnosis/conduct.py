@@ -4,7 +4,6 @@ from minisenet.checker.result import Mistake
 ORDER = "A backward returns one gradient for each array argument of its forward, in that order."
 COPY = "Whoever called still needs that array: copy it, or write into a new one."
 OUTLIVES = "A buffer, a default argument or a global that outlives the call: make the arrays inside the function."
-BIASES = ("db", "db1", "db2")
 BLOCKED = "minisenet is not to be had"                                    # `worker` says so
 
 
@@ -43,7 +42,7 @@ def before_numbers(evidence):
         faults |= {fault.kind: fault for trial in evidence.trials for fault in trial.faults if fault.kind == kind}
     for kind, explain in BEFORE_NUMBERS.items():
         if kind in faults:
-            return explain(faults[kind], evidence.spec.backward) if kind == "returns" else explain(faults[kind])
+            return explain(faults[kind])
     return None
 
 
@@ -71,21 +70,18 @@ def _raises(fault):
     return _seen(f"raises {kind}", f"On the smallest case it {fault.text}.")
 
 
-def _returns(fault, backward):
+def _returns(fault):
     if "return?" in fault.text:
         name = "returns None"
-    elif fault.output in BIASES and fault.text.endswith("is None"):
-        return _seen("no bias gradient", f"{fault.output} is None, though there is a bias.",
-                     "Return a gradient for every array that the forward was given.")
     else:
         name = "wrong kind of result" if fault.output else "wrong number of results"
-    return _seen(name, _sentence(fault.text), ORDER if backward else "")
+    return _seen(name, _sentence(fault.text), ORDER)
 
 
 def _written(fault):
     if fault.output.startswith("d"):
         return _seen("upstream gradient overwritten", f"It writes into {fault.output}.",
-                     "The caller may need it again: a second branch, or a test that compares, would read the changed values.")
+                     "In a residual block dy goes down the shortcut too, and arrives there changed.")
     return _seen("input overwritten", f"It writes into its argument {fault.output}.", COPY)
 
 

@@ -38,7 +38,7 @@ def _said(text, names):
     """A sentence with the results in it: "du is ...", "du and ds: each is ..."."""
     if len(names) > 1 and text.startswith("{} "):
         text = text.replace("{}", "{}: each", 1)
-    return text.format(" and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names))
+    return text.format(" and ".join(names))
 
 
 def _predicts(predict, evidence, name):

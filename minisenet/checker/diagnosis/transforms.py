@@ -68,9 +68,8 @@ def _exchanged(spec, wrong):
     returns = spec.returns
     for order in itertools.permutations(range(len(returns))):
         if order != tuple(range(len(returns))):
-            lesson = ORDER if spec.backward else ""
             given = ", ".join(returns[i] for i in order)
-            yield (Mistake("results in the wrong order", f"It returns {given}; the order is {', '.join(returns)}.", lesson),
+            yield (Mistake("results in the wrong order", f"It returns {given}; the order is {', '.join(returns)}.", ORDER),
                    lambda trial, name, order=order: trial.call.expected[returns[order[returns.index(name)]]])
     for argument in spec.parameters:
         yield (Mistake("argument returned", f"{{}} is the argument {argument} as it came."),

@@ -12,9 +12,12 @@ BESIDE = "s is (N, C) and u is (N, H, W, C): s[:, None, None, :]. NumPy broadcas
 
 FORWARD = [Wrong("scale", "y", name, says, lesson, formula) for name, says, lesson, formula in (
     ("gates of the first image", "y uses the gates of image 0 for the whole batch.", PER_IMAGE, lambda v: v.u * v.s[0]),
+    ("gates of the last image", "y uses the last image's gates for the whole batch.", PER_IMAGE, lambda v: v.u * v.s[-1]),
     ("gates averaged", "y uses the batch's mean gates.", PER_IMAGE, lambda v: v.u * v.s.mean(axis=0)),
     ("one gate for all channels", "y uses each image's mean gate for all of its channels.", "Each channel has its own gate.",
      lambda v: v.u * beside_maps(v.s.mean(axis=1, keepdims=True))),
+    ("gates squared", "y is s^2 u: the gates are multiplied in twice.", PRODUCT, lambda v: v.u * beside_maps(v.s)**2),
+    ("divided by the gates", "y is u / s.", PRODUCT, lambda v: v.u / beside_maps(v.s)),
     ("gates added", "y is u + s, not s u.", PRODUCT, lambda v: v.u + beside_maps(v.s)),
     ("gates turned round", "y is (1 - s) u: an open gate stops its channel.", PRODUCT,
      lambda v: v.u * (1 - beside_maps(v.s))),
@@ -36,6 +39,7 @@ BACKWARD = [Wrong("scale_backward", output, name, says, lesson, formula) for out
     ("du", "gates forgotten", "du is dy itself, not s dy.", SLOPE_IN_U, lambda v: v.dy),
     ("du", "u for s", "du is dy u, not dy s.", SLOPE_IN_U, lambda v: v.dy * v.u),
     ("du", "dy forgotten", "du is s u: the upstream gradient is missing.", LINEAR_IN_DY, lambda v: v.u * beside_maps(v.s)),
+    ("du", "divided by the gates", "du is dy / s, not s dy.", SLOPE_IN_U, lambda v: v.dy / beside_maps(v.s)),
     ("du", "gates averaged", "du uses the batch's mean gates.", PER_IMAGE, lambda v: v.dy * v.s.mean(axis=0)),
     ("du", "squeeze path added", "du has ds / (H W) added at every position.",
      "Scale's own u gets s dy alone. The squeeze has a backward of its own.",
@@ -46,6 +50,10 @@ BACKWARD = [Wrong("scale_backward", output, name, says, lesson, formula) for out
     ("ds", "dy forgotten", "ds is sum(u), without dy.", LINEAR_IN_DY, lambda v: v.u.sum(axis=(1, 2))),
     ("ds", "summed apart", "ds is sum(dy) sum(u).", "The sum of a product is not the product of the sums.",
      lambda v: v.dy.sum(axis=(1, 2)) * v.u.sum(axis=(1, 2))),
+    ("ds", "summed apart", "ds is sum(dy) times the mean of u.", "The sum of a product is not the product of the sums.",
+     lambda v: v.dy.sum(axis=(1, 2)) * v.u.mean(axis=(1, 2))),
+    ("ds", "summed apart", "ds is the mean of dy times the mean of u.", ADD + " The mean of a product is not the product of the "
+     "means.", lambda v: v.dy.mean(axis=(1, 2)) * v.u.mean(axis=(1, 2))),
     ("ds", "summed over the batch", "ds adds up over the images too.", PER_IMAGE,
      lambda v: np.broadcast_to((v.dy * v.u).sum(axis=AXES), v.s.shape)),
     ("ds", "sigmoid's slope too", "ds is multiplied by s (1 - s).", "The sigmoid belongs to the excitation.",

@@ -10,13 +10,14 @@ RESHAPE = "A reshape makes shapes fit and numbers wrong."
 
 DIVISORS = (("H H", lambda n, h, w, c: h * h), ("W W", lambda n, h, w, c: w * w), ("H", lambda n, h, w, c: h),
             ("W", lambda n, h, w, c: w), ("N H W", lambda n, h, w, c: n * h * w), ("H W C", lambda n, h, w, c: h * w * c),
-            ("C", lambda n, h, w, c: c), ("H + W", lambda n, h, w, c: h + w))
+            ("C", lambda n, h, w, c: c), ("H + W", lambda n, h, w, c: h + w), ("H W - 1", lambda n, h, w, c: h * w - 1.0))
 
 FORWARD = [
     Wrong("squeeze", "z", "max-pooled squeeze", "z is the maximum of each map instead of its mean.",
           "Eq. (2) is a mean; the paper's Table 11 compares the two.", lambda v: v.u.max(axis=(1, 2))),
 ] + [Wrong("squeeze", "z", name, says, lesson, formula) for name, says, lesson, formula in (
     ("sum for mean", "z is the sum over the positions: 1 / (H W) is missing.", MEAN, lambda v: v.u.sum(axis=(1, 2))),
+    ("minimum for mean", "z is the minimum of each map.", MEAN, lambda v: v.u.min(axis=(1, 2))),
     ("median for mean", "z is the median of each map.", MEAN, lambda v: np.median(v.u, axis=(1, 2))),
     ("root of the mean square", "z is the root of the mean of u^2.", MEAN + " It has no square.",
      lambda v: np.sqrt((v.u**2).mean(axis=(1, 2)))),
