@@ -116,10 +116,11 @@ _POOLING = _sizes("n", height=(1, 5), width=(1, 5), c=(1, 3), kernel_height=(1, 
 # ---- the block ---------------------------------------------------------------------------------------------------------
 
 def _weights(s, number):
-    """W1 and W2 for C = `c` channels and C // r hidden units, with biases where they are asked for."""
+    """W1 and W2 for C = `c` channels and C // r hidden units, with biases if `bias` is 1; with `far`, exp(W2 h) overflows."""
     c, hidden = s["c"], s["c"] // s["r"]
     biases = dict(b1=number(hidden), b2=number(c)) if s.get("bias") else {}
-    return dict(w1=number(hidden, c), w2=number(c, hidden) * (1 / 2, 1e5)[s["far"]]) | biases
+    w1, w2 = number(hidden, c), number(c, hidden)
+    return dict(w1=w1, w2=np.abs(w2) * 1e5 if s["far"] else w2 / 2) | biases
 
 
 def _off_the_kink(arrays, options):

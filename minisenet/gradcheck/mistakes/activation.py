@@ -83,7 +83,7 @@ WRONG = [
            lambda v, hard=hard: hard(v.x)) for text, hard in HARD),
         *(("input cut off", f"x is cut off at -{limit} and {limit}, which changes y.",
            "1 / (1 + exp(-x)) needs no bounds: at worst exp(-x) is inf, and y is 0.",
-           lambda v, limit=limit: F.sigmoid(np.clip(v.x, -limit, limit))) for limit in (3, 4, 5, 6, 8, 10, 15)))),
+           lambda v, limit=limit: F.sigmoid(np.clip(v.x, -limit, limit))) for limit in (3, 4, 5, 6, 8, 10)))),
     *(Wrong("sigmoid_backward", "dx", name, says, lesson, formula) for name, says, lesson, formula in (
         ("dy forgotten", "dx is y (1 - y): it is not multiplied by dy.", LINEAR_IN_DY, lambda v: v.y * (1 - v.y)),
         ("tanh's slope", "dx is dy (1 - y^2), which is the slope of tanh.", SLOPE, lambda v: v.dy * (1 - v.y**2)),
