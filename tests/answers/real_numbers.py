@@ -42,7 +42,7 @@ def conv2d__weights_as_float(x, w, b=None, *, stride=(1, 1), padding=(0, 0)):
     return y if b is None else y + b
 
 
-def batch_norm__np_var(x, gamma, beta, *, eps=1e-5):
+def batch_norm__np_var_of_real_numbers(x, gamma, beta, *, eps=1e-5):
     """RIGHT: np.var, which takes the square of the absolute value of complex numbers."""
     mean, var = np.mean(x, axis=(0, 1, 2)), np.var(x, axis=(0, 1, 2))
     return gamma * (x - mean) / np.sqrt(var + eps) + beta, mean, var
