@@ -87,7 +87,7 @@ def test_an_exercise_has_many_names(name):
 def test_what_is_asked_for_comes_in_the_papers_order():
     assert [exercise.number for exercise in select(["scale", "06", "6"])] == ["06", "08"]
     assert select() == list(EXERCISES) == select([])
-    with pytest.raises(ValueError, match="unknown exercise '14'; it is a number from 01 to 13, or one of convolution"):
+    with pytest.raises(ValueError, match="EXERCISE must be a number from 01 to 13 or a name, got '14'; the names are convolution"):
         select(["14"])
 
 
@@ -566,7 +566,7 @@ def test_the_autograders_results_file(solutions, wrong, capsys):
     (["course"], "arguments are required: ACTION"),
     (["course", "start"], "arguments are required: DIR"),
     (["course", "check", "nowhere"], "DIR must be a folder, got nowhere, which is not there: `minisenet course start nowhere` makes it"),
-    (["course", "check", ".", "14"], "unknown exercise '14'; it is a number from 01 to 13"),
+    (["course", "check", ".", "14"], "EXERCISE must be a number from 01 to 13 or a name, got '14'; the names are convolution"),
     (["course", "mark", "."], "invalid choice: 'mark'"),
 ])
 def test_wrong_usage(argv, message, capsys, tmp_path, monkeypatch):

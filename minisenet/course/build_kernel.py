@@ -1,4 +1,4 @@
-"""A script, not a module: compiles the Cython file that it is given, in the folder that it runs in. See `kernel.py`.
+"""A script, not a module: it compiles a Cython file of the folder that it runs in. See `kernel.py`.
 
 Exit status: 0 built, 3 Cython or setuptools is missing, 4 no C compiler works, 1 the file does not compile.
 """
@@ -19,7 +19,7 @@ def main(name):
         return TOOLS_MISSING
 
     class build(build_ext):
-        """build_ext that first finds out whether there is a compiler at all."""
+        """build_ext that first tries whether the C compiler works."""
 
         def build_extensions(self):
             probe = Path("probe.c")

@@ -1,7 +1,7 @@
 """The exercises in the paper's order: one table, from which files, marks and pages are made.
 
-A row says what is asked. The signatures, docstrings and solutions are not here: they are cut out of the package's own
-files (`minisenet/course/source.py`), so that an exercise cannot ask for anything else than the package does.
+A row says what is asked. The signatures, docstrings and solutions are cut out of the package's own files
+(`minisenet/course/source.py`), so an exercise asks exactly for what the package does.
 """
 import re
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class Exercise:
     number : str
         Two digits, in the paper's order.
     name : str
-        What the file is called after: `e06_squeeze.py`.
+        In the name of the file, `e06_squeeze.py`.
     title, section, equation : str
         In the paper; the equation is "" where it has none.
     functions : tuple of str
-        What is asked for. Each earns the same share of the points.
+        The functions to write. Each earns the same share of the points.
     source : str
-        The module that has these functions; for a kernel, the one that has the NumPy body.
+        The module that has these functions; for a kernel, the module with the NumPy body.
     points : int
     page, sections : str, tuple of str
         In docs/, and the headings there under which the derivation is: `reading.py` cuts it out.
@@ -33,9 +33,9 @@ class Exercise:
     builds_on : tuple of str
         Numbers of the exercises whose functions this one may call.
     may_go : tuple of str
-        Options that may be deleted from a signature, and are then not asked.
+        Options that a student may delete from a signature; the check then leaves them out.
     writes : str
-        Arguments that are updated in place; every other input is never written to.
+        Arguments that are updated in place; all others must stay as they are.
     suffix : str
         ".py", or ".pyx" for a kernel.
     """
@@ -132,7 +132,7 @@ EXERCISES = (
 
         each channel by itself, the means over its M = N H W values.
         """,
-        "Return y, and the mean and the variance of the batch, which the backward needs.",
+        "Return y, and the mean and variance of the batch, which the backward needs.",
         ("The variance is the biased one, divided by M and not by M - 1.",
          "With the channels last, the statistics of (N, H, W, C) are over axes 0, 1 and 2.")),
     Exercise(
@@ -234,12 +234,12 @@ POINTS = sum(exercise.points for exercise in EXERCISES)
 
 
 def select(names=None):
-    """The exercises that are asked for, in the paper's order.
+    """The exercises with these names, in the paper's order.
 
     Parameters
     ----------
     names : sequence of str, optional
-        Each a number ("06" or "6"), a name ("squeeze") or a file ("e06_squeeze.py"); all exercises unless given.
+        Each a number ("06" or "6"), a name ("squeeze") or a file ("e06_squeeze.py"). Default: all exercises.
 
     Returns
     -------
@@ -259,5 +259,5 @@ def _find(name):
         known = (exercise.number, exercise.number.lstrip("0"), exercise.name, exercise.module, exercise.file)
         if str(name).lower() in known:
             return exercise
-    raise ValueError(f"unknown exercise {str(name)!r}; it is a number from {EXERCISES[0].number} to {EXERCISES[-1].number}, "
-                     f"or one of {', '.join(exercise.name for exercise in EXERCISES)}")
+    raise ValueError(f"EXERCISE must be a number from {EXERCISES[0].number} to {EXERCISES[-1].number} or a name, got {str(name)!r}; "
+                     f"the names are {', '.join(exercise.name for exercise in EXERCISES)}")

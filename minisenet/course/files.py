@@ -20,7 +20,7 @@ def stub(exercise):
 
 
 def solution(exercise):
-    """The same file with the package's own bodies, and the helpers that they need."""
+    """The same file with the package's own bodies and the helpers that they need."""
     if exercise.suffix == ".pyx":
         return _kernel(exercise, kernel_solution())
     given = {(builder.source, name): builder for builder in _earlier(exercise) for name in builder.functions}
@@ -31,7 +31,7 @@ def solution(exercise):
     earlier = [(builder, [name for name in builder.functions if (builder.source, name) in used])
                for builder in _earlier(exercise)]
     about = _about(exercise)
-    if exercise.source.startswith("minisenet.functional"):                # whose files begin with their derivation
+    if exercise.source.startswith("minisenet.functional"):                # its files begin with the derivation
         about += "\n\n" + source.introduction(exercise.source).replace("\\", "\\\\")
     return _text(about, _imports([(builder, names) for builder, names in earlier if names],
                                  numpy=any("np." in of.body for of in functions.values())),
@@ -64,7 +64,7 @@ def kernel_solution():
 
 
 def _without_loops(pyx):
-    """The kernel's file, its block `with nogil:` replaced."""
+    """The kernel's file with its block `with nogil:` replaced."""
     return re.sub(r"^    with nogil:\n(?:        .*\n|\n(?=        ))*",
                   "    raise NotImplementedError           # in its place: `with nogil:`, and below it your loops\n",
                   pyx, flags=re.MULTILINE)
@@ -75,7 +75,7 @@ def _earlier(exercise):
 
 
 def _with_helpers(where, given):
-    """A function and all that it needs, each after what it needs itself, but for what earlier files give."""
+    """A function after all the helpers that it needs, without those that earlier files have."""
     of, found = source.function(*where), {}
     for need in of.needs:
         if need not in given:
@@ -84,7 +84,7 @@ def _with_helpers(where, given):
 
 
 def _imports(earlier, numpy=True):
-    """Import statements: NumPy, and names out of earlier exercises."""
+    """Import statements: NumPy, and names from earlier exercises."""
     lines = ["import numpy as np\n"] * numpy + ["\n"] * bool(numpy and earlier)
     return "".join(lines + [f"from {builder.module} import {', '.join(names)}\n" for builder, names in earlier])
 
@@ -94,13 +94,13 @@ def _text(about, imports, functions):
 
 
 def _kernel(exercise, pyx):
-    """A .pyx begins with its compiler directives, before any docstring."""
+    """The compiler directives of a .pyx come first, before its docstring."""
     directives, _, code = pyx.partition("\n")
     return f'{directives}\n"""{_about(exercise)}\n"""\n{code}'
 
 
 def _about(exercise):
-    """What stands at the top of an exercise's file."""
+    """The text at the top of an exercise's file."""
     paragraphs = [f"Exercise {exercise.number}: {exercise.title} ({exercise.where}), {exercise.points} points.",
                   textwrap.indent(textwrap.dedent(exercise.formula).strip(), "    "), exercise.task, _rules(exercise)]
     if exercise.may_go:

@@ -7,7 +7,7 @@ import sys
 
 
 def results(report):
-    """What Gradescope reads.
+    """The results as Gradescope reads them.
 
     Parameters
     ----------

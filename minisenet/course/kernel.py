@@ -1,9 +1,9 @@
 """The Cython exercise: compile it in a process and a folder of its own, say in few lines why that fails, and judge the kernel.
 
-The checker compares numbers. A kernel can go wrong in ways that numbers do not show, or do not explain:
+The checker compares float64 numbers. They do not show, or do not explain, three kinds of fault:
 
     memory_fault    an index out of range, an array that was not cleared
-    float32_fault   wrong for float32: the checker asks for float64 alone
+    float32_fault   wrong for float32: the checker uses float64 only
     not_as_asked    right, but NumPy does the work, or the loops hold the GIL
 """
 import re
@@ -30,11 +30,11 @@ UNCHECKED = ("With boundscheck=False such an index reads or overwrites memory th
 
 
 class NotCompiled(Exception):
-    """The file does not compile; the message says where, and is the student's to mend."""
+    """The file does not compile, because of the student's code; the message says where."""
 
 
 class NoTools(Exception):
-    """This machine cannot compile it, and the message says what to install; it is nobody's mistake."""
+    """This machine cannot compile any file; the message says what to install."""
 
 
 def build(source, folder, *, time_limit=TIME_LIMIT):
@@ -57,12 +57,12 @@ def build(source, folder, *, time_limit=TIME_LIMIT):
     Raises
     ------
     NotCompiled
-        Where Cython or the compiler rejects the file, or takes too long.
+        If Cython or the C compiler rejects the file, or needs too long.
     NoTools
-        Where Cython, setuptools or a C compiler is missing.
+        If Cython, setuptools or a C compiler is missing.
     """
     text = source.read_text(encoding="utf-8", errors="surrogateescape")
-    checked = re.sub(r"\b(boundscheck\s*[=(]\s*)False", r"\1True", text)                # the same lines: errors name the student's
+    checked = re.sub(r"\b(boundscheck\s*[=(]\s*)False", r"\1True", text)                # the line numbers stay the student's
     Path(folder, source.name).write_text(checked, encoding="utf-8", errors="surrogateescape")
     script = Path(__file__).with_name("build_kernel.py")
     process = subprocess.Popen([sys.executable, "-P", str(script), source.stem], cwd=folder, text=True, errors="replace",
@@ -87,7 +87,7 @@ def build(source, folder, *, time_limit=TIME_LIMIT):
 
 
 def memory_fault(path, *, time_limit=10.0, memory_limit=2 << 30):
-    """The Mistake of a compiled squeeze that leaves an array or depends on what a new one holds; None where it does neither.
+    """The Mistake of a compiled squeeze that uses an index out of range, or depends on what a new array holds; otherwise None.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def memory_fault(path, *, time_limit=10.0, memory_limit=2 << 30):
     try:
         subject = Isolated(script, "call", seconds=time_limit, memory=memory_limit)
     except (ImportError, Ended):
-        return None                                             # the checker says so
+        return None                                             # the checker reports it
     try:
         for u in _inputs(np.float64, np.float32):
             zeros, ones = (subject.call([u, value], {}) for value in (0.0, 1.0))
@@ -167,7 +167,7 @@ def _inputs(*dtypes):
 
 
 def _float32_fault(u, seen):
-    """What is wrong with one call, as `checker.sandbox` saw it."""
+    """What is wrong with one call, from what `worker.observe` saw."""
     z, error = seen["value"], seen["error"]
     if error:
         return f"it raises {error['type']}: {error['text']}"
@@ -176,7 +176,7 @@ def _float32_fault(u, seen):
         return f"it returns {got} instead of float32 of shape {(u.shape[0], u.shape[3])}"
     exact = u.astype(np.float64)
     off = np.abs(z - exact.mean(axis=(1, 2)))
-    allowed = u.shape[1] * u.shape[2] * np.finfo(np.float32).eps * np.abs(exact).mean(axis=(1, 2))       # whatever the order
+    allowed = u.shape[1] * u.shape[2] * np.finfo(np.float32).eps * np.abs(exact).mean(axis=(1, 2))       # in any order of summation
     return None if np.all(off <= allowed) else f"z is off by {off.max():.2g}"
 
 
@@ -242,7 +242,7 @@ def _reached(code, function):
 # ---- compile errors ----------------------------------------------------------------------------------------------------
 
 def _shortened(output, source):
-    """The first errors out of Cython's output, each with the line of the student's file that it is about."""
+    """The first errors of Cython's output, each with its line of the student's file; or the C compiler's first error."""
     lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
     found = re.findall(rf"^{re.escape(source.name)}:(\d+):\d+: (?!warning)(?:error: )?(.*)$", output, re.MULTILINE)
     if not found:

@@ -1,4 +1,4 @@
-"""`minisenet course check`: each function of a folder put to the checker, and what it earns."""
+"""`minisenet course check`: check each function of a folder, and give it points."""
 import ast
 import multiprocessing
 import re
@@ -53,7 +53,7 @@ class Mark:
 
     @property
     def verdict(self):
-        """One word for all functions; "partly right" where they differ and one is right."""
+        """One verdict for all functions; "partly right" if they differ and one is right."""
         verdicts = [one.verdict for one in self.functions]
         if len(set(verdicts)) == 1:
             return verdicts[0]
@@ -85,12 +85,12 @@ def mark(folder, exercises=EXERCISES, *, processes=1):
         With the files that `course start` wrote.
     exercises : sequence of Exercise
     processes : int
-        How many functions are checked at a time. With more than one, each in a process of a pool.
+        How many functions to check at a time. More than one are checked in the processes of a pool.
 
     Raises
     ------
     ImportError
-        Where the checker's Hypothesis is not installed.
+        If Hypothesis, which the checker needs, is not installed.
     """
     pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _deaf) if processes > 1 else None
     marking = _Marking(Path(folder).resolve(), pool)
@@ -105,7 +105,7 @@ def mark(folder, exercises=EXERCISES, *, processes=1):
 
 
 class _Marking:
-    """The marks of a folder, each made once: what is wrong is marked again with the reference for what is wrong in earlier files."""
+    """The marks of a folder, each made once. A wrong function is marked again, with the reference for what is wrong in earlier files."""
 
     def __init__(self, folder, pool):
         self.folder, self.pool = folder, pool
@@ -148,7 +148,7 @@ class _Marking:
 
 
 def _deaf():
-    """Ctrl-C is for the process that started the pool: it says so in one line, and not once for each worker."""
+    """Ignore Ctrl-C: the process that started the pool handles it, and prints one line instead of one for each worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -163,7 +163,7 @@ def _begin(pool, folder, exercise, name):
 
 
 def mark_function(folder, exercise, name):
-    """Put one function to the checker.
+    """Check one function.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def _marked(name, verdict):
 
 
 def _without_running(path, exercise, name):
-    """What can be said from the text alone: a file or a function that is not there, or not started; else None."""
+    """The mark that follows from the text alone, if the file or function is missing or not started; otherwise None."""
     if not path.is_file():
         return FunctionMark(name, MISSING, text=f"there is no {path.name} in {path.parent.name}")
     text = path.read_text(encoding="utf-8", errors="replace")
@@ -223,11 +223,11 @@ def _without_running(path, exercise, name):
 
 
 def _is_stub(text, name):
-    """Whether the function still does nothing but raise NotImplementedError, besides its docstring."""
+    """Whether the function, apart from its docstring, only raises NotImplementedError."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):
-        return False                                            # the checker says what is wrong with it
+        return False                                            # the checker reports what is wrong with it
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             body = node.body[ast.get_docstring(node) is not None:]
@@ -236,7 +236,7 @@ def _is_stub(text, name):
 
 
 def _imports(path):
-    """The modules that a file imports, as far as it can be read."""
+    """The modules that a file imports; none if it cannot be parsed."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
     except (SyntaxError, ValueError, FileNotFoundError):

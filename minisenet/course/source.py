@@ -1,7 +1,7 @@
 """A function of the package as text, cut out of the package's own files: signature, docstring, body, and what it needs.
 
-Nothing is typed twice, so nothing can drift: a stub is the signature and the docstring, a solution has the body too. What
-belongs to the package alone goes: decorators, the checks of arguments, and with them the docstring's "Raises".
+So no text exists twice. A stub is the signature and the docstring, and a solution has the body too. Decorators and checks of
+arguments are left out, and with them the docstring's section "Raises".
 """
 import ast
 import functools
@@ -22,7 +22,7 @@ class Function:
     module, name : str
         Where it is defined, and what it is called there.
     signature, docstring, body : str
-        Whole lines, each with its indentation and its line break, comments and all.
+        Whole lines, with indentation, comments and line breaks.
     needs : tuple of (str, str)
         The package's functions that the body calls, as (module, name), in the order of their first use.
     """
@@ -37,7 +37,7 @@ class Function:
 
 @functools.cache
 def function(module, name):
-    """The function `name` that `module` defines. Raises KeyError where it defines none of that name."""
+    """The function `name` that `module` defines. Raises KeyError if it defines no such function."""
     text, tree = _parsed(module)
     node = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
     if node is None:
@@ -58,7 +58,7 @@ def function(module, name):
 
 
 def introduction(module):
-    """The docstring of a module without its first line, in which the package's files keep their derivations; or ""."""
+    """The docstring of a module without its first line: the package's files have their derivations there. It may be empty."""
     return (ast.get_docstring(_parsed(module)[1]) or "").partition("\n")[2].strip("\n")
 
 
@@ -100,7 +100,7 @@ def _aliased(module, statements):
 
 
 def _walk(statements):
-    """All nodes in the order in which they stand in the text."""
+    """All nodes, in the order of the text."""
     nodes = [node for statement in statements for node in ast.walk(statement) if hasattr(node, "lineno")]
     return sorted(nodes, key=lambda node: (node.lineno, node.col_offset))
 
@@ -118,7 +118,7 @@ def _needs(module, statements):
 
 
 def _definition(module, name):
-    """Where a name that a module uses is defined, following its imports; None if that is not in the package."""
+    """Where a name that a module uses is defined, following its imports; None if not in the package."""
     _, tree = _parsed(module)
     if any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body):
         return module, name
