@@ -1,4 +1,5 @@
-"""Build the kernels: one source, one extension module for each instruction set. Everything else is in pyproject.toml.
+"""Build the kernels: one source, and for each instruction set one module for float32 and one for float64. Everything else is in
+pyproject.toml.
 
 By default only one is built, the best that this processor runs and the compiler knows. (Where no source can tell what the
 processor runs, all of them are built.) Environment variables change that:
@@ -24,17 +25,18 @@ from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).resolve().parent
 REQUIRED = os.environ.get("MINISENET_REQUIRE_KERNELS") == "1"       # as in CI
-GNU_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+GNU_FLAGS = ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]     # -g: a fifth of the compile time
 OPENMP = ["-fopenmp"]
 OPENMP_PROBE = "#include <omp.h>\nint most(void) { return omp_get_max_threads(); }\n"     # needs the header and the library
 DIRECTIVES = dict(language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False,
                   freethreading_compatible=True)
-# For each instruction set, the fastest first: its module, its flags, and macros that a compiler defines if it follows these
+REALS = {"f32": "float", "f64": "double"}
+# For each instruction set, the fastest first: its flags, and macros that a compiler defines if it follows these
 # flags. A compiler that only warns about a flag would build something else than the name says.
 BUILDS = {
-    "v4": ("_kernels_v4", ["-march=x86-64-v4", "-mprefer-vector-width=512"], ["__AVX512F__", "__AVX512VL__"]),
-    "v3": ("_kernels_v3", ["-march=x86-64-v3"], ["__AVX2__", "__FMA__"]),
-    "baseline": ("_kernels", [], []),
+    "v4": (["-march=x86-64-v4", "-mprefer-vector-width=512"], ["__AVX512F__", "__AVX512VL__"]),
+    "v3": (["-march=x86-64-v3"], ["__AVX2__", "__FMA__"]),
+    "baseline": ([], []),
 }
 
 # The package cannot be imported before it is built, and this file of it needs no NumPy.
@@ -55,17 +57,27 @@ def wanted():
     return [name for name in known if name in names or "all" in names], False
 
 
-def c_sources(names):
-    """Make the C code of the kernels once, and for each instruction set a copy under its module's name."""
+def extensions(names):
+    """The two modules of each build, without their sources."""
+    pyx = ["minisenet/_kernels.pyx", *(str(path.relative_to(HERE)) for path in (HERE / "minisenet" / "kernels").glob("*.pxi"))]
+    return [Extension(f"minisenet._kernels_{name}_{dtype}", [], depends=pyx) for name in names for dtype in REALS]
+
+
+def c_code():
+    """The kernels in C."""
     from Cython.Build import cythonize
-    kernels = Extension("minisenet._kernels", ["minisenet/_kernels.pyx"])
-    generated = Path(cythonize([kernels], build_dir="build", force=True, compiler_directives=DIRECTIVES)[0].sources[0])
-    code = generated.read_text()
-    for name in names:
-        module = BUILDS[name][0]
-        source = generated.with_name(f"{name}.c")
-        source.write_text(code.replace("PyInit__kernels", f"PyInit_{module}").replace('"minisenet._kernels', f'"minisenet.{module}'))
-        yield str(source)
+    source = Extension("minisenet._kernels", ["minisenet/_kernels.pyx"])
+    source, = cythonize([source], build_dir="build", force=True, compiler_directives=DIRECTIVES)
+    return Path(source.sources[0]).read_text()
+
+
+def c_file(code, module):
+    """Write the C code of one module: the same code with another name and float type."""
+    path = Path("build", f"{module}.c")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#define REAL {REALS[module[-3:]]}\n" + code.replace("PyInit__kernels", f"PyInit_{module}")
+                    .replace('"minisenet._kernels', f'"minisenet.{module}'))
+    return str(path)
 
 
 class build_kernels(build_ext):
@@ -85,19 +97,21 @@ class build_kernels(build_ext):
             if REQUIRED:
                 raise SystemExit(message)
             print(message, file=sys.stderr)
-        by_name = {extension.name: extension for extension in self.extensions}
-        self.extensions = [by_name[f"minisenet.{BUILDS[name][0]}"] for name in usable]
+        built = {extension.name: extension for extension in extensions(usable)}
+        self.extensions = [extension for extension in self.extensions if extension.name in built]
         msvc = self.compiler.compiler_type == "msvc"
         flags = ["/O2", "/openmp"] if msvc else GNU_FLAGS
         openmp = [] if msvc or not usable or not self._compiles(OPENMP, OPENMP_PROBE) else OPENMP
         if os.environ.get("MINISENET_OPENMP") == "0":
             flags, openmp = [flag for flag in flags if flag != "/openmp"], []
-        for name, extension, source in zip(usable, self.extensions, c_sources(usable) if usable else ()):
-            extension.sources = [source]
+        code = c_code() if usable else ""
+        for extension in self.extensions:
+            module = extension.name.split(".")[1]
+            extension.sources = [c_file(code, module)]
             extension.optional = not REQUIRED
-            extension.extra_compile_args = flags + openmp + BUILDS[name][1]
+            extension.extra_compile_args = flags + openmp + BUILDS[module.split("_")[2]][0]
             extension.extra_link_args = openmp
-        self.parallel = self.parallel or len(self.extensions) or None
+        self.parallel = self.parallel or min(len(self.extensions), os.cpu_count()) or None
         super().build_extensions()
         self._copy_into_source()
 
@@ -122,7 +136,7 @@ class build_kernels(build_ext):
 
     def _knows(self, name):
         """Whether the compiler knows an instruction set."""
-        _, flags, macros = BUILDS[name]
+        flags, macros = BUILDS[name]
         return not flags or (self.compiler.compiler_type != "msvc"
                              and self._compiles(flags, "".join(f"#ifndef {m}\n#error\n#endif\n" for m in macros)))
 
@@ -149,6 +163,4 @@ class build_kernels(build_ext):
 
 
 if __name__ == "__main__":
-    sources = ["minisenet/_kernels.pyx", *(str(path.relative_to(HERE)) for path in (HERE / "minisenet" / "kernels").glob("*.pxi"))]
-    setup(ext_modules=[Extension(f"minisenet.{BUILDS[name][0]}", [], depends=sources) for name in wanted()[0]],
-          cmdclass={"build_ext": build_kernels})
+    setup(ext_modules=extensions(wanted()[0]), cmdclass={"build_ext": build_kernels})

@@ -1,24 +1,18 @@
 """The hot loops of minisenet.functional, compiled. This file is the table of contents; each .pxi is one idea.
 
-Every public function here has the name and the result of a function of the package, which has checked and normalised the
-arguments: C-contiguous arrays of one dtype, float32 or float64, and pairs for strides and paddings. Kernels check nothing.
-
-setup.py compiles this source once for each instruction set (_kernels_v3.pyx and _kernels_v4.pyx include it).
+What Python does around the loops is in minisenet/kernels/*.py. Cython translates this source to C once, and setup.py compiles
+the C code for each float type and each instruction set.
 """
-import functools
-import itertools
-import math
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
+
+from minisenet.kernels.loops import aligned
 
 from cython.parallel cimport prange, threadid
 from libc.math cimport exp, log
 from libc.string cimport memcpy, memset
 
-include "kernels/types.pxi"            # float32 and float64, vectors of them, aligned memory
-include "kernels/threads.pxi"          # pieces of work, and who runs them
+include "kernels/types.pxi"            # the float type and its vectors
+include "kernels/threads.pxi"          # whether there is OpenMP
 include "kernels/coverage.pxi"         # which branches of the loops have run
 include "kernels/tiles.pxi"            # the small matrix product in registers, of which the next four are made
 include "kernels/reduce.pxi"           # sums over the positions of an image

@@ -32,16 +32,21 @@ def info():
         executable=sys.executable,
         platform=platform.platform(), numpy=np.__version__, backend=get_backend(), isa=builds.isa,
         supported=list(builds.supported()), unknown=builds.unknown(), installed=builds.installed(),
-        kernels=dict(installed=live, file=kernels.__file__ if live else None, cython=_cython(kernels) if live else None,
+        kernels=dict(installed=live, file=_loops().__file__ if live else None, cython=_cython() if live else None,
                      openmp=_openmp(kernels) if live else None, lanes=getattr(kernels, "LANES_F32", None),
                      why_not=None if live else builds.why_no_kernels),
         keeps_memory=memory.kept, threads=get_num_threads(), cores=os.cpu_count(),
         extras={extra: {package: _version(package) for package in packages} for extra, packages in EXTRAS.items()})
 
 
-def _cython(kernels):
+def _loops():
+    """The compiled module for float32."""
+    return builds.kernels.loops.modules[4]
+
+
+def _cython():
     """The version of Cython that made the kernels: their functions' type lives in a module named like _cython_3_3_1."""
-    prefix, _, version = type(kernels.set_num_threads).__module__.partition("_cython_")
+    prefix, _, version = type(_loops().coverage).__module__.partition("_cython_")
     return version.replace("_", ".") if not prefix and version else None
 
 

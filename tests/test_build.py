@@ -14,16 +14,20 @@ setuptools = pytest.importorskip("setuptools")
 ROOT = Path(__file__).resolve().parents[1]
 # Flags that tie a build to the machine it was made on, or let the compiler take a + (b + c) for (a + b) + c and NaN for a number.
 FORBIDDEN = re.compile(r"-march=native|-mtune=native|-mcpu=native|fast-math|-Ofast|-funsafe|-ffinite|-fassociative|/fp:fast")
-EMPTY = """#include <Python.h>
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "%s"};
-PyMODINIT_FUNC PyInit_%s(void) { return PyModule_Create(&module); }
+# A module in place of the kernels: all that it has is the size of its float type.
+STAND_IN = """#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "minisenet._kernels"};
+PyMODINIT_FUNC PyInit__kernels(void) {
+    PyObject *m = PyModule_Create(&module);
+    if (m) PyModule_AddIntConstant(m, "size", sizeof(REAL));
+    return m;
+}
 """
-
 
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    """setup.py as a module, on an x86 that runs everything, for a package elsewhere whose kernels are empty modules."""
+    """setup.py as a module, on an x86 that runs everything, for a package elsewhere that has a stand-in for the kernels."""
     spec = importlib.util.spec_from_file_location("setup_script", ROOT / "setup.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -31,7 +35,7 @@ def script(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(module, "HERE", tmp_path)
     monkeypatch.setattr(module, "REQUIRED", False)
-    monkeypatch.setattr(module, "c_sources", lambda names: [empty(tmp_path, module.BUILDS[name][0]) for name in names])
+    monkeypatch.setattr(module, "c_code", lambda: STAND_IN)
     monkeypatch.setattr(module.processor, "is_x86", lambda: True)
     monkeypatch.setattr(module.processor, "has", lambda name: True)
     monkeypatch.chdir(tmp_path)
@@ -39,20 +43,16 @@ def script(tmp_path, monkeypatch):
     return module
 
 
-def empty(folder, name):
-    """The C code of an empty extension module."""
-    (folder / f"{name}.c").write_text(EMPTY % (name, name))
-    return f"{name}.c"
-
-
 def build(script, tmp_path):
-    """Run build_ext; (the names of the modules that are there now, the flags with which they were built)."""
-    extensions = [setuptools.Extension(f"minisenet.{script.BUILDS[name][0]}", []) for name in script.wanted()[0]]
-    command = script.build_kernels(setuptools.Distribution(dict(name="minisenet", packages=["minisenet"], ext_modules=extensions)))
+    """Run build_ext; (the builds that are there now, each with both of its modules; the flags with which they were built)."""
+    distribution = dict(name="minisenet", packages=["minisenet"], ext_modules=script.extensions(script.wanted()[0]))
+    command = script.build_kernels(setuptools.Distribution(distribution))
     command.build_lib, command.build_temp = str(tmp_path / "lib"), str(tmp_path / "temp")
     command.ensure_finalized()
     command.run()
-    built = {path.name.split(".")[0] for path in (tmp_path / "minisenet").iterdir()}
+    modules = {path.name.split(".")[0] for path in (tmp_path / "minisenet").iterdir()}
+    built = {name for name in script.BUILDS if f"_kernels_{name}_f32" in modules}
+    assert modules == {module.split(".")[1] for name in built for module in builds.modules_of(name)}
     return built, [flag for extension in command.extensions for flag in extension.extra_compile_args]
 
 
@@ -81,12 +81,11 @@ UNKNOWN = pytest.mark.parametrize("flags, macros", [(["-march=no-such-processor"
 
 
 @UNKNOWN
-@pytest.mark.parametrize("lacks, built", [((), "_kernels_v4"), (("v4",), "_kernels_v3"), (("v4", "v3"), "_kernels")])
+@pytest.mark.parametrize("lacks, built", [((), "v4"), (("v4",), "v3"), (("v4", "v3"), "baseline")])
 def test_by_default_the_best_build_that_the_compiler_knows_is_made(script, compiler, lacks, built, flags, macros, tmp_path, monkeypatch,
                                                                    capfd):
     monkeypatch.setattr(script, "BUILDS", {
-        name: (module, flags or ["-O1"], macros) if name in lacks else (module, ["-O1"] * (name != "baseline"), [])
-        for name, (module, *_) in script.BUILDS.items()})
+        name: (flags or ["-O1"], macros) if name in lacks else (["-O1"] * (name != "baseline"), []) for name in script.BUILDS})
     assert build(script, tmp_path)[0] == {built}
     assert "minisenet: " not in capfd.readouterr().err
 
@@ -94,9 +93,8 @@ def test_by_default_the_best_build_that_the_compiler_knows_is_made(script, compi
 @UNKNOWN
 def test_of_all_builds_those_are_made_that_the_compiler_knows(script, compiler, flags, macros, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("MINISENET_BUILD", "all")
-    monkeypatch.setattr(script, "BUILDS", {"v4": ("_kernels_v4", flags or ["-O1"], macros), "v3": ("_kernels_v3", ["-O1"], []),
-                                           "baseline": ("_kernels", [], [])})
-    assert build(script, tmp_path)[0] == {"_kernels", "_kernels_v3"}
+    monkeypatch.setattr(script, "BUILDS", {"v4": (flags or ["-O1"], macros), "v3": (["-O1"], []), "baseline": ([], [])})
+    assert build(script, tmp_path)[0] == {"v3", "baseline"}
     assert "minisenet: no build for v4: the compiler does not know" in capfd.readouterr().err
 
 
@@ -140,8 +138,18 @@ def test_other_processors_have_one_build(script, variable, wanted, monkeypatch):
         script.wanted()
 
 
-def test_the_modules_of_setup_are_those_that_the_package_looks_for(script):
-    assert {name: module for name, (module, *_) in script.BUILDS.items()} == builds.BUILDS
+def test_setup_makes_the_modules_that_the_package_looks_for(script):
+    assert tuple(script.BUILDS) == builds.BUILDS
+    assert [extension.name for extension in script.extensions(builds.BUILDS)] == [
+        module for name in builds.BUILDS for module in builds.modules_of(name)]
+
+
+def test_one_c_code_makes_a_module_for_each_float_type(script, compiler, tmp_path):
+    build(script, tmp_path)
+    for name, size in (("minisenet._kernels_v4_f32", 4), ("minisenet._kernels_v4_f64", 8)):
+        path, = (tmp_path / "minisenet").glob(f"{name.split('.')[1]}.*")
+        module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path))
+        assert module.__name__ == name and module.size == size
 
 
 def test_the_processor_can_be_asked_before_numpy_is_installed():

@@ -164,10 +164,13 @@ def test_an_instruction_set_that_nobody_knows_of_may_be_tried(said, monkeypatch)
     monkeypatch.setattr(builds, "has", lambda name: said)
     monkeypatch.setattr(builds, "supported", lambda: ("baseline",))
     monkeypatch.setattr(builds, "installed", lambda: ["v3", "baseline"])
+    used = []
     monkeypatch.setattr(builds.importlib, "import_module", lambda name: name)
+    monkeypatch.setattr(builds.package, "use", lambda *modules: used.extend(modules))
     monkeypatch.setenv("MINISENET_ISA", "v3")
     if said is None:
-        assert builds.load() == ("minisenet._kernels_v3", "v3", None)
+        assert builds.load() == (builds.package, "v3", None)
+        assert used == ["minisenet._kernels_v3_f32", "minisenet._kernels_v3_f64"]
     else:
         with pytest.raises(ImportError, match="one of baseline on this processor, got 'v3'"):
             builds.load()

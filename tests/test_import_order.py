@@ -18,11 +18,11 @@ EXTRAS = ("torch", "matplotlib", "tqdm", "pooch", "safetensors", "PIL", "hypothe
 # part -> the parts it may import, from left to right: each imports only what stands above it, wherever in a file it does so.
 # `__init__` puts together what users find in one place, and `cli` is last: nobody imports it.
 ALLOWED = {
-    "_kernels": set(),
+    "kernels": set(),
     "_version": set(),
     "_late": set(),
     "arguments": set(),
-    "backend": {"_kernels"},
+    "backend": {"kernels"},
     "functional": {"arguments", "backend"},
     "layers": {"arguments", "backend", "functional"},
     "blocks": {"arguments", "functional", "layers"},
@@ -83,8 +83,10 @@ def imports(path):
 def owner(name):
     """The part of minisenet that a dotted name belongs to; `minisenet.get_backend` and `minisenet` itself are __init__'s."""
     first = (name.split(".") + [""])[1]
-    there = (PACKAGE / first).is_dir() or (PACKAGE / f"{first}.py").exists() or first.startswith("_kernels")
-    return first.replace("_kernels_v3", "_kernels").replace("_kernels_v4", "_kernels") if first and there else "__init__"
+    if first.startswith("_kernels_"):
+        return "kernels"                                # the compiled modules
+    there = (PACKAGE / first).is_dir() or (PACKAGE / f"{first}.py").exists()
+    return first if first and there else "__init__"
 
 
 def faults_of(path):
@@ -112,19 +114,19 @@ def test_the_table_is_an_order():
     parts = list(ALLOWED)
     for i, part in enumerate(parts):
         assert ALLOWED[part] <= set(parts[:i]), f"{part} may import what stands below it"
-    assert set(parts) - {"_kernels"} == {part_of(path) for path in sources()}
-    for chain in ("_kernels backend functional layers blocks models train cli", "functional gradcheck checker course cli"):
+    assert set(parts) == {part_of(path) for path in sources()}
+    for chain in ("kernels backend functional layers blocks models train cli", "functional gradcheck checker course cli"):
         assert [part for part in parts if part in chain.split()] == chain.split()
     assert {part for part in parts if "reference" in ALLOWED[part]} == {"bench", "__init__"}
     assert {part for part in parts if "cli" in ALLOWED[part]} == {"__main__"}
 
 
-@pytest.mark.parametrize("part", [part for part in ALLOWED if part != "_kernels"])
+@pytest.mark.parametrize("part", ALLOWED)
 def test_the_table_says_who_imports_whom(part):
     """And not only who might."""
     paths = [path for path in sources() if part_of(path) == part]
     used = {owner(name) for path in paths for name, *_ in imports(path) if name.startswith("minisenet")} - {part}
-    assert ALLOWED[part] == used | ({"_kernels"} if part == "backend" else set())          # by a name that it puts together
+    assert ALLOWED[part] == used
 
 
 def test_contributing_has_the_same_table():

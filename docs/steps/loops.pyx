@@ -35,19 +35,19 @@ def seven_loops(const float[:, :, :, ::1] padded, const float[:, :, :, ::1] w, f
 def vector_of_channels(const float[:, :, :, ::1] padded, const float[:, :, :, ::1] taps, float[:, :, :, ::1] y):
     """taps is w as [i][j][s][c]; c is a whole number of vectors."""
     cdef Py_ssize_t n, p, q, b, c, i, j, s
-    cdef vec_f32 total
+    cdef vec total
     with nogil:
         for n in range(y.shape[0]):
             for p in range(y.shape[1]):
                 for q in range(y.shape[2]):
-                    for b in range(y.shape[3] // VECTOR_LANES_F32):
-                        c = b * VECTOR_LANES_F32
+                    for b in range(y.shape[3] // VECTOR_LANES):
+                        c = b * VECTOR_LANES
                         memset(&total, 0, sizeof(total))
                         for i in range(3):
                             for j in range(3):
                                 for s in range(taps.shape[2]):
-                                    total = total + (<const vec_f32*>&taps[i, j, s, c])[0] * padded[n, p + i, q + j, s]
-                        (<vec_f32*>&y[n, p, q, c])[0] = total
+                                    total = total + (<const vec*>&taps[i, j, s, c])[0] * padded[n, p + i, q + j, s]
+                        (<vec*>&y[n, p, q, c])[0] = total
 
 
 # ---- step 6: a register tile of output positions -----------------------------------------------------------------------
@@ -55,8 +55,8 @@ def vector_of_channels(const float[:, :, :, ::1] padded, const float[:, :, :, ::
 def register_tile(const float[:, :, :, ::1] padded, const float[:, :, :, ::1] taps, float[:, :, :, ::1] y):
     """The same, 2 TILE columns at a time: as many sums, each in a register of its own. A row is a whole number of tiles."""
     cdef Py_ssize_t n, p, tile, q, b, c, i, j, s, step = taps.shape[2]
-    cdef vec_f32 total[2 * TILE]
-    cdef vec_f32 weights
+    cdef vec total[2 * TILE]
+    cdef vec weights
     cdef const float* x
     cdef int t
     with nogil:
@@ -64,26 +64,26 @@ def register_tile(const float[:, :, :, ::1] padded, const float[:, :, :, ::1] ta
             for p in range(y.shape[1]):
                 for tile in range(y.shape[2] // (2 * TILE)):
                     q = tile * 2 * TILE
-                    for b in range(y.shape[3] // VECTOR_LANES_F32):
-                        c = b * VECTOR_LANES_F32
+                    for b in range(y.shape[3] // VECTOR_LANES):
+                        c = b * VECTOR_LANES
                         memset(total, 0, sizeof(total))
                         for i in range(3):
                             for j in range(3):
                                 for s in range(step):
-                                    weights = (<const vec_f32*>&taps[i, j, s, c])[0]
+                                    weights = (<const vec*>&taps[i, j, s, c])[0]
                                     x = &padded[n, p + i, q + j, s]
                                     for t in range(2 * TILE):
                                         total[t] = total[t] + weights * x[t * step]
                         for t in range(2 * TILE):
-                            (<vec_f32*>&y[n, p, q + t, c])[0] = total[t]
+                            (<vec*>&y[n, p, q + t, c])[0] = total[t]
 
 
 # ---- what this processor could do --------------------------------------------------------------------------------------
 
 def multiply_add(Py_ssize_t rounds):
     """Nothing but multiply-adds on registers: returns how many floating-point operations that were."""
-    cdef vec_f32 total[2 * TILE]
-    cdef vec_f32 factor, summand
+    cdef vec total[2 * TILE]
+    cdef vec factor, summand
     cdef Py_ssize_t r
     cdef int t, lane
     cdef volatile float seen
@@ -97,6 +97,6 @@ def multiply_add(Py_ssize_t rounds):
             for t in range(2 * TILE):
                 total[t] = total[t] * factor + summand
     for t in range(2 * TILE):
-        for lane in range(VECTOR_LANES_F32):
+        for lane in range(VECTOR_LANES):
             seen = (<float*>&total[t])[lane]
-    return 2 * rounds * 2 * TILE * VECTOR_LANES_F32
+    return 2 * rounds * 2 * TILE * VECTOR_LANES

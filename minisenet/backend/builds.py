@@ -3,7 +3,7 @@
 Attributes
 ----------
 kernels : module or None
-    The build in use.
+    minisenet.kernels, with the build in use.
 isa : str or None
     The instruction set that it was compiled for.
 why_no_kernels : str or None
@@ -16,15 +16,21 @@ import contextlib
 import importlib.util
 import os
 
+from minisenet import kernels as package
 from minisenet.backend.processor import has, supported, unknown  # noqa: F401  (`unknown` is for `minisenet info`)
 
-BUILDS = {"v4": "_kernels_v4", "v3": "_kernels_v3", "baseline": "_kernels"}  # the fastest first
+BUILDS = ("v4", "v3", "baseline")           # the fastest first
 HOW_TO_GET = "in the clone: MINISENET_BUILD=all pip install -e ."
 
 
 def installed():
     """The instruction sets for which there is a build, the fastest first."""
-    return [name for name, module in BUILDS.items() if importlib.util.find_spec(f"minisenet.{module}")]
+    return [name for name in BUILDS if all(map(importlib.util.find_spec, modules_of(name)))]
+
+
+def modules_of(name):
+    """The modules of a build: the loops for float32 and for float64."""
+    return [f"minisenet._kernels_{name}_{dtype}" for dtype in ("f32", "f64")]
 
 
 def load():
@@ -41,7 +47,8 @@ def load():
     for name in (wanted,) if wanted else (name for name in there if name in can):
         try:
             with threads_that_sleep():
-                return importlib.import_module(f"minisenet.{BUILDS[name]}"), name, None
+                package.use(*map(importlib.import_module, modules_of(name)))
+            return package, name, None
         except ImportError as error:
             missing = missing or str(error)
     if there and not missing:

@@ -23,11 +23,3 @@ def augment_images(const unsigned char[:, :, :, ::1] images, const real[:, ::1] 
                     else:
                         for c in range(channels):
                             x[n, i, j, c] = table[c, 0]
-
-
-def augment(images, mean, std, shift, flip, hole, *, padding, hole_size):
-    """As `minisenet.data.augment.augment`."""
-    table = ((np.arange(256, dtype=mean.dtype) / mean.dtype.type(255) - mean[:, None]) / std[:, None])
-    x = np.empty(images.shape, mean.dtype)
-    augment_images(images, table, shift, flip.view(np.uint8), hole, x, padding, hole_size)
-    return x

@@ -46,7 +46,7 @@ def coverage():
 def all_branches():
     """The names of the branches that this build has."""
     names = set(Branch.__members__) - {"BRANCHES"}
-    if CHANNEL_STEP // VECTOR_LANES_F32 % 2 == 0:      # then a scratch holds whole pairs of vectors
+    if CHANNEL_STEP // VECTOR_LANES % 2 == 0:      # then a scratch holds whole pairs of vectors
         names -= {"WINOGRAD_ONE_VECTOR", "WINOGRAD_SMALLEST", "WINOGRAD_DW_ONE_VECTOR"}
     return names
 

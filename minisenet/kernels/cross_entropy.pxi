@@ -23,13 +23,6 @@ def cross_entropy_rows(const real[:, ::1] logits, const long long[::1] labels, r
     return loss
 
 
-def softmax_cross_entropy(logits, labels, *, label_smoothing):
-    """As `minisenet.functional.softmax_cross_entropy`."""
-    p = np.empty_like(logits)
-    loss = cross_entropy_rows(logits, labels, p, label_smoothing)
-    return logits.dtype.type(loss / len(logits)), p
-
-
 def cross_entropy_gradient(const real[:, ::1] p, const long long[::1] labels, real[:, ::1] dlogits, double dloss,
                            double smoothing):
     """dlogits = dloss (p - q) / N."""
@@ -40,10 +33,3 @@ def cross_entropy_gradient(const real[:, ::1] p, const long long[::1] labels, re
             for k in range(classes):
                 target = smoothing / classes + (1 - smoothing if k == labels[n] else 0)
                 dlogits[n, k] = <real>((p[n, k] - target) * factor)
-
-
-def softmax_cross_entropy_backward(p, labels, *, dloss, label_smoothing):
-    """As `minisenet.functional.softmax_cross_entropy_backward`."""
-    dlogits = np.empty_like(p)
-    cross_entropy_gradient(p, labels, dlogits, dloss, label_smoothing)
-    return dlogits

@@ -4,48 +4,45 @@
 # Everything that a batch norm, a squeeze or a gate needs to know of a map is a sum over an image's positions, and falls off
 # while the map passes by.
 
-cdef enum:
+cpdef enum:
     ALONE, PLUS, PLUS_NORMALISED        # the shortcut: none, as it is, or through a batch norm of its own
 
 
 cdef inline inlined affine_add_positions(int shortcut, bint positive, const real* a, const real* mean, const real* k,
                                          const real* beta, const real* x, const real* mean_x, const real* k_x,
-                                         const real* beta_x, real* y, Py_ssize_t positions, Py_ssize_t channels,
-                                         vec* _) noexcept nogil:
+                                         const real* beta_x, real* y, Py_ssize_t positions, Py_ssize_t channels) noexcept nogil:
     """y = k (a - mean) + beta + shortcut, through a ReLU if `positive`; `shortcut` is a constant where this is inlined."""
     cdef vec v
     cdef Py_ssize_t n, c, b
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for n in range(positions):
-            for b in range(vectors_of(channels, _)):
-                c = b * lanes(_)
-                v = (load(k + c, channels - c, _) * (load(a + n * channels + c, channels - c, _)
-                                                     - load(mean + c, channels - c, _)) + load(beta + c, channels - c, _))
-                if shortcut == PLUS:
-                    v = v + load(x + n * channels + c, channels - c, _)
-                elif shortcut == PLUS_NORMALISED:
-                    v = v + (load(k_x + c, channels - c, _) * (load(x + n * channels + c, channels - c, _)
-                                                               - load(mean_x + c, channels - c, _))
-                             + load(beta_x + c, channels - c, _))
-                store(y + n * channels + c, where_positive(v, v) if positive else v, channels - c)
+    for n in range(positions):
+        for b in range(vectors_of(channels)):
+            c = b * VECTOR_LANES
+            v = (load(k + c, channels - c) * (load(a + n * channels + c, channels - c) - load(mean + c, channels - c))
+                 + load(beta + c, channels - c))
+            if shortcut == PLUS:
+                v = v + load(x + n * channels + c, channels - c)
+            elif shortcut == PLUS_NORMALISED:
+                v = v + (load(k_x + c, channels - c) * (load(x + n * channels + c, channels - c) - load(mean_x + c, channels - c))
+                         + load(beta_x + c, channels - c))
+            store(y + n * channels + c, where_positive(v, v) if positive else v, channels - c)
 
 
 cdef inline void affine_add_image(int shortcut, bint positive, const real* a, const real* mean, const real* k,
                                   const real* beta, const real* x, const real* mean_x, const real* k_x, const real* beta_x,
-                                  real* y, Py_ssize_t positions, Py_ssize_t channels, vec* _) noexcept nogil:
+                                  real* y, Py_ssize_t positions, Py_ssize_t channels) noexcept nogil:
     """`affine_add_positions`, with what decides its loop made constants."""
     if shortcut == ALONE:
         cover(AFFINE_ALONE)
         if positive:
-            affine_add_positions(ALONE, True, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+            affine_add_positions(ALONE, True, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels)
         else:
-            affine_add_positions(ALONE, False, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+            affine_add_positions(ALONE, False, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels)
     elif shortcut == PLUS:
         cover(AFFINE_PLUS)
-        affine_add_positions(PLUS, positive, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+        affine_add_positions(PLUS, positive, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels)
     else:
         cover(AFFINE_PLUS_NORMALISED)
-        affine_add_positions(PLUS_NORMALISED, positive, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels, _)
+        affine_add_positions(PLUS_NORMALISED, positive, a, mean, k, beta, x, mean_x, k_x, beta_x, y, positions, channels)
 
 
 def affine_add_images(const real[:, :, :, ::1] a, const real[::1] mean, const real[:, ::1] k, const real[:, ::1] beta,
@@ -55,22 +52,8 @@ def affine_add_images(const real[:, :, :, ::1] a, const real[::1] mean, const re
     cdef Py_ssize_t n, t, positions = a.shape[1] * a.shape[2], channels = a.shape[3]
     for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         t = n % k.shape[0]
-        if real is float:
-            affine_add_image(shortcut, positive, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0],
-                             &k_x[0], &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f32*>NULL)
-        else:
-            affine_add_image(shortcut, positive, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0],
-                             &k_x[0], &beta_x[0], &y[n, 0, 0, 0], positions, channels, <vec_f64*>NULL)
-
-
-def affine_add(a, mean, k, beta, x=None, mean_x=None, k_x=None, beta_x=None, *, relu):
-    """As `minisenet.functional.fused.affine_add`."""
-    y = np.empty_like(a)
-    shortcut = ALONE if x is None else PLUS if mean_x is None else PLUS_NORMALISED
-    of_x = (mean,) * 3 if mean_x is None else (mean_x, k_x, beta_x)
-    run(affine_add_images, len(a), (a, mean, np.atleast_2d(k), np.atleast_2d(beta), a if x is None else x, *of_x, y, shortcut,
-                                    relu), a.size)
-    return y
+        affine_add_image(shortcut, positive, &a[n, 0, 0, 0], &mean[0], &k[t, 0], &beta[t, 0], &x[n, 0, 0, 0], &mean_x[0],
+                         &k_x[0], &beta_x[0], &y[n, 0, 0, 0], positions, channels)
 
 
 def mask_and_sum_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] y, const real[:, :, :, ::1] a,
@@ -79,47 +62,15 @@ def mask_and_sum_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] y,
     """A ReLU's backward, with each image's sums."""
     cdef Py_ssize_t n, positions = a.shape[1] * a.shape[2], channels = a.shape[3]
     for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
-        if real is float:
-            mask_and_sum(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], 0, channels, &a[n, 0, 0, 0], &mean[0], &g[n, 0, 0, 0], &sums[n, 0],
-                         &products[n, 0], 1, positions, channels, <vec_f32*>NULL)
-        else:
-            mask_and_sum(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], 0, channels, &a[n, 0, 0, 0], &mean[0], &g[n, 0, 0, 0], &sums[n, 0],
-                         &products[n, 0], 1, positions, channels, <vec_f64*>NULL)
-
-
-def gradient_sums(dy, a, mean, y=None):
-    """As `minisenet.functional.fused.gradient_sums`."""
-    sums, products = np.empty((2, len(a), a.shape[3]), a.dtype)
-    if y is None:
-        run(gradient_sums_images, len(a), (dy, a, mean, sums, products), a.size)
-        return dy, sums, products
-    g = np.empty_like(a)
-    run(mask_and_sum_images, len(a), (dy, y, a, mean, g, sums, products), a.size)
-    return g, sums, products
-
-
-def affine_gradient_map(g, p, q, r, a, mean):
-    """As `minisenet.functional.fused.affine_gradient_map`."""
-    da = np.empty_like(g)
-    run(input_gradient_images, len(g), (g, a, mean, p, q, r, da), g.size)
-    return da
-
-
-def image_moments(x):
-    """As `minisenet.functional.fused.image_moments`."""
-    means, squares = np.empty((2, len(x), x.shape[3]), x.dtype)
-    run(moments_images, len(x), (x, means, squares), x.size)
-    return means, squares
+        mask_and_sum(&dy[n, 0, 0, 0], &y[n, 0, 0, 0], 0, channels, &a[n, 0, 0, 0], &mean[0], &g[n, 0, 0, 0], &sums[n, 0],
+                     &products[n, 0], 1, positions, channels)
 
 
 def add_images(real[:, :, :, ::1] dx, const real[:, :, :, ::1] plus, Py_ssize_t first, Py_ssize_t last, int threads):
     """dx += plus."""
     cdef Py_ssize_t n, size = dx.shape[1] * dx.shape[2] * dx.shape[3]
     for n in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
-        if real is float:
-            add_image(&dx[n, 0, 0, 0], &plus[n, 0, 0, 0], size, <vec_f32*>NULL)
-        else:
-            add_image(&dx[n, 0, 0, 0], &plus[n, 0, 0, 0], size, <vec_f64*>NULL)
+        add_image(&dx[n, 0, 0, 0], &plus[n, 0, 0, 0], size)
 
 
 # The arithmetic between the sweeps is a few numbers for each image and channel. These loops only spare NumPy's calls, of which
@@ -146,43 +97,5 @@ def affine_gradient_loop(const real[::1] k, const real[::1] rstd, const real[:, 
             q_out[n, c] = <real>((k[c] * q[n, c] if gated else 0) - (k[c] * total[0, c] / m if training else 0))
 
 
-def affine_gradient(k, rstd, sums, products, positions, p=None, q=None, *, training):
-    """As `minisenet.functional.fused.affine_gradient`."""
-    (p_out, q_out), (r, dgamma, dbeta) = np.empty((2, *sums.shape), k.dtype), np.empty((3, len(k)), k.dtype)
-    given = (sums, sums) if p is None else (p, np.zeros_like(p) if q is None else q)
-    affine_gradient_loop(k, rstd, sums, products, *given, positions, p is not None, training, p_out, q_out, r, dgamma, dbeta,
-                         np.zeros((2, len(k))))
-    return p_out, q_out, r, dgamma, dbeta
-
-
 # Where Winograd's convolution suits, it forms what it reads by itself. Elsewhere (a stride, a 1x1 kernel, three channels) a
 # sweep forms the map before, and another takes the sums after.
-
-def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride, padding, dilation, groups):
-    """As `minisenet.functional.fused.conv2d_normalised`."""
-    options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    norm = None if mean is None else (mean, k, beta)
-    if winograd_suits(w.shape, a.shape, stride, padding, dilation, groups):
-        return winograd_forward(a, w, norm, True)
-    y = conv2d(a if norm is None else affine_add(a, *norm, relu=True), w, **options)
-    return y, *image_moments(y)
-
-
-def conv2d_normalised_backward(g, a, w, mean=None, k=None, beta=None, y=None, mean_y=None, p=None, q=None, r=None, plus=None, *,
-                               stride, padding, dilation, groups, input_gradient):
-    """As `minisenet.functional.fused.conv2d_normalised_backward`."""
-    options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
-    norm = None if mean is None else (mean, k, beta)
-    if winograd_suits(w.shape, a.shape, stride, padding, dilation, groups):
-        return winograd_backward(g, a, w, input_gradient, True, None if y is None else (p, q, r, y, mean_y), norm, plus)
-    dy = g if y is None else affine_gradient_map(g, p, q, r, y, mean_y)
-    x = a if norm is None else affine_add(a, *norm, relu=True)
-    dw = conv2d_backward_weight(dy, x, w.shape, **options)
-    if not input_gradient:
-        return None, dw, None, None
-    dx, sums, products = conv2d_backward_input(dy, w, a.shape, **options), None, None
-    if norm is not None:
-        dx, sums, products = gradient_sums(dx, a, mean, x)
-    if plus is not None:
-        run(add_images, len(dx), (dx, plus), dx.size)
-    return dx, dw, sums, products

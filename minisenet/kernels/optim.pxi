@@ -10,8 +10,3 @@ def sgd_flat(real[::1] value, const real[::1] grad, real[::1] velocity, real lr,
             v = momentum * velocity[i] + g
             velocity[i] = v
             value[i] = value[i] - lr * (g + momentum * v if nesterov else v)
-
-
-def sgd_step(value, grad, velocity, *, lr, momentum, weight_decay, nesterov):
-    """As `minisenet.optim.sgd_step`."""
-    sgd_flat(value, grad, velocity, lr, momentum, weight_decay, nesterov)

@@ -23,14 +23,6 @@ def max_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, long long[
                                 argmax[n, i, j, c] = h * width + w
 
 
-def max_pool2d(x, kernel_size, *, stride, padding, ceil_mode):
-    """As `minisenet.functional.max_pool2d`."""
-    shape = pooled_shape(x.shape, kernel_size, stride, padding, ceil_mode)
-    y, argmax = np.empty(shape, x.dtype), np.empty(shape, np.int64)
-    run(max_pool_images, len(x), (x, y, argmax, (*kernel_size, *stride, *padding)), y.size * math.prod(kernel_size))
-    return y, argmax
-
-
 def max_pool_backward_images(const real[:, :, ::1] dy, const long long[:, :, ::1] argmax, real[:, :, ::1] dx,
                              Py_ssize_t first,
                              Py_ssize_t last, int threads):
@@ -39,14 +31,6 @@ def max_pool_backward_images(const real[:, :, ::1] dy, const long long[:, :, ::1
         for i in range(dy.shape[1]):
             for c in range(dy.shape[2]):
                 dx[n, argmax[n, i, c], c] = dx[n, argmax[n, i, c], c] + dy[n, i, c]
-
-
-def max_pool2d_backward(dy, argmax, x_shape):
-    """As `minisenet.functional.max_pool2d_backward`."""
-    n, height, width, channels = x_shape
-    dx = np.zeros((n, height * width, channels), dy.dtype)
-    run(max_pool_backward_images, n, (dy.reshape(n, -1, channels), argmax.reshape(n, -1, channels), dx), dx.size)
-    return dx.reshape(x_shape)
 
 
 def avg_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, tuple geometry,
@@ -91,28 +75,3 @@ cdef inline Py_ssize_t window_count(Py_ssize_t start, Py_ssize_t kernel, Py_ssiz
                                     Py_ssize_t padded) noexcept nogil:
     """How many positions of a window count along one side: those in the padded image, or those in the image."""
     return min(start + kernel, size + padding) - start if padded else min(start + kernel, size) - max(start, 0)
-
-
-def avg_pool2d(x, kernel_size, *, stride, padding, ceil_mode, count_include_pad):
-    """As `minisenet.functional.avg_pool2d`."""
-    y = np.empty(pooled_shape(x.shape, kernel_size, stride, padding, ceil_mode), x.dtype)
-    run(avg_pool_images, len(x), (x, y, (*kernel_size, *stride, *padding, count_include_pad)),
-        y.size * math.prod(kernel_size))
-    return y
-
-
-def avg_pool2d_backward(dy, x_shape, kernel_size, *, stride, padding, ceil_mode, count_include_pad):
-    """As `minisenet.functional.avg_pool2d_backward`."""
-    dx = np.zeros(x_shape, dy.dtype)
-    run(avg_pool_backward_images, len(dx), (dy, dx, (*kernel_size, *stride, *padding, count_include_pad)),
-        dy.size * math.prod(kernel_size))
-    return dx
-
-
-cdef pooled_shape(x_shape, kernel_size, stride, padding, ceil_mode):
-    """(N, OH, OW, C); with ceil_mode the last window starts inside image + left padding."""
-    out = []
-    for size, k, t, p in zip(x_shape[1:3], kernel_size, stride, padding):
-        count = (size + 2 * p - k + (t - 1 if ceil_mode else 0)) // t + 1
-        out.append(count - 1 if ceil_mode and (count - 1) * t >= size + p else count)
-    return (x_shape[0], *out, x_shape[3])

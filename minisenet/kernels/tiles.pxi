@@ -30,10 +30,9 @@ cdef extern from *:
 cdef inline inlined load_tile(vec* acc, const real* start, Py_ssize_t row, int rows, int vectors) noexcept nogil:
     """acc[i] = start[i]; with a row of 0, every acc[i] = start."""
     cdef int i, v
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for i in range(rows):
-            for v in range(vectors):
-                acc[i * vectors + v] = (<const vec*>(start + i * row))[v]
+    for i in range(rows):
+        for v in range(vectors):
+            acc[i * vectors + v] = (<const vec*>(start + i * row))[v]
 
 
 cdef inline inlined multiply_add(vec* acc, const real* a, Py_ssize_t a_row, Py_ssize_t a_term, const real* b,
@@ -42,44 +41,41 @@ cdef inline inlined multiply_add(vec* acc, const real* a, Py_ssize_t a_row, Py_s
     cdef vec w[TILE_VECTORS]
     cdef Py_ssize_t t
     cdef int i, v
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for t in range(terms):
+    for t in range(terms):
+        for v in range(vectors):
+            w[v] = (<const vec*>(b + t * b_term))[v]
+            if rows < 4:
+                keep_in_register(w[v])
+        for i in range(rows):
             for v in range(vectors):
-                w[v] = (<const vec*>(b + t * b_term))[v]
-                if rows < 4:
-                    keep_in_register(w[v])
-            for i in range(rows):
-                for v in range(vectors):
-                    acc[i * vectors + v] = acc[i * vectors + v] + w[v] * a[i * a_row]
-            a = a + a_term
+                acc[i * vectors + v] = acc[i * vectors + v] + w[v] * a[i * a_row]
+        a = a + a_term
 
 
 cdef inline inlined store_tile(const vec* acc, real* out, Py_ssize_t row, Py_ssize_t rows_left, Py_ssize_t left, int rows,
                                int vectors) noexcept nogil:
     """out[i] = acc[i], as far as it lies inside the matrix: `rows_left` rows, and `left` numbers of each."""
     cdef int i, v
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        if rows_left >= rows and left >= vectors * lanes(acc):
-            for i in range(rows):
-                for v in range(vectors):
-                    (<vec*>(out + i * row))[v] = acc[i * vectors + v]
-        else:
-            cover(TILE_HANGS_OVER)
-            for i in range(min(rows, rows_left)):
-                memcpy(out + i * row, &acc[i * vectors], min(left, vectors * lanes(acc)) * sizeof(real))
+    if rows_left >= rows and left >= vectors * VECTOR_LANES:
+        for i in range(rows):
+            for v in range(vectors):
+                (<vec*>(out + i * row))[v] = acc[i * vectors + v]
+    else:
+        cover(TILE_HANGS_OVER)
+        for i in range(min(rows, rows_left)):
+            memcpy(out + i * row, &acc[i * vectors], min(left, vectors * VECTOR_LANES) * sizeof(real))
 
 
 cdef inline inlined multiply_tile(bint accumulate, const real* a, Py_ssize_t a_row, Py_ssize_t a_term, const real* b,
                                   Py_ssize_t b_term, Py_ssize_t terms, real* out, Py_ssize_t out_row, Py_ssize_t left,
-                                  int rows, int vectors, vec* _) noexcept nogil:
+                                  int rows, int vectors) noexcept nogil:
     """out[i] = sum over t of a[i, t] b[t], or out[i] += that: `accumulate` is a constant where this is inlined."""
     cdef vec acc[2 * TILE]
     cdef int i
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        if accumulate:
-            load_tile(acc, out, out_row, rows, vectors)
-        else:
-            for i in range(rows * vectors):
-                acc[i] = zero(_)
-        multiply_add(acc, a, a_row, a_term, b, b_term, terms, rows, vectors)
-        store_tile(acc, out, out_row, rows, left, rows, vectors)
+    if accumulate:
+        load_tile(acc, out, out_row, rows, vectors)
+    else:
+        for i in range(rows * vectors):
+            acc[i] = zero()
+    multiply_add(acc, a, a_row, a_term, b, b_term, terms, rows, vectors)
+    store_tile(acc, out, out_row, rows, left, rows, vectors)

@@ -7,72 +7,69 @@
 #     NORMALISED    relu(k (x - mean) + beta)             the batch norm and the ReLU before this convolution
 #     GRADIENT      p g + q - r (x - mean)                the gradient of the batch norm after it, with p and q for each image
 
-cdef enum:
+cpdef enum:
     PLAIN, NORMALISED, GRADIENT
 
 
 cdef inline void form(int how, const real* x, const real* g, const real* mean, const real* k, const real* beta,
-                      const real* p, const real* q, real* padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
-                      vec* _) noexcept nogil:
+                      const real* p, const real* q, real* padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels) noexcept nogil:
     """An image into the padded scratch; `how` is a constant where this is inlined. For GRADIENT, r comes as k."""
     cdef Py_ssize_t i, j, b, c, deep = filled(channels), row = padded_row(width, deep), n
-    cdef Py_ssize_t vectors = vectors_of(channels, _)
+    cdef Py_ssize_t vectors = vectors_of(channels)
     cdef real* target
     cdef vec v
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for i in range(height):
-            target = padded + (i + 1) * row + deep
-            n = i * width * channels
-            for j in range(width):
-                for b in range(vectors):
-                    c = b * lanes(_)
-                    v = load(x + n + c, channels - c, _)
-                    if how == NORMALISED:
-                        v = (v - (<const vec*>(mean + c))[0]) * (<const vec*>(k + c))[0] + (<const vec*>(beta + c))[0]
-                        v = where_positive(v, v)
-                    elif how == GRADIENT:
-                        v = (load(p + c, channels - c, _) * load(g + n + c, channels - c, _) + load(q + c, channels - c, _)
-                             - (<const vec*>(k + c))[0] * (v - (<const vec*>(mean + c))[0]))
-                    (<vec*>(target + c))[0] = v
-                target = target + deep
-                n = n + channels
+    for i in range(height):
+        target = padded + (i + 1) * row + deep
+        n = i * width * channels
+        for j in range(width):
+            for b in range(vectors):
+                c = b * VECTOR_LANES
+                v = load(x + n + c, channels - c)
+                if how == NORMALISED:
+                    v = (v - (<const vec*>(mean + c))[0]) * (<const vec*>(k + c))[0] + (<const vec*>(beta + c))[0]
+                    v = where_positive(v, v)
+                elif how == GRADIENT:
+                    v = (load(p + c, channels - c) * load(g + n + c, channels - c) + load(q + c, channels - c)
+                         - (<const vec*>(k + c))[0] * (v - (<const vec*>(mean + c))[0]))
+                (<vec*>(target + c))[0] = v
+            target = target + deep
+            n = n + channels
 
 
 cdef inline void form_image(int how, const real* x, const real* g, const real* mean, const real* k, const real* beta,
                             const real* p, const real* q, real* padded, Py_ssize_t height, Py_ssize_t width,
-                            Py_ssize_t channels, vec* _) noexcept nogil:
+                            Py_ssize_t channels) noexcept nogil:
     """`form`, with `how` made a constant."""
     if how == PLAIN:
         cover(WINOGRAD_PLAIN)
-        form(PLAIN, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+        form(PLAIN, x, g, mean, k, beta, p, q, padded, height, width, channels)
     elif how == NORMALISED:
         cover(WINOGRAD_NORMALISED)
-        form(NORMALISED, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+        form(NORMALISED, x, g, mean, k, beta, p, q, padded, height, width, channels)
     else:
         cover(WINOGRAD_GRADIENT)
-        form(GRADIENT, x, g, mean, k, beta, p, q, padded, height, width, channels, _)
+        form(GRADIENT, x, g, mean, k, beta, p, q, padded, height, width, channels)
 
 
 cdef inline void forward_group(int how, const real* x, const real* mean, const real* k, const real* beta, const real* u,
                                real* padded, real* v, real* m, real* y, real* y_mean, real* y_square, bint with_moments,
                                Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
-                               Py_ssize_t out_channels, vec* _) noexcept nogil:
+                               Py_ssize_t out_channels) noexcept nogil:
     """A few images: form them, convolve them, and look at each result while it is at hand."""
     cdef Py_ssize_t n, size = height * width * channels, out_size = height * width * out_channels
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        cover(WINOGRAD_FORWARD)
+    cover(WINOGRAD_FORWARD)
+    for n in range(images):
+        if n > 0:
+            cover(WINOGRAD_IMAGES)
+        form_image(how, x + n * size, x, mean, k, beta, x, x, padded + n * padded_size(height, width, filled(channels)),
+                   height, width, channels)
+    winograd_correlate(padded, u, v, m, y, images, height, width, filled(channels), out_channels,
+                       <const char*>(x + images * size), images * size * sizeof(real))
+    if with_moments:
+        cover(WINOGRAD_MOMENTS)
         for n in range(images):
-            if n > 0:
-                cover(WINOGRAD_IMAGES)
-            form_image(how, x + n * size, x, mean, k, beta, x, x, padded + n * padded_size(height, width, filled(channels)),
-                       height, width, channels, _)
-        winograd_correlate(padded, u, v, m, y, images, height, width, filled(channels), out_channels,
-                           <const char*>(x + images * size), images * size * sizeof(real), _)
-        if with_moments:
-            cover(WINOGRAD_MOMENTS)
-            for n in range(images):
-                moments(y + n * out_size, y_mean + n * out_channels, y_square + n * out_channels, height * width,
-                        out_channels, _)
+            moments(y + n * out_size, y_mean + n * out_channels, y_square + n * out_channels, height * width,
+                    out_channels)
 
 
 def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm, const real[::1] u, real[:, :, :, ::1] y,
@@ -84,7 +81,7 @@ def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm,
     cdef Py_ssize_t size = group * padded_size(height, width, deep), v = POINTS * plane_of(height, width, deep, deep)
     cdef Py_ssize_t share, n, t, end
     cdef real[:, ::1] scratch = aligned((threads, size + v + POINTS * plane_of(height, width, deep, wide)),
-                                        np.float32 if real is float else np.float64, zeros=False)
+                                        DTYPE, zeros=False)
     cdef real* padded
     for share in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
         padded = &scratch[threadid(), 0]
@@ -93,24 +90,18 @@ def winograd_forward_images(const real[:, :, :, ::1] x, const real[:, ::1] norm,
         end = x.shape[0] * (share + 1) // shares
         while n < end:
             t = n if with_moments else 0
-            if real is float:
-                forward_group(how, &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0], &u[0], padded, padded + size,
-                              padded + size + v, &y[n, 0, 0, 0], &means[t, 0], &squares[t, 0], with_moments,
-                              min(group, end - n), height, width, channels, out_channels, <vec_f32*>NULL)
-            else:
-                forward_group(how, &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0], &u[0], padded, padded + size,
-                              padded + size + v, &y[n, 0, 0, 0], &means[t, 0], &squares[t, 0], with_moments,
-                              min(group, end - n), height, width, channels, out_channels, <vec_f64*>NULL)
+            forward_group(how, &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0], &u[0], padded, padded + size,
+                          padded + size + v, &y[n, 0, 0, 0], &means[t, 0], &squares[t, 0], with_moments,
+                          min(group, end - n), height, width, channels, out_channels)
             n = n + group
 
 
-cdef inline void add_image(real* dx, const real* plus, Py_ssize_t size, vec* _) noexcept nogil:
+cdef inline void add_image(real* dx, const real* plus, Py_ssize_t size) noexcept nogil:
     """dx += plus."""
     cdef Py_ssize_t i
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
-        for i in range(vectors_of(size, _)):
-            store(dx + i * lanes(_), load(dx + i * lanes(_), size - i * lanes(_), _)
-                  + load(plus + i * lanes(_), size - i * lanes(_), _), size - i * lanes(_))
+    for i in range(vectors_of(size)):
+        store(dx + i * VECTOR_LANES, load(dx + i * VECTOR_LANES, size - i * VECTOR_LANES)
+              + load(plus + i * VECTOR_LANES, size - i * VECTOR_LANES), size - i * VECTOR_LANES)
 
 
 cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_dw, bint with_plus, const real* g,
@@ -118,36 +109,35 @@ cdef inline void backward_group(int how_dy, int how_x, bint with_dx, bint with_d
                                 const real* mean, const real* k, const real* beta, const real* u, const real* plus,
                                 real* padded, real* upstream, real* v, real* m, real* dx, real* sums, real* products,
                                 real* du, Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
-                                Py_ssize_t out_channels, Py_ssize_t block, Py_ssize_t block_channels, vec* _) noexcept nogil:
+                                Py_ssize_t out_channels, Py_ssize_t block, Py_ssize_t block_channels) noexcept nogil:
     """A few images: form dy and x once, and use them for both gradients."""
     cdef Py_ssize_t deep = filled(channels), wide = filled(out_channels), size = height * width * channels, n
     cdef Py_ssize_t out_size = height * width * out_channels, padded_x = padded_size(height, width, deep)
     cdef Py_ssize_t bytes = images * sizeof(real), row = padded_row(width, deep)
-    if (real is float and vec is vec_f32) or (real is double and vec is vec_f64):
+    for n in range(images):
+        form_image(how_dy, (y if how_dy == GRADIENT else g) + n * out_size, g + n * out_size, y_mean, r, r,
+                   p + n * out_channels, q + n * out_channels, upstream + n * padded_size(height, width, wide),
+                   height, width, out_channels)
+        if with_dw or how_x == NORMALISED:
+            form_image(how_x, x + n * size, x, mean, k, beta, x, x, padded + n * padded_x, height, width, channels)
+    if with_dx:
+        cover(WINOGRAD_DX)
+        winograd_correlate(upstream, u, v, m, dx, images, height, width, wide, channels,
+                           <const char*>(g + images * out_size), bytes * out_size)
         for n in range(images):
-            form_image(how_dy, (y if how_dy == GRADIENT else g) + n * out_size, g + n * out_size, y_mean, r, r,
-                       p + n * out_channels, q + n * out_channels, upstream + n * padded_size(height, width, wide),
-                       height, width, out_channels, _)
-            if with_dw or how_x == NORMALISED:
-                form_image(how_x, x + n * size, x, mean, k, beta, x, x, padded + n * padded_x, height, width, channels, _)
-        if with_dx:
-            cover(WINOGRAD_DX)
-            winograd_correlate(upstream, u, v, m, dx, images, height, width, wide, channels,
-                               <const char*>(g + images * out_size), bytes * out_size, _)
-            for n in range(images):
-                if how_x == NORMALISED:
-                    cover(WINOGRAD_SUMS)
-                    mask_and_sum(dx + n * size, padded + n * padded_x + row + deep, row, deep, x + n * size, mean,
-                                 dx + n * size, sums + n * channels, products + n * channels, height, width, channels, _)
-                if with_plus:
-                    cover(WINOGRAD_PLUS)
-                    add_image(dx + n * size, plus + n * size, size, _)
-        if with_dw:
-            cover(WINOGRAD_DW)
-            if how_dy == GRADIENT:
-                fetch(<const char*>(y + images * out_size), bytes * out_size, 0)
-            winograd_accumulate(padded, upstream + block, v, m, du, images, height, width, deep, wide, block_channels,
-                                <const char*>(x + images * size), bytes * size, _)
+            if how_x == NORMALISED:
+                cover(WINOGRAD_SUMS)
+                mask_and_sum(dx + n * size, padded + n * padded_x + row + deep, row, deep, x + n * size, mean,
+                             dx + n * size, sums + n * channels, products + n * channels, height, width, channels)
+            if with_plus:
+                cover(WINOGRAD_PLUS)
+                add_image(dx + n * size, plus + n * size, size)
+    if with_dw:
+        cover(WINOGRAD_DW)
+        if how_dy == GRADIENT:
+            fetch(<const char*>(y + images * out_size), bytes * out_size, 0)
+        winograd_accumulate(padded, upstream + block, v, m, du, images, height, width, deep, wide, block_channels,
+                            <const char*>(x + images * size), bytes * size)
 
 
 def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1] y, const real[:, ::1] slope,
@@ -167,7 +157,7 @@ def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1
     cdef Py_ssize_t size_v = POINTS * max(plane_of(height, width, deep, deep), plane_of(height, width, wide, wide))
     cdef Py_ssize_t size_m = POINTS * max(plane_of(height, width, deep, wide), plane_of(height, width, wide, deep))
     cdef real[:, ::1] scratch = aligned((threads, size_x + size_y + size_v + size_m),
-                                        np.float32 if real is float else np.float64, zeros=False)
+                                        DTYPE, zeros=False)
     cdef real* padded
     cdef real* du
     for piece in prange(first, last, nogil=True, num_threads=threads, schedule="dynamic"):
@@ -184,79 +174,9 @@ def winograd_backward_images(const real[:, :, :, ::1] g, const real[:, :, :, ::1
         while n < end:
             t = n if how_dy == GRADIENT else 0
             s = n if how_x == NORMALISED and with_dx else 0
-            if real is float:
-                backward_group(how_dy, how_x, with_dx, with_dw, with_plus, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
-                               &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
-                               &u[0], &plus[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
-                               padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
-                               min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
-                               <vec_f32*>NULL)
-            else:
-                backward_group(how_dy, how_x, with_dx, with_dw, with_plus, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
-                               &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
-                               &u[0], &plus[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
-                               padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
-                               min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o),
-                               <vec_f64*>NULL)
+            backward_group(how_dy, how_x, with_dx, with_dw, with_plus, &g[n, 0, 0, 0], &y[n, 0, 0, 0], &slope[0, 0],
+                           &slope[1, 0], &p[t, 0], &q[t, 0], &x[n, 0, 0, 0], &norm[0, 0], &norm[1, 0], &norm[2, 0],
+                           &u[0], &plus[n, 0, 0, 0], padded, padded + size_x, padded + size_x + size_y,
+                           padded + size_x + size_y + size_v, &dx[n, 0, 0, 0], &sums[s, 0], &products[s, 0], du,
+                           min(group, end - n), height, width, channels, out_channels, o, min(block, wide - o))
             n = n + group
-
-
-cdef bint winograd_suits(w_shape, x_shape, stride, padding, dilation, groups):
-    """Whether a convolution goes this way: where the channels fill the register tiles, and the tiles of an image too."""
-    c_out, c_in, kh, kw = w_shape
-    return ((kh, kw) == (3, 3) and stride == padding == dilation == (1, 1) and groups == 1
-            and min(c_in, c_out) >= CHANNEL_STEP and x_shape[1] * x_shape[2] >= 4 * CHANNEL_STEP)
-
-
-cdef together(arrays, Py_ssize_t channels):
-    """Arrays (C,) as the rows of one aligned array, filled up with zeros."""
-    out = aligned((len(arrays), filled(channels)), arrays[0].dtype)
-    for row, array in zip(out, arrays):
-        row[:channels] = array
-    return out
-
-
-cdef winograd_forward(x, w, norm, with_moments):
-    """conv2d of x, or of relu(k (x - mean) + beta) for norm = (mean, k, beta); (y, means, squares), None if not asked for."""
-    n, height, width, c_in = x.shape
-    c_out = len(w)
-    y = np.empty((n, height, width, c_out), x.dtype)
-    means, squares = np.empty((2, n if with_moments else 1, c_out), x.dtype)
-    shares = min(n, SHARES)
-    run(winograd_forward_images, shares,
-        (x, together(norm or (x[0, 0, 0],) * 3, c_in), winograd_kernels(w, False), y, means, squares,
-         NORMALISED if norm else PLAIN, with_moments, shares), y.size * 9 * c_in // PRODUCTS_PER_NUMBER)
-    return (y, means, squares) if with_moments else (y, None, None)
-
-
-cdef winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, plus=None):
-    """Both gradients, or one: (dx, dw, sums, products), None for what is not asked for.
-
-    upstream = (p, q, r, y, mean) for an upstream gradient p g + q - r (y - mean), norm = (mean, k, beta) for x formed as in
-    the forward; then dx is the gradient of what the ReLU saw, with its sums of dx and of dx (x - mean) for each image.
-    """
-    n, height, width, c_out = g.shape
-    c_in, dtype = w.shape[1] if x is None else x.shape[3], g.dtype
-    deep, wide = filled(c_in), filled(c_out)
-    step = max(1, GRADIENT_BYTES // (POINTS * deep * dtype.itemsize * 2 * CHANNEL_STEP)) * 2 * CHANNEL_STEP
-    if with_dx and with_dw and step < wide:         # the weight gradient goes block by block, the input gradient need not
-        dx, _, sums, products = winograd_backward(g, x, w, True, False, upstream, norm, plus)
-        return dx, winograd_backward(g, x, w, False, True, upstream, norm)[1], sums, products
-    block = min(step, wide) if with_dw else wide
-    blocks = -(-wide // block)
-    shares = max(1, min(n, SHARES // blocks))
-    p, q, r, y, y_mean = upstream or (g[0, 0, :1], g[0, 0, :1], g[0, 0, 0], g, g[0, 0, 0])
-    partial = aligned((shares * POINTS * deep * wide if with_dw else 1,), dtype, zeros=False)
-    dx = np.empty((n, height, width, c_in) if with_dx else (n, 1, 1, 1), dtype)     # never g in its place, which may be read-only
-    x = dx if x is None else x                      # a plain input gradient never reads it
-    sums, products = np.empty((2, n if norm and with_dx else 1, c_in), dtype)
-    how = (GRADIENT if upstream else PLAIN, NORMALISED if norm else PLAIN, with_dx, with_dw, plus is not None)
-    run(winograd_backward_images, shares * blocks,
-        (g, y, together((y_mean, r), c_out), p, q, x, together(norm or (x[0, 0, 0],) * 3, c_in),
-         winograd_kernels(w, True) if with_dx else partial, g if plus is None else plus, dx, sums, products, partial, how,
-         shares, block), n * height * width * c_out * 9 * c_in // PRODUCTS_PER_NUMBER)
-    dw = None
-    if with_dw:
-        dw = np.empty((c_out, c_in, 3, 3), dtype)
-        run(sum_gradient, c_in, (partial, dw, shares, block), partial.size)
-    return (dx if with_dx else None, dw, *((sums, products) if norm and with_dx else (None, None)))
