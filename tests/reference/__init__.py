@@ -1,1 +1,1 @@
-"""Layers, blocks and networks against the same ones in PyTorch."""
+"""Layers, blocks and networks, compared with the same ones in PyTorch."""

@@ -1,4 +1,4 @@
-"""A layer and its reference in PyTorch side by side: one forward and one backward of both, and how far apart everything is."""
+"""Run a forward and a backward of a layer and of its PyTorch reference, and measure every difference."""
 import numpy as np
 import torch
 
@@ -8,13 +8,13 @@ TOLERANCE = 1e-10       # float64, relative to the largest element
 
 
 def error(got, want):
-    """The largest difference, relative to the largest element that was wanted."""
+    """The largest difference, relative to the largest element of `want`."""
     assert got.shape == want.shape and got.dtype == want.dtype
     return np.abs(got - want).max() / (np.abs(want).max() or 1)
 
 
 def randomised(layer, rng):
-    """The layer in float64, nothing in it left at 0 or 1: a fresh gamma, beta or mean would hide mistakes."""
+    """The layer in float64 with no parameter left at 0 or 1: an initial gamma, beta or mean would hide mistakes."""
     layer.astype(np.float64)
     for name, value in layer.state_dict().items():
         owner, attribute = layer._state()[name]
@@ -24,7 +24,7 @@ def randomised(layer, rng):
 
 
 def errors(layer, x, rng, **backward_options):
-    """dict: what -> error, for the output, the input's gradient, every parameter's gradient, and every running statistic."""
+    """dict: name -> error of the output, the input's gradient, every parameter's gradient, and the state afterwards."""
     reference = reference_of(layer)
     images = to_nchw(x).clone().requires_grad_()
 
@@ -47,7 +47,7 @@ def errors(layer, x, rng, **backward_options):
 
 
 def assert_close(found):
-    """Every error below the tolerance, the largest ones named."""
+    """Assert that every error is below the tolerance; the message has the five largest."""
     far = {name: e for name, e in found.items() if not e < TOLERANCE}
     worst = dict(sorted(far.items(), key=lambda item: -item[1])[:5])
     assert not far, f"{len(far)} of {len(found)} differ from PyTorch: {worst}"

@@ -1,4 +1,4 @@
-"""Every comparison with PyTorch runs on every backend there is."""
+"""Every comparison with PyTorch runs on every backend."""
 import pytest
 
 import minisenet

@@ -1,4 +1,4 @@
-"""The SE block and the residual blocks against PyTorch's autograd: forward, every gradient, running statistics."""
+"""The SE block and the residual blocks, compared with PyTorch's autograd: forward, every gradient, running statistics."""
 import numpy as np
 import pytest
 
@@ -60,7 +60,7 @@ def _owner(layer, name):
 
 @pytest.mark.section_3_3
 def test_a_wrong_block_is_told_apart(backend):
-    """The comparison can fail: an SE block whose squeeze path is dropped from du, and one with a ReLU before it."""
+    """The comparison can fail: for an SE block without the squeeze path in du, and for one with a ReLU before it."""
     class NoSqueezePath(SEBlock):
         def backward(self, dy):
             super().backward(dy)
@@ -99,7 +99,7 @@ def test_a_reference_has_the_weights_dtype_and_mode():
         assert np.array_equal(reference.fc1.weight.detach().numpy(), layer.fc1.weight.value)
         assert reference.fc1.weight.detach().numpy().dtype == dtype
     reference.fc1.weight.data.zero_()
-    assert layer.fc1.weight.value.any(), "the reference's weights are copies"
+    assert layer.fc1.weight.value.any(), "the reference's weights must be copies"
 
 
 def test_errors_of_references():

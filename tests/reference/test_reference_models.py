@@ -1,4 +1,4 @@
-"""Whole networks against PyTorch: one backward through all layers. They are convolutional, so that small images do."""
+"""Whole networks against PyTorch: one backward through all layers. They are convolutional, so small images are enough."""
 import numpy as np
 import pytest
 
@@ -15,7 +15,7 @@ slow = pytest.mark.slow
 
 
 def compare(name, training, **options):
-    """Fresh weights but for noise in gamma, beta and the running statistics: random ones would blow up over 56 layers."""
+    """Initial weights, with noise only in gamma, beta and the running statistics: random weights would overflow in 56 layers."""
     rng = np.random.default_rng(7)
     model = models.create(name, **options).astype(np.float64)
     for layer in (layer for _, layer in model.modules() if hasattr(layer, "running_var")):
@@ -41,7 +41,7 @@ def test_options(backend, options):
 @pytest.mark.parametrize("width", [5, 16, 18])
 @pytest.mark.parametrize("reduction", range(1, 6))
 def test_every_reduction_is_recognised(width, reduction):
-    """reference_of reads r off the last stage; copying the weights fails where it gives another hidden size elsewhere."""
+    """`reference_of` infers r from the last stage. The hidden sizes of all stages must follow from that r."""
     reference = reference_of(models.create("se_resnet20", width=width, reduction=reduction))
     assert [stage[0].se.fc1.out_features for stage in (reference.stage1, reference.stage2, reference.stage3)] == [
         width * k // reduction for k in (1, 2, 4)]
@@ -56,7 +56,7 @@ def test_parameter_counts_agree(name):
 
 
 def test_pytorch_weights_load_into_minisenet():
-    """The other way round: a state dict of PyTorch's, num_batches_tracked and all."""
+    """A state dict from PyTorch loads into the model, num_batches_tracked included."""
     reference = reference_of(models.create("se_resnet20", width=4, reduction=2, seed=1))
     model = models.create("se_resnet20", width=4, reduction=2, seed=2)
     model.load_state_dict({name: value.numpy() for name, value in reference.state_dict().items()})

@@ -1,4 +1,4 @@
-"""Training against PyTorch: the same weights, data, learning rate and optimiser stay together for twenty steps."""
+"""Training against PyTorch: from the same weights and data, both have the same weights after twenty steps."""
 import json
 
 import numpy as np
@@ -23,7 +23,7 @@ STEPS = 20
 
 
 def weights_differ(model, reference):
-    """The largest error of any array of state, running statistics included."""
+    """The largest error over all arrays of the state, running statistics included."""
     state = reference.state_dict()
     return max(error(value, state[name].numpy()) for name, value in model.state_dict().items())
 
@@ -52,11 +52,11 @@ def test_twenty_steps(backend):
         assert loss == pytest.approx(loss_reference.item(), rel=1e-8)
     assert weights_differ(model, reference) < 1e-8
     moved = [error(value, began[name]) for name, value in model.state_dict().items() if name.endswith("conv2.weight")]
-    assert min(moved) > 1e-2, "twenty steps that move nothing prove nothing"
+    assert min(moved) > 1e-2, "the weights must change in twenty steps"
 
 
 def test_a_wrong_optimiser_is_told_apart():
-    """Weight decay on batch norm too, and the two part."""
+    """With weight decay on batch norm too, the weights differ after one step."""
     model = models.create("se_resnet20", width=4, reduction=2).astype(np.float64)
     reference = reference_of(model)
     ours, theirs = SGD(model.parameters(), decay_all=True), reference_train.sgd(reference)
@@ -69,7 +69,7 @@ def test_a_wrong_optimiser_is_told_apart():
 
 @pytest.fixture
 def data():
-    """Sixty-four tiny images that are not square, of four classes."""
+    """Tiny images with H != W, in four classes."""
     rng = np.random.default_rng(9)
     def images(n):
         return rng.integers(0, 256, (n, 12, 8, 3), np.uint8), rng.integers(0, 4, n)
@@ -79,7 +79,7 @@ def data():
 @pytest.mark.parametrize("channels_last", [True, False])
 @pytest.mark.parametrize("schedule", ["one_cycle", "multi_step"])
 def test_fit_reports_the_same_metrics(data, schedule, channels_last):
-    """Both loops from end to end: order, crops, flips, holes, schedule, running statistics, test figures."""
+    """Both training loops as a whole: order, crops, flips, cutout, schedule, running statistics, test figures."""
     model = models.create("se_resnet20", 4, width=4, reduction=2).astype(np.float64)
     settings = dict(epochs=2, batch_size=16, lr=0.1, schedule=schedule, label_smoothing=0.1, cutout=3, seed=5)
     reference, theirs = reference_train.fit(model, data, channels_last=channels_last, **settings)
