@@ -60,7 +60,7 @@ STEP = """
 
     def child(threads, generations=1):
         '''The same step; a child that hangs is killed by the alarm, and so does not exit with 0.'''
-        signal.alarm(30)
+        signal.alarm(120)
         if threads:
             minisenet.set_num_threads(threads)
         assert minisenet.get_num_threads() == (threads or 2)
