@@ -126,7 +126,7 @@ def test_evaluate_on_other_classes(capsys, runs, monkeypatch):
     other = data.Dataset("five", "made here", full.classes[:5], full.train_images[:5], full.train_labels[:5],
                          full.test_images[:5], full.test_labels[:5])
     monkeypatch.setattr(data, "load", lambda name: other)
-    assert "tells 10 classes apart (shapes), but five has 5" in fails(capsys, 1, "evaluate", runs / "a", "--data", "five")
+    assert "--data must have the checkpoint's 10 classes, got five with 5: evaluate" in fails(capsys, 1, "evaluate", runs / "a", "--data", "five")
 
 
 def test_debug_shows_the_traceback():

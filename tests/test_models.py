@@ -97,7 +97,7 @@ def test_a_network_of_another_family_is_an_entry_of_the_registry(monkeypatch, tm
     settings = Settings("tiny", {}, batch_size=4, threads=1)
     images, labels = ours.batch(settings)
     assert images.shape == (4, 6, 6, 3) and labels.max() < 3
-    assert builds.kernels is None or why_not("minisenet_plain", settings) == "tiny is a plain network itself"
+    assert builds.kernels is None or why_not("minisenet_plain", settings) == "tiny is itself a network without SE blocks"
     assert list(plot.points(settings)) == ["batch size", "threads"] and report._width(settings) is None
     with pytest.raises(ValueError, match="options of tiny must be among seed, got 'width'"):
         models.create("tiny", width=8)

@@ -1,4 +1,4 @@
-"""Who is compared, on what work, and who has to stay away."""
+"""The contenders, their common settings, and why one cannot take part."""
 import importlib.util
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from minisenet.backend import builds
 
 @dataclass(frozen=True)
 class Settings:
-    """What all contenders do: the network, the batch, the threads."""
+    """The same for all contenders: the network, the batch, the threads."""
 
     model: str = "se_resnet20"
     options: dict = field(default_factory=dict)     # of `minisenet.models.create`
@@ -18,7 +18,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Contender:
-    """`maker` is "module:name" of what its process calls with the settings; the rest says whether it can take part."""
+    """`maker` is the "module:name" that its process calls with the settings; the rest says what it needs to take part."""
 
     maker: str
     kernels: bool = False
@@ -38,12 +38,12 @@ EAGER = ("pytorch_eager_channels_last", "pytorch_eager_nchw")       # the better
 
 
 def why_not(name, settings):
-    """Why a contender cannot take part on this machine, or None. Nothing is imported to find out."""
+    """Why a contender cannot take part on this machine, or None. This imports nothing."""
     contender = CONTENDERS[name]
     if contender.torch and importlib.util.find_spec("torch") is None:
         return 'PyTorch is not installed: pip install "minisenet[torch]"'
     if contender.kernels and builds.kernels is None:
         return f"the compiled kernels are not installed ({builds.why_no_kernels})"
     if contender.se and models.MODELS[settings.model].plain is None:
-        return f"{settings.model} is a plain network itself"
+        return f"{settings.model} is itself a network without SE blocks"
     return None

@@ -1,7 +1,7 @@
 """From times to figures: throughput, and ratios.
 
-A ratio is the median over the turns of the ratios within a turn, not the ratio of two medians: two times of one turn stand
-seconds apart and saw the same machine.
+A ratio is the median of the ratios within each turn, not the ratio of two medians. The two times of one turn are seconds apart,
+so the machine was equally fast for both.
 """
 import statistics
 
@@ -9,7 +9,7 @@ from minisenet.bench.contenders import EAGER
 
 
 def median(seconds):
-    """The median over the turns in which a contender took part; None where there is none.
+    """The median over the turns in which a contender took part; None if there is no such turn.
 
     >>> median([3, None, 1, 2])
     2
@@ -28,7 +28,7 @@ def within_turns(over, under):
 
 
 def ratio(over, under):
-    """The median of over / under within each turn; None where they share no turn.
+    """The median of over / under within each turn; None if they share no turn.
 
     >>> ratio([2, 8, None], [1, 2, 1])
     3.0
@@ -48,7 +48,7 @@ def throughput(seconds, batch_size):
 
 
 def compared(times):
-    """What each ratio of times divides: name -> (over, under), either of them None where that contender is missing."""
+    """The times of each ratio: name -> (over, under), where None stands for a missing contender."""
     train, inference = times.seconds["train"], times.seconds.get("inference", {})
     ours = train.get("minisenet")
     return dict(
@@ -60,11 +60,11 @@ def compared(times):
 
 
 def ratios(times):
-    """The figures that are to be shown; None where a contender is missing.
+    """The ratios to show; None if a contender is missing.
 
-    train_vs_pytorch_eager, train_vs_pytorch_compile, train_vs_numpy, inference_vs_pytorch_eager: how many times as fast as
-    the other minisenet is. memory_vs_pytorch_eager: its peak over that of PyTorch's more frugal layout. se_overhead: the
-    time of a step over that of the plain twin.
+    train_vs_pytorch_eager, train_vs_pytorch_compile, train_vs_numpy, inference_vs_pytorch_eager: the other's time over
+    minisenet's. memory_vs_pytorch_eager: minisenet's peak over that of PyTorch's more frugal layout. se_overhead: the time of a
+    step over that of the plain twin.
     """
     frugal = min((times.peak_mb[name] for name in EAGER if times.peak_mb.get(name)), default=None)
     peak = times.peak_mb.get("minisenet")

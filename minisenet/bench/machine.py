@@ -1,4 +1,4 @@
-"""What a figure was measured with: the processor's name, its largest cache, the versions."""
+"""The machine of a measurement: the processor's name, its largest cache, the versions."""
 import importlib.metadata
 import platform
 from pathlib import Path
@@ -9,7 +9,7 @@ from minisenet._version import __version__
 
 
 def processor():
-    """The processor's name, as the system tells it."""
+    """The processor's name, as the system gives it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
@@ -21,7 +21,7 @@ def processor():
 
 
 def largest_cache():
-    """Bytes of the last-level cache; 32 MiB where the system does not tell."""
+    """Bytes of the last-level cache; 32 MiB if the system does not say."""
     sizes = []
     for path in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*/size"):
         number, unit = path.read_text(encoding="ascii").strip()[:-1], path.read_text(encoding="ascii").strip()[-1:]
@@ -31,7 +31,7 @@ def largest_cache():
 
 
 def versions():
-    """minisenet's, Python's, NumPy's, and PyTorch's or None."""
+    """The versions of minisenet, Python, NumPy and PyTorch, the last of which may be None."""
     try:
         torch = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:

@@ -1,7 +1,7 @@
 """The turns: every contender does some steps, one contender after the other, again and again.
 
-While one works, the others wait for their next command. In this way a machine that slows down slows them all down, and a
-ratio within a turn hardly notices.
+While one works, the others wait for their next command. If the machine slows down, it slows down all of them, and a ratio
+within a turn hardly changes.
 """
 import contextlib
 from dataclasses import dataclass, field
@@ -10,25 +10,25 @@ from minisenet.bench.contenders import CONTENDERS, why_not
 from minisenet.bench.processes import ContenderError, Process
 
 WORKS = ("train", "inference")
-TURN = 0.6          # seconds that a turn of one contender should take
+TURN = 0.6          # seconds per turn of one contender, about
 SLOW = 3.0          # a contender with a step longer than this takes part in every third turn only
 SKIPPED = 3
 
 
 @dataclass
 class Times:
-    """What was measured."""
+    """The result of `measure`."""
 
-    seconds: dict = field(default_factory=dict)     # work -> contender -> seconds per step, None for a turn that it sat out
-    peak_mb: dict = field(default_factory=dict)     # contender -> peak while it only trained; None where no system tells
+    seconds: dict = field(default_factory=dict)     # work -> contender -> seconds per step, None for a turn it sat out
+    peak_mb: dict = field(default_factory=dict)     # contender -> peak in training; None if the system has no such figure
     left_out: dict = field(default_factory=dict)    # contender -> why it, or a part of its work, is missing
 
 
 def measure(settings, names, *, repeat=9, works=WORKS, progress=lambda text: None):
-    """Let contenders of these names take `repeat` turns: the `Times`, which say why one that cannot take part is left out.
+    """The `Times` of `repeat` turns of these contenders, with the reasons of those that were left out.
 
-    Training is the first of `works`, and the peak memory is read before anything else is done. `progress` is called with a
-    short text before each turn.
+    Training is the first of `works`, and the peak memory is read right after it. `progress` is called with a short text before
+    each turn.
     """
     times = Times({work: {} for work in works})
     with contextlib.ExitStack() as stack:
@@ -51,7 +51,7 @@ def _note_peak(times, name, process):
 
 
 def _turns(work, processes, times, repeat, progress):
-    """All turns of one work."""
+    """All turns of one of `WORKS`."""
     plans, seconds = {}, times.seconds[work]
 
     def prepare(name, process):
@@ -72,12 +72,12 @@ def _turns(work, processes, times, repeat, progress):
 
 
 def plan(seconds):
-    """(steps in a turn, in every how many-th turn) for a contender whose step takes so many seconds."""
+    """(steps per turn, k) for a contender whose step needs so many seconds: it joins every k-th turn."""
     return max(1, round(TURN / max(seconds, 1e-6))), SKIPPED if seconds > SLOW else 1
 
 
 def _each(work, processes, times, action):
-    """Do `action` with each contender. One that fails is left out from here on, and its turns of this work do not count."""
+    """Do `action` with each contender. One that fails is left out from then on, and its turns of this work do not count."""
     for name, process in list(processes.items()):
         try:
             action(name, process)

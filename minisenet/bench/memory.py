@@ -4,10 +4,10 @@ from pathlib import Path
 
 
 def peak_mb():
-    """This process's peak in MB (10^6 bytes), or None on Windows, whose Python has no way to tell.
+    """This process's peak in MB (10^6 bytes), or None on Windows, where Python has no such figure.
 
-    Linux is asked by way of /proc, because its `ru_maxrss` survives exec: a small process that a large one has started
-    begins with the large one's peak.
+    On Linux it comes from /proc, because `ru_maxrss` survives exec there: a small process started by a large one begins with
+    the large one's peak.
     """
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
@@ -20,4 +20,4 @@ def peak_mb():
     except ImportError:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6       # macOS counts bytes, the others KiB
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6       # bytes on macOS, KiB elsewhere

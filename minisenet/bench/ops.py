@@ -1,4 +1,4 @@
-"""The table per kernel: what each call of a training step takes, and what share of the machine's peak that is."""
+"""The table of the kernels: the time of each call in a training step, and its share of the machine's peak."""
 import statistics
 import time
 from dataclasses import asdict
@@ -11,18 +11,18 @@ from minisenet.bench.processes import Process
 from minisenet.bench.recorder import recording
 
 STEPS = 15
-SHOWN = 0.004               # a row for a smaller part of the step than this is summed up with its kind
+SHOWN = 0.004               # rows for smaller parts of the step are added up for each kernel
 MAKER = "minisenet.bench.ops:Profile"
 
 
 def check():
-    """Raise RuntimeError where there are no kernels to be measured."""
+    """Raise RuntimeError if there are no kernels to measure."""
     if builds.kernels is None:
         raise RuntimeError(f"--ops has nothing to measure: {why_not('minisenet', Settings())}")
 
 
 def profile(settings, progress=lambda text: None):
-    """Measure in a process of its own; ContenderError where it fails.
+    """Measure in a process of its own; ContenderError if it fails.
 
     Returns a dict. ops: a list of dict (kernel, shape, calls in a step, ms of one, gflops or gb_per_s and None for the
     other, share_of_peak); peak: dict (gflops, gb_per_s); ops_step: dict (ms of the step, kernels_ms of them in kernels).
@@ -33,7 +33,7 @@ def profile(settings, progress=lambda text: None):
 
 
 class Profile:
-    """What runs in that process: a step, the two bare loops, a step, …"""
+    """In that process: a step, the two bare loops, a step, …"""
 
     def __init__(self, settings):
         self.step = fastest(settings).train()
@@ -41,7 +41,7 @@ class Profile:
     def report(self):
         """See `profile`."""
         peak = Peak()
-        for _ in range(2):                      # to be warm
+        for _ in range(2):                      # to warm up
             self.step(), peak.gflops(), peak.gb_per_s()
         rounds, steps, inside = [], [], []
         with recording() as recorder:

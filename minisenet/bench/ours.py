@@ -1,4 +1,4 @@
-"""minisenet's contenders: the fastest backend there is, the plain twin of the network on it, and the NumPy bodies."""
+"""minisenet's contenders: the network on the fastest backend, its plain twin there, and the NumPy bodies."""
 import numpy as np
 
 import minisenet.functional as F
@@ -11,14 +11,14 @@ LR = 0.01
 
 
 def batch(settings):
-    """Images (N, H, W, 3) in float32 and labels (N,): as real ones in all that costs time."""
+    """Random images (N, H, W, 3) in float32 and labels (N,): a step needs the same time as with real ones."""
     rng, network, n = np.random.default_rng(0), models.MODELS[settings.model], settings.batch_size
     images = rng.standard_normal((n, network.image_size, network.image_size, 3)).astype(np.float32)
     return images, rng.integers(0, network.num_classes, n)
 
 
 class Ours:
-    """A network of ours, with its training step and its inference as functions without arguments."""
+    """A network of minisenet's, with its training step and its inference as functions without arguments."""
 
     def __init__(self, settings, name, backend):
         set_backend(backend)

@@ -17,18 +17,18 @@ COLOURS = {"minisenet": "#d95f02", "minisenet_plain": "#fdae6b", "numpy": "0.45"
 
 
 def check(path, settings):
-    """Raise what would otherwise be raised after minutes: ValueError for a file that cannot be written, or a network with
-    options that do not go with one of the widths; ImportError where matplotlib is not installed.
+    """Raise now what would otherwise be raised after minutes: ValueError for a file that cannot be written, or a network whose
+    options do not fit one of the widths; ImportError if matplotlib is not installed.
     """
     path = Path(path)
     if path.suffix.lower() != ".png":
-        raise ValueError(f"--plot {path}: the picture is a PNG, give it a name that ends in .png")
+        raise ValueError(f"--plot must be a file name that ends in .png, got {path}")
     if path.is_dir():
-        raise ValueError(f"--plot {path} is a folder")
+        raise ValueError(f"--plot must be a file, got the folder {path}")
     try:
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
-        raise ValueError(f"--plot {path} cannot be written: {error.strerror}") from None
+        raise ValueError(f"--plot must be a file that can be written, got {path}: {error.strerror}") from None
     if importlib.util.find_spec("matplotlib") is None:
         raise ImportError('pictures need matplotlib, which is not installed: pip install "minisenet[train]"')
     for point in points(settings).get("width", {}).values():
@@ -36,7 +36,7 @@ def check(path, settings):
 
 
 def points(settings):
-    """What is measured: panel -> value -> Settings, each panel around the settings that were asked for."""
+    """The points to measure: panel -> value -> Settings. Each panel changes one of the given settings."""
     cores = backend.threads.cores()
     threads = range(1, cores + 1) if cores <= 8 else [*(1 << i for i in range(cores.bit_length()) if 1 << i < cores), cores]
     panels = {
@@ -50,9 +50,9 @@ def points(settings):
 
 
 def measure_all(settings, names, say=lambda text: None, panels=None):
-    """Measure every point of the panels once, though it may be in several: panel -> contender -> value -> images per second.
+    """Measure each point once, even if it is in several panels: panel -> contender -> value -> images per second.
 
-    What failed is missing; `say` is called with a line of text for each such contender, and before each point.
+    A contender that failed is missing. `say` is called with a line of text for each of these, and before each point.
     """
     panels, known, curves = panels or points(settings), {}, {}
     distinct = {_key(point) for values in panels.values() for point in values.values()}
@@ -71,12 +71,12 @@ def measure_all(settings, names, say=lambda text: None, panels=None):
 
 
 def _key(point):
-    """Settings as text, with the options that are not given."""
+    """Settings as text, with the defaults of the other options."""
     return json.dumps(asdict(replace(point, options=models.MODELS[point.model].defaults | point.options)), sort_keys=True)
 
 
 def draw(path, curves, title):
-    """Write the PNG of what `measure_all` returned."""
+    """Write the result of `measure_all` as a PNG."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     from minisenet.train.curves import _figure, _save
@@ -102,7 +102,7 @@ def draw(path, curves, title):
         axis.set_xlabel(panel, fontsize=9)
         axis.grid(color="0.92", linewidth=0.8)
     axes[0].set_ylabel("training, images per second", fontsize=9)
-    drawn = {line.get_label(): line for axis in axes for line in axis.get_lines()}      # one may be missing in a panel
+    drawn = {line.get_label(): line for axis in axes for line in axis.get_lines()}      # a panel may lack one
     figure.legend(drawn.values(), drawn.keys(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=10, x=0.01, ha="left")
     _save(figure, path)

@@ -1,4 +1,4 @@
-"""A contender's process, seen from outside: start it, ask it, and be sure that it is gone."""
+"""A contender's process, seen from outside: start it, send it commands, and end it reliably."""
 import contextlib
 import json
 import os
@@ -16,7 +16,7 @@ class ContenderError(RuntimeError):
 
 
 class Process:
-    """One contender in a process of its own, whose libraries find the number of threads when they are loaded.
+    """One contender in a process of its own, whose libraries read the number of threads when they are loaded.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ class Process:
             self._start(environment(maker, settings.threads))
             self._send(maker=maker, settings=asdict(settings))
         except ContenderError:
-            pass                                            # it died already: the first question will say so
+            pass                                            # it died already: the first `ask` will raise
         except BaseException:
             self.close()
             raise
 
     def _start(self, variables):
-        # A group of its own (where there are such things), so that what it starts, compilers say, can be ended with it.
+        # A group of its own (if the system has groups), so that close() also ends its children, for example compilers.
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "minisenet.bench.worker"], env=variables, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.words, start_new_session=True)
@@ -48,7 +48,7 @@ class Process:
         Raises
         ------
         ContenderError
-            Where it raised or died. It is never waited for in vain: when it dies, its end of the pipe closes.
+            If it raised or died. This never waits forever: when the process dies, its end of the pipe closes.
         """
         self._send(**command)
         answer = self.process.stdout.readline()
@@ -64,7 +64,7 @@ class Process:
             self.process.stdin.write(json.dumps(command) + "\n")
             self.process.stdin.flush()
         except OSError:
-            # It may have said why before it died.
+            # It may have sent the reason before it died.
             answer = self.process.stdout.readline()
             raise ContenderError(json.loads(answer)["error"] if answer.endswith("\n") else self._last_words()) from None
 
@@ -72,12 +72,12 @@ class Process:
         status = self.process.wait()
         self.words.seek(0)
         lines = self.words.read().decode(errors="replace").split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return f"its process {how}: {said}"
 
     def close(self):
-        """End it, and whatever it has started. Nothing of it is left when this returns."""
+        """End it and everything it has started. None of its processes is left when this returns."""
         self.words.close()
         if self.process is None:
             return
@@ -88,7 +88,7 @@ class Process:
                 self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(OSError):              # what is left in a buffer has nobody to read it
+            with contextlib.suppress(OSError):              # nobody reads what is left in a buffer
                 stream.close()
 
     def __enter__(self):
@@ -101,8 +101,8 @@ class Process:
 def environment(maker, threads):
     """The environment of a contender: this process's own, its module search path, and the number of threads for every BLAS.
 
-    Whatever else is set, MINISENET_ISA or ONEDNN_MAX_CPU_ISA say, holds there too. PyTorch runs as its users have it: the C
-    library does with memory what it does by itself (see `minisenet.backend.memory`).
+    All other variables hold there too, for example MINISENET_ISA and ONEDNN_MAX_CPU_ISA. PyTorch runs as its users run it: the C
+    library keeps its default settings for memory (see `minisenet.backend.memory`).
     """
     here = [os.path.abspath(folder) for folder in sys.path]
     # Inductor would keep a pool of idle compiler processes.

@@ -1,4 +1,4 @@
-"""PyTorch's contenders: the network in PyTorch with the same weights on the same batch, as its users would train it."""
+"""PyTorch's contenders: the same network, weights and batch in PyTorch, trained as its users would train it."""
 from minisenet import models
 from minisenet.bench.ours import LR, batch
 

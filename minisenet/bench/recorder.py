@@ -1,8 +1,8 @@
-"""Every kernel call of a step, timed where it stands.
+"""Every kernel call of a step, timed inside the step.
 
-The recorder watches the calls and passes each on. So a kernel is timed with the caches as the network leaves them, new
-kernels appear by themselves, and the sum over the calls can be compared with the step. (A kernel that is called in a loop by
-itself finds its arrays in the cache, and looks faster than it is.)
+The recorder watches the calls and passes each on. So it times a kernel with the caches as the network leaves them, it records
+new kernels without any change here, and you can compare the sum over the calls with the step. (A kernel called alone in a loop
+finds its arrays in the cache, and looks faster than it is.)
 """
 import contextlib
 import time
@@ -16,7 +16,7 @@ from minisenet.summary import arrays_in, multiply_adds, weights_shape
 
 @dataclass
 class Calls:
-    """The calls of one kernel with arguments of one shape. `flops` is None for a sweep, which is bound by memory."""
+    """The calls of one kernel with arguments of one shape. `flops` is None for a memory-bound pass."""
 
     kernel: str
     shape: str
@@ -52,14 +52,14 @@ class Recorder:
 
 @contextlib.contextmanager
 def recording():
-    """`with recording() as recorder:` every kernel call of the block is in `recorder.calls`."""
+    """`with recording() as recorder:` records every kernel call of the block in `recorder.calls`."""
     recorder = Recorder()
     with watching(recorder):
         yield recorder
 
 
 def _key(value):
-    """What tells calls apart: shapes and integers, but no contents, and no learning rate."""
+    """The key of an argument: its shapes and integers, without the elements and without floats such as the learning rate."""
     if isinstance(value, dict):
         return tuple((name, _key(each)) for name, each in sorted(value.items()))
     if isinstance(value, (tuple, list)):

@@ -1,4 +1,4 @@
-"""The result of a run as one dict for JSON, and as tables for people."""
+"""The result of a run as one dict for JSON, and as tables."""
 import os
 import textwrap
 
@@ -7,8 +7,8 @@ from minisenet.backend import builds
 from minisenet.bench import machine
 from minisenet.bench.figures import compared, median, ratio, ratios, throughput, within_turns
 
-HELD = ("MINISENET_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")       # to older instructions than the processor has
-QUIET = 1.5         # a slowest turn below this many times the fastest is what a machine does by itself
+HELD = ("MINISENET_ISA", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")       # limits to older instructions than the processor has
+QUIET = 1.5         # below this, slowest over fastest turn is a machine's normal variation
 MEANING = {
     "train_vs_pytorch_eager": "training, times as fast as PyTorch eager (its better layout)",
     "train_vs_pytorch_compile": "training, times as fast as torch.compile",
@@ -20,10 +20,10 @@ MEANING = {
 
 
 def result(settings, repeat, times):
-    """What `--json` prints, a dict.
+    """The dict that `--json` prints.
 
-    threads, batch_size, model, width, options, isa, repeat, processor, versions, environment (what holds a library to older
-    instructions); train and inference: contender -> images per second; peak_memory_mb: contender -> MB or None; ratios;
+    threads, batch_size, model, width, options, isa, repeat, processor, versions, environment (variables that limit a library to
+    older instructions); train and inference: contender -> images per second; peak_memory_mb: contender -> MB or None; ratios;
     left_out: contender -> why.
     """
     return dict(threads=settings.threads, batch_size=settings.batch_size, model=settings.model, width=_width(settings),
@@ -35,12 +35,12 @@ def result(settings, repeat, times):
 
 
 def _width(settings):
-    """The width that was asked for, or the network's own."""
+    """The given width, or the network's default."""
     return (models.MODELS[settings.model].defaults | settings.options).get("width")
 
 
 def format_header(r):
-    """What was measured, on what."""
+    """The lines that say what was measured, and on which machine."""
     versions = ", ".join(f"{name} {version}" for name, version in
                          (("PyTorch", r["versions"]["torch"]), ("NumPy", r["versions"]["numpy"])) if version)
     isa = f"instruction set {r['isa']}" if r["isa"] else "no kernels"
@@ -73,13 +73,13 @@ def format_table(r, times):
         for name, reason in r["left_out"].items():
             lines += textwrap.wrap(f"left out: {name}: {reason}", 100, subsequent_indent=" " * 10)
     if any(peak is None for peak in r["peak_memory_mb"].values()):
-        lines.append("peak memory: this system does not tell")
+        lines.append("peak memory: this system has no such figure")
     lines += _unquiet(times)
     return "\n".join(lines)
 
 
 def _unquiet(times):
-    """A line that doubts the figures, where a contender's own time changed too much from turn to turn."""
+    """A warning, if a contender's own time changed too much from turn to turn."""
     ranges = {}
     for work in times.seconds.values():
         for name, seconds in work.items():

@@ -1,12 +1,12 @@
-"""A contender's process: it reads a command a line, does it, and answers with a line of JSON, until standard input ends.
+"""A contender's process: it reads commands line by line, and answers each with a line of JSON, until standard input ends.
 
-    {"maker": …, "settings": {…}}              the first line: who it is
-    {"do": "prepare", "work": "train"}         {"seconds": of one step, when it is warm}
+    {"maker": …, "settings": {…}}              the first line: which contender
+    {"do": "prepare", "work": "train"}         {"seconds": of one step, after warming up}
     {"do": "time", "steps": 5}                 {"seconds": of one step, the mean over the five}
     {"do": "memory"}                           {"mb": the peak of this process until now, or null}
-    {"do": "report"}                           what the contender's own `report()` returns
+    {"do": "report"}                           the result of the contender's own `report()`
 
-An exception is answered with {"error": …} and ends the process. What the contender prints goes to standard error.
+The answer to an exception is {"error": …}, and the process ends. Printed output goes to standard error.
 """
 import importlib
 import json
@@ -25,20 +25,20 @@ WARM_UP = 3
 
 def main():
     """Serve until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)            # a Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)            # the parent handles Ctrl-C
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)                                           # so that nothing else gets between the answers
+    os.dup2(2, 1)                                           # so that standard output has only the answers
     try:
         for answer in serve(commands()):
             print(json.dumps(answer), file=answers, flush=True)
     except Exception as error:
         print(json.dumps({"error": describe(error)}), file=answers, flush=True)
-    os._exit(1)             # an orderly end would wait for the thread that waits for the next command
+    os._exit(1)             # a normal exit would wait for the thread that reads commands
 
 
 def commands():
-    """Yield the commands. Standard input also ends when the parent process dies, however it dies; then this process ends at
-    once, in the middle of a step too, because a thread of its own is reading."""
+    """Yield the commands. Standard input also ends when the parent process dies. Then this process ends at once, even in the
+    middle of a step, because a separate thread reads."""
     lines = queue.SimpleQueue()
 
     def read():
@@ -52,7 +52,7 @@ def commands():
 
 
 def serve(commands):
-    """Yield the answer to each command after the first, which says who this is."""
+    """Yield the answer to each command after the first, which names the contender."""
     first = next(commands)
     module, name = first["maker"].split(":")
     subject = getattr(importlib.import_module(module), name)(Settings(**first["settings"]))
@@ -62,7 +62,7 @@ def serve(commands):
             step = getattr(subject, command["work"])()
             yield {"seconds": warm(step)}
         elif command["do"] == "time":
-            step()          # the threads of whoever came before spin for a while, and the caches hold what is theirs
+            step()          # the previous contender's threads still spin, and the caches hold its data
             yield {"seconds": timed(step, command["steps"])}
         elif command["do"] == "memory":
             yield {"mb": peak_mb()}
@@ -71,7 +71,7 @@ def serve(commands):
 
 
 def warm(step):
-    """Seconds of the fastest of the steps that warm up: the first one pays for compiling and for fresh memory."""
+    """Seconds of the fastest warm-up step: the first one also compiles and gets new memory."""
     return min(timed(step, 1) for _ in range(WARM_UP))
 
 

@@ -1,4 +1,4 @@
-"""`minisenet bench`: side by side with PyTorch and with the NumPy bodies, as ratios in one run."""
+"""`minisenet bench`: minisenet's speed beside PyTorch's and the NumPy bodies', as ratios in one run."""
 import argparse
 import sys
 
@@ -15,7 +15,7 @@ MODEL, BATCH_SIZE, REPEAT = "se_resnet20", 128, 9
 
 def add(commands):
     parser = commands.add_parser("bench", help="compare speed and memory with PyTorch",
-                                 description="Train and infer in turns with PyTorch and with the NumPy bodies, each in a "
+                                 description="Take turns with PyTorch and the NumPy bodies in training and inference, each in a "
                                              "process of its own, and print ratios.")
     n = options.number
     parser.add_argument("--model", default=MODEL, metavar="NAME",
@@ -23,30 +23,30 @@ def add(commands):
     options.add_model(parser)
     parser.add_argument("--batch-size", type=n(int, 1), default=BATCH_SIZE, metavar="N", help=f"default: {BATCH_SIZE}")
     parser.add_argument("--threads", type=n(int, 1), default=get_num_threads(), metavar="N",
-                        help=f"of every contender (default: {get_num_threads()})")
-    parser.add_argument("--repeat", type=n(int, 1), default=REPEAT, metavar="N", help=f"turns (default: {REPEAT})")
+                        help=f"threads of every contender (default: {get_num_threads()})")
+    parser.add_argument("--repeat", type=n(int, 1), default=REPEAT, metavar="N", help=f"number of turns (default: {REPEAT})")
     parser.add_argument("--contenders", type=_names, default=list(CONTENDERS), metavar="NAME,NAME",
-                        help=f"of {', '.join(CONTENDERS)} (default: all)")
-    parser.add_argument("--ops", action="store_true", help="a table per kernel, against what this machine can do at most")
+                        help=f"some of {', '.join(CONTENDERS)} (default: all)")
+    parser.add_argument("--ops", action="store_true", help="also print a table of the kernels, beside this machine's peak")
     parser.add_argument("--plot", metavar="FILE",
-                        help="draw throughput against batch size, width and threads, after all else (takes many minutes)")
+                        help="also draw throughput against batch size, width and threads (needs many minutes)")
     _options.add_json(parser)
     return parser
 
 
 def _names(text):
-    """An argparse type: contenders, divided by commas."""
+    """An argparse type: contenders, with commas between them."""
     names = text.split(",")
     for name in names:
         if name not in CONTENDERS:
-            raise argparse.ArgumentTypeError(f"unknown contender {name!r}; it is one of {', '.join(CONTENDERS)}")
+            raise argparse.ArgumentTypeError(f"must be some of {', '.join(CONTENDERS)}, got {name!r}")
     return [name for name in CONTENDERS if name in names]
 
 
 def run(args):
     settings = Settings(args.model, options.model_options(args), args.batch_size, args.threads)
-    get_backend()                                       # what is wrong with the environment, the model, the file or the
-    models.create(settings.model, **settings.options)   # machine should be known now, and not after minutes
+    get_backend()                                       # report a wrong environment, model, file or machine now, and not
+    models.create(settings.model, **settings.options)   # after minutes
     if args.ops:
         ops.check()
     if args.plot:
@@ -70,7 +70,7 @@ def run(args):
 
 
 class Progress:
-    """One live line on standard error where that is a terminal, and nothing where it is not."""
+    """One live line on standard error if that is a terminal; otherwise nothing."""
 
     def __init__(self):
         self.live = sys.stderr.isatty()

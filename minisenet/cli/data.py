@@ -1,11 +1,11 @@
-"""`minisenet data`: get CIFAR, say where it is, verify it. The only command that downloads anything."""
+"""`minisenet data`: download, find or verify CIFAR. No other command downloads anything."""
 from minisenet.data import DataError, download
 
 
 def add(commands):
     parser = commands.add_parser("data", help="download, find or verify CIFAR",
-                                 description="Nothing is downloaded unless `get` says so.")
-    parser.add_argument("action", choices=("get", "where", "verify"), help="download it; say where it is; check every file")
+                                 description="Only `get` downloads.")
+    parser.add_argument("action", choices=("get", "where", "verify"), help="download it; print its path; check every file")
     parser.add_argument("name", nargs="?", choices=("cifar10", "cifar100"), default="cifar10", help="default: cifar10")
     return parser
 
@@ -17,6 +17,6 @@ def run(args):
         return 0 if verdict.status == "official" else 1
     place = getattr(download, args.action)(args.name)
     if place is None:
-        raise DataError(f"{args.name} is not on this machine: `minisenet data get {args.name}` gets it")
+        raise DataError(f"{args.name} is not on this machine: `minisenet data get {args.name}` downloads it")
     print(place)
     return 0

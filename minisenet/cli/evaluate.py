@@ -1,4 +1,4 @@
-"""`minisenet evaluate`: the test figures of a run's best checkpoint, or of any checkpoint."""
+"""`minisenet evaluate`: test loss and accuracy of a run's best checkpoint, or of any checkpoint."""
 from pathlib import Path
 
 from minisenet import data as sets
@@ -9,10 +9,10 @@ from minisenet.train.run_folder import RunError, find, model_state, read, read_c
 
 
 def add(commands):
-    parser = commands.add_parser("evaluate", help="test a checkpoint", description="Run a trained network over test images.")
+    parser = commands.add_parser("evaluate", help="test a checkpoint", description="Run a trained network on test images.")
     parser.add_argument("checkpoint", metavar="RUN_OR_CHECKPOINT",
-                        help="a run folder (its best checkpoint) or a .safetensors file")
-    options.add_data(parser, "what the run was trained on")
+                        help="a run folder, for its best checkpoint, or a .safetensors file")
+    options.add_data(parser, "the data set of the run")
     _options.add_machine(parser)
     _options.add_json(parser)
     return parser
@@ -31,8 +31,8 @@ def run(args):
     data = sets.load(args.data or _trained_on(path, metadata))
     trained = metadata["data"]["classes"]
     if len(data.classes) != len(trained):
-        raise RunError(f"{path} tells {len(trained)} classes apart ({metadata['data']['name']}), but {data.name} has "
-                       f"{len(data.classes)}: evaluate it with --data {metadata['data']['name']}")
+        raise RunError(f"--data must have the checkpoint's {len(trained)} classes, got {data.name} with {len(data.classes)}: evaluate "
+                       f"{path} with --data {metadata['data']['name']}")
     figures = evaluate(model, data, normalisation=metadata["normalisation"])
     if args.json:
         _options.print_json(dict(checkpoint=str(path), model=made["name"], epoch=metadata["epoch"], data=data.name,
@@ -48,7 +48,7 @@ def run(args):
 
 
 def _trained_on(path, metadata):
-    """What --data was when the run was trained; for a checkpoint away from its folder, the data set's name."""
+    """The run's own --data; for a checkpoint outside of its run folder, the data set's name."""
     try:
         return read_config(Path(path).parent)["notes"]["train"]["data"]
     except (RunError, KeyError):

@@ -1,4 +1,4 @@
-"""`minisenet summary`: what a network costs, layer by layer."""
+"""`minisenet summary`: a network's cost, layer by layer."""
 from minisenet import models
 from minisenet.cli import _options
 from minisenet.summary import format_summary, summary
@@ -11,9 +11,9 @@ def add(commands):
                                              "totals beside the specification's.")
     parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(models.MODELS)}")
     options.add_model(parser)
-    parser.add_argument("--classes", type=options.number(int, 1), metavar="K", help="default: those of its data set")
+    parser.add_argument("--classes", type=options.number(int, 1), metavar="K", help="default: the number of classes of its data set")
     parser.add_argument("--image-size", type=options.number(int, 1), metavar="N",
-                        help="default: what the network is made for")
+                        help="default: the image size that the network was designed for")
     _options.add_json(parser)
     return parser
 

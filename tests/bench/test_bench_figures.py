@@ -50,7 +50,7 @@ def test_a_system_that_does_not_tell_the_peak():
     unknown = times(peak_mb=dict.fromkeys(PEAK))
     assert ratios(unknown)["memory_vs_pytorch_eager"] is None
     text = report.format_table(report.result(Settings(), 3, unknown), unknown)
-    assert "this system does not tell" in text
+    assert "this system has no such figure" in text
 
 
 def test_throughput():
@@ -111,4 +111,4 @@ def test_the_plain_twin_takes_part_for_se_networks_only(monkeypatch):
     from minisenet.backend import builds
     monkeypatch.setattr(builds, "kernels", object())
     assert why_not("minisenet_plain", Settings("se_resnet20")) is None
-    assert "plain network itself" in why_not("minisenet_plain", Settings("resnet20"))
+    assert "itself a network without SE blocks" in why_not("minisenet_plain", Settings("resnet20"))

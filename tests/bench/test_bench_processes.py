@@ -48,7 +48,7 @@ def test_contenders_that_go_wrong_are_left_out_and_named(monkeypatch, started):
     assert times.left_out == {
         "raises": "train: RuntimeError: no compiler was found",
         "dies": "train: its process ended with status 3: the last words",
-        "is_killed": "train: its process was killed by SIGKILL: it said nothing",
+        "is_killed": "train: its process was killed by SIGKILL: it printed nothing",
         "late": "inference: ZeroDivisionError: division by zero",
         "unknown": "train: AttributeError: module 'bench.broken_contenders' has no attribute 'nobody'"}
 

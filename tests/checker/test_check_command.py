@@ -65,7 +65,7 @@ def test_no_such_function_says_which_there_are(file, capsys):
     (["answer.py:double"], 1, "the shape of x cannot be told"),
     (["answer.py:alone"], 1, "it has no alone_backward beside it"),
     (["answer.py:squeeze", "--like", "squeeze", "--shapes", "u=(N, C)"], 1, "leave out the one or the other"),
-    (["answer.py:squeeze", "--time-limit", "0"], 2, "argument --time-limit: 0 is out of range"),
+    (["answer.py:squeeze", "--time-limit", "0"], 2, "argument --time-limit: must be at least 0.1, got 0"),
     ([], 2, "arguments are required: FILE.py:FUNCTION"),
 ])
 def test_errors_are_one_line(file, capsys, argv, status, message):
