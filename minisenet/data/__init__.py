@@ -4,7 +4,7 @@
     for x, labels in batches(data, batch_size=128, epoch=1, seed=0):
         ...
 
-A batch is a pure function of (seed, epoch, its number): nothing has to be saved for a run to go on where it stopped.
+A batch is a pure function of (seed, epoch, its number), so a resumed run needs no saved state of its data.
 """
 import os
 
@@ -17,25 +17,27 @@ __all__ = ["DataError", "Dataset", "batches", "load", "test_batches"]
 
 
 def load(data="auto", *, shapes_seed=0, shapes_train=10_000, shapes_test=2_000):
-    """Find a data set and read it. Nothing is ever downloaded here.
+    """Find a data set and read it. This never downloads anything.
 
     Parameters
     ----------
     data : str or path or Dataset
-        "cifar10" or "cifar100": where this machine has it. "shapes": the built-in set. "auto": CIFAR-10 where this machine
-        has it, otherwise shapes. Anything else is a path: a folder or a .tar.gz with CIFAR. A Dataset is returned as it is.
+        "cifar10" or "cifar100": the copy on this machine. "shapes": the built-in set. "auto": CIFAR-10 if it is on this
+        machine, otherwise shapes. Anything else is a path: a folder or a .tar.gz with CIFAR. A Dataset is returned as it is.
     shapes_seed, shapes_train, shapes_test : int
         The seed and the numbers of images of the built-in set.
 
     Returns
     -------
     Dataset
-        `.source` is a sentence that says what was taken, and for "auto" without CIFAR-10 how to get it.
+        `.source` is a sentence that says where the data is from, and for "auto" without CIFAR-10 how to get it.
 
     Raises
     ------
+    TypeError
+        If data is not a name, a path or a Dataset.
     DataError
-        Where there is no such data, or it is damaged. One line that says what to do.
+        If there is no such data, or if it is damaged. The message is one line and says what to do.
     """
     if isinstance(data, Dataset):
         return data

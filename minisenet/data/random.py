@@ -1,9 +1,9 @@
-"""Randomness as a pure function of (seed, stream, epoch, index): nothing to save, nothing to restore, any batch by itself.
+"""Randomness as a pure function of (seed, stream, epoch, index): there is no state to save or to restore.
 
-A generator with a state makes image 7 of epoch 3 depend on everything drawn before it. Here every draw is looked up:
-`bits(seed, stream, epoch, index)` hashes its four arguments to 64 bits, vectorised over index. So a resumed run, another
-batch size or another number of threads sees the same crops and the same order. Only integer arithmetic modulo 2^64 is
-used for the bits, so they are the same on every machine and with every NumPy.
+With a generator's state, image 7 of epoch 3 depends on everything drawn before it. Here `bits(seed, stream, epoch, index)`
+hashes its four arguments to 64 bits, vectorised over index. So a resumed run, another batch size or another number of threads
+gives the same crops and the same order. The bits use only integer arithmetic modulo 2^64, so they are the same on every
+machine and with every NumPy.
 
 Source: SplitMix64 of Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014), in Vigna's
 form with Stafford's variant 13 of the finaliser. For a fixed (seed, stream, epoch), `bits` is exactly that generator's
@@ -13,15 +13,15 @@ import numpy as np
 
 from minisenet import arguments
 
-GOLDEN = 0x9E3779B97F4A7C15     # 2^64 / golden ratio, odd: multiples of it wander through all 64-bit integers
+GOLDEN = 0x9E3779B97F4A7C15     # 2^64 / golden ratio, odd: its multiples reach all 64-bit integers
 _WORD = (1 << 64) - 1
 
-# One stream for each thing that is drawn, so that no two draws share bits. (The shapes number theirs from SHAPES on.)
+# One stream for each thing that is drawn, so that no two draws share bits. (Those of the shapes begin at SHAPES.)
 ORDER, SHIFT_ROW, SHIFT_COLUMN, FLIP, HOLE_ROW, HOLE_COLUMN, SHAPES = 0, 1, 2, 3, 4, 5, 64
 
 
 def finalise(z):
-    """The finaliser of SplitMix64: a bijection on uint64 in which every input bit moves every output bit.
+    """The finaliser of SplitMix64: a bijection on uint64 in which every input bit affects every output bit.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def finalise(z):
 
 
 def _key(*words):
-    """One 64-bit integer from several, each hashed on top of those before it."""
+    """One 64-bit integer from several, each hashed together with those before it."""
     key = 0
     for name, word in zip(("seed", "stream", "epoch"), words):
         word = arguments.integer(name, word, 0)
@@ -59,12 +59,12 @@ def bits(seed, stream, epoch, index):
     Returns
     -------
     ndarray of uint64, the shape of index
-        Different for different indices under one (seed, stream, epoch): the map is a bijection.
+        For one (seed, stream, epoch), different indices have different bits: the map is a bijection.
 
     Raises
     ------
     TypeError, ValueError
-        For what is not an integer, or is negative.
+        If an argument is not an integer, or is negative.
     """
     index = np.asarray(index)
     if index.size and not np.issubdtype(index.dtype, np.integer):
@@ -76,14 +76,14 @@ def bits(seed, stream, epoch, index):
 
 
 def uniform(seed, stream, epoch, index, low=0.0, high=1.0):
-    """Uniform float64 in [low, high): the upper 53 bits, all that a double holds. Otherwise as `bits`."""
+    """Uniform float64 in [low, high), from the upper 53 bits, a double's precision. Otherwise as `bits`."""
     return low + (high - low) * ((bits(seed, stream, epoch, index) >> np.uint64(11)) * 2.0 ** -53)
 
 
 def integers(n, seed, stream, epoch, index):
-    """Uniform int64 in 0 ... n - 1: the upper 32 bits times n, over 2^32 (Lemire's reduction). Otherwise as `bits`.
+    """Uniform int64 from 0 to n - 1: the upper 32 bits times n, over 2^32 (Lemire's reduction). Otherwise as `bits`.
 
-    A value's probability is off by less than 2^-32. Raises ValueError unless 1 <= n <= 2**31.
+    A value's probability differs from 1 / n by less than 2^-32. Raises ValueError unless 1 <= n <= 2**31.
     """
     n = arguments.integer("n", n, 1)
     if n > 1 << 31:
@@ -94,7 +94,7 @@ def integers(n, seed, stream, epoch, index):
 def normal(seed, stream, epoch, index):
     """Standard normal float64 by the Box-Muller transform of the two halves of the bits. Otherwise as `bits`."""
     both = bits(seed, stream, epoch, index)
-    radius = np.sqrt(-2 * np.log(((both >> np.uint64(32)) + np.uint64(1)) * 2.0 ** -32))    # of (0, 1]: log stays finite
+    radius = np.sqrt(-2 * np.log(((both >> np.uint64(32)) + np.uint64(1)) * 2.0 ** -32))    # in (0, 1]: log is finite
     return radius * np.cos(2 * np.pi * ((both & np.uint64(0xFFFFFFFF)) * 2.0 ** -32))
 
 
@@ -109,12 +109,12 @@ def permutation(n, seed, epoch):
     Returns
     -------
     ndarray (n,) of int64
-        Each of 0 ... n - 1 once. Hashes never tie, so every sorting algorithm gives the same order.
+        Each of 0 to n - 1 once. No two hashes are equal, so every sorting algorithm gives the same order.
 
     Raises
     ------
     TypeError, ValueError
-        For what is not an integer, or is negative; n at least 1.
+        If an argument is not an integer, if n is below 1, or if another argument is negative.
     """
     indices = np.arange(arguments.integer("n", n, 1))
     return np.argsort(bits(seed, ORDER, epoch, indices), kind="stable").astype(np.int64, copy=False)

@@ -1,17 +1,17 @@
-"""The built-in `shapes` set: 32x32 colour images, drawn from a seed, in which the whole image says which channel matters.
+"""The built-in `shapes` set: 32x32 colour images, drawn from a seed. The whole image decides which channel matters.
 
-Each image holds two figures of different kinds, a warm one (more red than blue) and a cool one (more blue than red), on a
+Each image shows two figures of different kinds, a warm one (more red than blue) and a cool one (more blue than red), on a
 ground. On stripes the warm figure counts, on a plain ground the cool one:
 
     class = (kind of the figure that counts) x (kind of the ground)        5 kinds x 2 grounds = 10 classes
 
-Whoever sees both figures but not the ground is right half of the time at best. The ground is everywhere, so it is what
-`squeeze` sees, and picking the warm or the cool channels by it is what `excitation` can do: the gates differ by class.
-Positions, sizes, angles, colours, the stripes' period and phase, and the noise are all random, so that no pixel by itself
-says anything, and a linear model stays near chance.
+A classifier that uses both figures but not the ground is right at most half of the time. The ground covers the whole image,
+so `squeeze` can detect it, and `excitation` can then choose the warm or the cool channels: the gates differ by class.
+Positions, sizes, angles, colours, the stripes' period and phase, and the noise are all random. So no single pixel tells the
+class, and a linear model does little better than chance.
 
-Image i is a pure function of (seed, split, i). Sines and square roots may differ by one unit in the last place between
-machines, and a pixel by one grey level.
+Image i is a pure function of (seed, split, i). Between machines, sines and square roots may differ in the last place, and so
+a pixel by one grey level.
 """
 import numpy as np
 
@@ -25,13 +25,13 @@ GROUNDS = ("stripes", "plain")
 CLASSES = tuple(f"{kind} on {ground}" for kind in KINDS for ground in GROUNDS)
 NOISE = 24          # the sum of two draws from -NOISE/2 ... NOISE/2, a triangle of deviation NOISE / sqrt(6) grey levels
 
-# The draws of one image, each with a stream of its own.
+# The draws of one image, each with its own stream.
 (OTHER_KIND, RADIUS, RADIUS_OTHER, ANGLE, ANGLE_OTHER, AXIS, GAP, ROW, COLUMN, WARM, COOL, WARM_LIGHT, COOL_LIGHT,
  WARM_GREEN, COOL_GREEN, GROUND_LIGHT, GROUND_TINT, GROUND_GREEN, PERIOD, SLANT, PHASE, CONTRAST, GRAIN) = range(23)
 
 
 # ---- the figures: signed distances to their edges in pixels, negative inside --------------------------------------------
-# x and y are coordinates about the figure's centre, turned with it; r is its radius; all broadcast.
+# x and y are coordinates from the figure's centre, rotated with it; r is its radius; all broadcast.
 
 def _disc(x, y, r):
     return np.hypot(x, y) - 0.9 * r
@@ -46,7 +46,7 @@ def _square(x, y, r):
 
 
 def _triangle(x, y, r):
-    """Three edges at distance r / 2 from the centre: the corners lie at distance r."""
+    """Three edges at distance 0.55 r from the centre; the corners are at distance 1.1 r."""
     slope = np.float32(np.sqrt(3) / 2)
     return np.maximum(np.maximum(slope * x - 0.5 * y, -slope * x - 0.5 * y), y) - 0.55 * r
 
@@ -60,7 +60,7 @@ _DISTANCES = (_disc, _ring, _square, _triangle, _cross)
 
 
 def _coverage(kind, centre, angle, radius):
-    """How much of each pixel a figure covers: float32 (n, SIZE, SIZE), from 0 to 1, with soft edges one pixel wide."""
+    """The part of each pixel that a figure covers: float32 (n, SIZE, SIZE), from 0 to 1, with soft edges one pixel wide."""
     grid = np.arange(SIZE, dtype=np.float32) + np.float32(0.5)
     cover = np.empty((len(kind), SIZE, SIZE), np.float32)
     for k, distance in enumerate(_DISTANCES):
@@ -80,7 +80,7 @@ def _stripes(period, slant, phase):
 
 
 def _colour(light, red_over_blue, green):
-    """(n, 1, 1, 3): `light` in every channel, half of `red_over_blue` added to red and taken from blue."""
+    """(n, 1, 1, 3): `light` in every channel, with half of `red_over_blue` added to red and subtracted from blue."""
     return np.stack([light + red_over_blue / 2, light + green, light - red_over_blue / 2], -1)[:, None, None, :]
 
 
@@ -89,11 +89,12 @@ def _draw(seed, split, index):
     def uniform(stream, low, high):
         return random.uniform(seed, random.SHAPES + stream, split, index, low, high).astype(np.float32)
 
-    label = index % len(CLASSES)                        # every class equally often, in any stretch of ten
+    label = index % len(CLASSES)                        # every class once in any ten consecutive images
     kind, ground = label // len(GROUNDS), label % len(GROUNDS)
     other = (kind + 1 + random.integers(len(KINDS) - 1, seed, random.SHAPES + OTHER_KIND, split, index)) % len(KINDS)
 
-    # Two figures on an axis through a point near the middle, apart by their radii and a gap; the edge may cut one pixel off.
+    # Two figures on an axis through a point near the middle. Their distance is the sum of their radii and a gap. The image's
+    # edge may cut one pixel off.
     radius, radius_other = uniform(RADIUS, 5.5, 7.5), uniform(RADIUS_OTHER, 5.5, 7.5)
     axis, half = uniform(AXIS, 0, 2 * np.pi), (radius + radius_other + uniform(GAP, 0, 2)) / 2
     arm = half[:, None] * np.stack([np.sin(axis), np.cos(axis)], -1)
@@ -127,19 +128,19 @@ def shapes(*, seed=0, train=10_000, test=2_000, source="the built-in shapes"):
     ----------
     seed : int
     train, test : int
-        How many images; the first ones are the same for every number.
+        The numbers of images. A smaller set is the beginning of a larger one.
     source : str
-        What the Dataset says of itself; the seed is added.
+        The Dataset's `source`; the seed is added.
 
     Returns
     -------
     Dataset
-        10 classes. Training and test images are drawn from different streams of the randomness: none is shared.
+        10 classes. Training and test images are drawn from different random streams.
 
     Raises
     ------
     TypeError, ValueError
-        For a negative seed, or fewer than one image.
+        If a number is not an integer, if the seed is negative, or if there would be no image.
     """
     arrays, numbers = [], [arguments.integer(name, n, 1) for name, n in (("train", train), ("test", test))]
     for split, n in enumerate(numbers):

@@ -1,10 +1,9 @@
-"""CIFAR's pickles, read without trusting them: three NumPy globals are understood, and anything else is refused by name.
+"""Read CIFAR's pickles without trusting them: they may name three NumPy globals, and any other name is an error.
 
-A pickle is a program. Its only way to act is `find_class`, which gives it functions and classes by name, and it can name
-`os.system`. Official batches name three: `numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`. Even
-those are not handed out: the pickle gets stand-ins that only note what it says of an array, and the array is then made
-here, by `np.frombuffer`. So no code of NumPy runs on unchecked input, an object array cannot exist, and the dtype's
-`align=0` of Python 2 days, of which NumPy 2.4 warns, never reaches NumPy.
+A pickle is a program. It gets functions and classes by name from `find_class`, and it can name `os.system`. Official batches
+name three: `numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`. Even these are replaced, by classes that
+only record an array's shape, dtype and bytes; `np.frombuffer` then makes the array. So NumPy runs no code on unchecked input,
+an object array cannot exist, and the dtype argument `align=0` from Python 2, of which NumPy 2.4 warns, never reaches NumPy.
 """
 import io
 import pickle
@@ -16,7 +15,7 @@ from minisenet.data.dataset import DataError
 
 
 class _Dtype:
-    """What a pickle says of a dtype: its code, such as "u1", and the byte order in its state."""
+    """A dtype as a pickle describes it: its code, such as "u1", and the byte order in its state."""
 
     def __init__(self, code, align=0, copy=0):
         if not isinstance(code, str) or not re.fullmatch(r"[|<>=]?(b1|[iu][1248]|f[48])", code):
@@ -30,7 +29,7 @@ class _Dtype:
 
 
 class _Array:
-    """What a pickle says of an array: shape, dtype, order and bytes; `.value` is the array itself."""
+    """An array as a pickle describes it: shape, dtype, order and bytes. `.value` is the array itself."""
 
     def __setstate__(self, state):      # (version, shape, dtype, Fortran order?, the bytes)
         _, shape, dtype, fortran, raw = state
@@ -40,7 +39,7 @@ class _Array:
 
 
 class _Reconstruct(_Array):
-    """`_reconstruct(numpy.ndarray, (0,), "b")` makes an empty array, whose state comes next."""
+    """`_reconstruct(numpy.ndarray, (0,), "b")` makes an empty array, and its state follows."""
 
     def __init__(self, subtype, shape, code):
         if subtype is not _Array:
@@ -70,7 +69,7 @@ def unpickle(data):
     Parameters
     ----------
     data : bytes
-        A pickle of any protocol, as Python 2 wrote them or newer.
+        A pickle of any protocol, from Python 2 or 3.
 
     Returns
     -------
@@ -79,7 +78,7 @@ def unpickle(data):
     Raises
     ------
     DataError
-        For a pickle that names another global, a truncated one, and one that is no dict. Nothing of it has run.
+        If the pickle names another global, is truncated, or does not hold a dict. None of its code has run.
     """
     try:
         content = _Unpickler(io.BytesIO(data), encoding="latin1").load()
@@ -88,7 +87,7 @@ def unpickle(data):
         return {_text(key): value.value if isinstance(value, _Array) else value for key, value in content.items()}
     except DataError:
         raise
-    except Exception as error:      # a damaged pickle can fail in every way there is
+    except Exception as error:      # a damaged pickle can raise anything
         raise DataError(f"it is not a whole pickle ({type(error).__name__}: {error})") from None
 
 

@@ -29,7 +29,7 @@ def expected(rows):
     return out
 
 
-# ---- pickles as Python 2 wrote them, opcode by opcode -------------------------------------------------------------------
+# ---- pickles of Python 2, opcode by opcode ------------------------------------------------------------------------------
 
 def _text(s):
     return b"U" + bytes([len(s)]) + s
@@ -99,7 +99,7 @@ def write_archive(parent, layout, **options):
 
 
 def check(dataset, layout, batches):
-    """The data set is exactly what was written."""
+    """The data set equals what was written."""
     train = [batches[file] for file in layout.train]
     np.testing.assert_array_equal(dataset.train_images, expected(np.concatenate([rows for rows, _, _ in train])))
     np.testing.assert_array_equal(dataset.train_labels, np.concatenate([fine for _, fine, _ in train]))

@@ -1,10 +1,10 @@
-"""Fixtures of the data tests: a machine on which no CIFAR lies anywhere."""
+"""Fixtures of the data tests: a machine without CIFAR."""
 import pytest
 
 
 @pytest.fixture
 def bare_machine(tmp_path, monkeypatch):
-    """Home, cache, Keras and the working directory in an empty folder of their own; returns the cache folder."""
+    """Home, cache, Keras and the working directory in an empty folder; returns the cache folder."""
     for name in ("HOME", "USERPROFILE", "LOCALAPPDATA", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     for name in ("MINISENET_DATA", "KERAS_HOME"):

@@ -1,4 +1,4 @@
-"""CIFAR files: all four layouts, from folders and archives, and every way in which they can be wrong."""
+"""CIFAR files: all four layouts, from folders and archives, and every kind of damage."""
 import io
 import re
 import tarfile
@@ -50,7 +50,7 @@ def test_prefers_binary_and_cifar10_unless_asked_by_name(tmp_path):
     seeds = {layout: write_folder(tmp_path, layout, seed=i)[1] for i, layout in enumerate((PY100, BIN100, PY10, BIN10))}
     check(load(tmp_path), BIN10, seeds[BIN10])
     check(cifar.read(tmp_path, "cifar100"), BIN100, seeds[BIN100])
-    (tmp_path / BIN10.folder / "data_batch_4.bin").unlink()     # a whole pickled one is better than half a binary one
+    (tmp_path / BIN10.folder / "data_batch_4.bin").unlink()     # a whole pickled set is preferred to an incomplete binary one
     check(load(tmp_path), PY10, seeds[PY10])
 
 
@@ -70,7 +70,7 @@ def test_without_names_the_classes_are_numbered(tmp_path):
         load(folder)
 
 
-# ---- what is wrong with it -----------------------------------------------------------------------------------------------
+# ---- damaged files -------------------------------------------------------------------------------------------------------
 
 def test_missing_empty_and_foreign_folders(tmp_path):
     with pytest.raises(DataError, match="does not exist: give a folder") as error:
@@ -78,7 +78,7 @@ def test_missing_empty_and_foreign_folders(tmp_path):
     one_line(error)
     with pytest.raises(DataError, match="is empty: unpack"):
         load(tmp_path)
-    (tmp_path / "train").mkdir()            # an image folder is not the CIFAR-100 file of the same name
+    (tmp_path / "train").mkdir()            # a folder of images with the name of a CIFAR-100 file
     (tmp_path / "test").mkdir()
     with pytest.raises(DataError, match="does not hold CIFAR-10 or CIFAR-100"):
         load(tmp_path)
@@ -168,7 +168,7 @@ def test_archives_that_hold_something_else(tmp_path):
         tar.addfile(tarfile.TarInfo("cifar-10-batches-bin/readme.html"), io.BytesIO())
     with pytest.raises(DataError, match="does not hold CIFAR-10 or CIFAR-100"):
         load(path)
-    link = tarfile.TarInfo("cifar-10-batches-bin/test_batch.bin")       # a link is not followed out of the archive
+    link = tarfile.TarInfo("cifar-10-batches-bin/test_batch.bin")       # a link out of the archive is not followed
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     with tarfile.open(path, "w:gz") as tar:
         tar.addfile(link)

@@ -1,4 +1,4 @@
-"""Dataset: its statistics, its limit, what it refuses."""
+"""Dataset: its statistics, its limit, its errors."""
 import dataclasses
 
 import numpy as np
@@ -25,7 +25,7 @@ def test_statistics_are_those_of_the_training_images(n):
     np.testing.assert_allclose(d.std, (d.train_images / 255).std(axis=(0, 1, 2)), rtol=1e-10)
     assert d.mean.dtype == d.std.dtype == np.float64
     d.mean[:] = 0
-    assert (d.mean > 0).any()       # what is cached cannot be edited
+    assert (d.mean > 0).any()       # an edit does not reach the cached values
 
 
 def test_limit_takes_the_first_and_has_its_own_statistics():

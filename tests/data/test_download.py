@@ -1,4 +1,4 @@
-"""Downloading from a real server on the loopback, good, wrong, broken and absent; finding and verifying what is here."""
+"""Downloading from a real server on the loopback, good, wrong, broken and absent; finding and verifying local copies."""
 import hashlib
 import http.server
 import os
@@ -17,7 +17,7 @@ BIN10, PY10, BIN100 = (LAYOUT[f] for f in ("cifar-10-batches-bin", "cifar-10-bat
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `body` under every path, as the first part of the path says: /good/, /wrong/, /cut/, /404/, /503/, /flaky/."""
+    """Serves `body` under every path. The first part of the path says how: /good/, /wrong/, /cut/, /404/, /503/, /flaky/."""
 
     def __init__(self, body):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -48,7 +48,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 for start in range(0, len(body), 100):
                     self.wfile.write(body[start:start + 100])
                     time.sleep(0.02)
-            except OSError:     # the client has lost its patience
+            except OSError:     # the client has given up
                 pass
             return
         self.wfile.write(body)
@@ -59,7 +59,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(bare_machine, tmp_path, monkeypatch):
-    """A server with a small binary CIFAR-10 whose checksum passes for the official one."""
+    """A server with a small binary CIFAR-10 whose checksum is taken as the official one."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     archive, batches = write_archive(tmp_path / "source", BIN10)
     body = archive.read_bytes()
@@ -87,14 +87,14 @@ def test_a_good_server(server):
     check(load("cifar10"), BIN10, server.batches)
     check(load("auto"), BIN10, server.batches)
     assert verify("cifar10").status == "official"
-    assert fetch(server, "404") == path and len(server.asked) == 1      # what is here is not asked for again
+    assert fetch(server, "404") == path and len(server.asked) == 1      # a local copy is not downloaded again
 
 
 @pytest.mark.parametrize("bad, asked", [("wrong", 1), ("cut", 2), ("404", 2), ("503", 2)])
 def test_a_bad_mirror_then_a_good_one(server, bad, asked):
     assert fetch(server, bad, "good").read_bytes() == server.body
     assert [behaviour for behaviour, _ in server.asked] == [bad] * asked + ["good"]
-    assert os.listdir(data_home()) == [BIN10.archive]           # no temporary file is left either
+    assert os.listdir(data_home()) == [BIN10.archive]           # no temporary file is left
 
 
 @pytest.mark.parametrize("bad, reason", [("wrong", "not the official file"), ("cut", "."), ("404", "HTTP status 404"),
@@ -153,7 +153,7 @@ def test_the_built_in_mirrors_are_whole():
 # ---- where ---------------------------------------------------------------------------------------------------------------
 
 def as_official(monkeypatch, folder):
-    """Let these files pass for the official ones."""
+    """Take these files as the official ones."""
     members = download.MEMBERS[folder.name]
     algorithm = {file: "md5" if len(digest) == 32 else "sha256" for file, digest in members.items()}
     monkeypatch.setitem(download.MEMBERS, folder.name, {

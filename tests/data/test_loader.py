@@ -1,4 +1,4 @@
-"""The loader: every image once an epoch, the same bits however it is run, and a thread that always ends."""
+"""The loader: every image once an epoch, the same batches for every prefetch, and a thread that always ends."""
 import threading
 
 import numpy as np
@@ -83,7 +83,7 @@ def test_an_exception_in_the_loop_ends_the_thread():
 
 @pytest.mark.parametrize("prefetch", [0, 1, 3])
 def test_the_thread_works_in_its_callers_context(prefetch):
-    """With what the caller has set for NumPy, whichever thread it is."""
+    """The thread has the caller's settings of NumPy's warnings."""
     seen = []
 
     def hook(call):
@@ -131,7 +131,7 @@ def test_closing_drops_what_was_not_begun():
     begun, go_on = [], threading.Event()
     with watching(lambda call: (begun.append(1), len(begun) == 1 or go_on.wait(5))):
         generator = batches(dataset(), batch_size=1, epoch=0, seed=0, prefetch=20)
-        next(generator)                                     # the second is under way, and waits
+        next(generator)                                     # the second batch is being prepared
         timer = threading.Timer(0.2, go_on.set)
         timer.start()
         generator.close()

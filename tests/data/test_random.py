@@ -1,4 +1,4 @@
-"""Counter-based randomness: the published generator, a pure function, and evenly spread."""
+"""Counter-based randomness: it is the published generator, a pure function, and uniform."""
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +18,7 @@ def test_is_splitmix64():
 
 
 def splitmix64(state, n):
-    """The n-th output in plain Python integers, state and all."""
+    """The n-th output in plain Python integers, computed with a state."""
     for _ in range(n + 1):
         state = (state + 0x9E3779B97F4A7C15) % 2**64
         z = state
@@ -35,7 +35,7 @@ def test_bits_equal_the_sequential_generator(seed, stream, epoch):
     for word in (seed, stream, epoch):
         key = splitmix64((key + word) % 2**64, 0)
     assert random.bits(seed, stream, epoch, np.arange(20)).tolist() == [splitmix64(key, i) for i in range(20)]
-    assert int(random.bits(seed, stream, epoch, 7)) == splitmix64(key, 7)       # a single index is fine
+    assert int(random.bits(seed, stream, epoch, 7)) == splitmix64(key, 7)       # a single index
 
 
 @settings(deadline=None, max_examples=30)

@@ -1,4 +1,4 @@
-"""The built-in set: a pure function of its seed, balanced, two splits that share nothing, too hard for a linear model."""
+"""The built-in set: a pure function of its seed, balanced, two different splits, too hard for a linear model."""
 import numpy as np
 import pytest
 
@@ -32,7 +32,7 @@ def test_no_image_comes_twice(small):
 
 @pytest.mark.parametrize("kind", range(len(KINDS)))
 def test_figures_lie_within_their_radius_and_turn(kind):
-    """A figure turned by a quarter is the image turned by a quarter; nothing lies outside its radius and soft edge."""
+    """A figure rotated by a quarter turn is the image rotated by a quarter turn; outside radius and soft edge it is 0."""
     radius = np.array([7.0], np.float32)
 
     def cover(angle):
@@ -50,17 +50,17 @@ def test_stripes_are_rougher_than_a_plain_ground_and_no_class_has_a_colour(small
     striped = np.array(["stripes" in small.classes[label] for label in small.train_labels])
     assert np.median(corner[striped]) > 1.3 * np.median(corner[~striped])
     means = images.mean(axis=(1, 2))
-    for label in range(10):     # the mean colour of a class is that of all, within five standard errors
+    for label in range(10):     # each class has the mean colour of all, within five standard errors
         ours = means[small.train_labels == label]
         assert (np.abs(ours.mean(axis=0) - means.mean(axis=0)) < 5 * means.std(axis=0) / np.sqrt(len(ours))).all()
 
 
 def test_both_figures_are_there_and_the_right_one_counts(small):
-    """Red minus blue: every image has a warm and a cool region, about as large as figures are."""
+    """Red minus blue: every image has a warm and a cool region, about as large as a figure."""
     difference = small.train_images[..., 0].astype(int) - small.train_images[..., 2]
     warm, cool = (difference > 70).sum(axis=(1, 2)), (difference < -70).sum(axis=(1, 2))
     assert (warm > 15).all() and (cool > 15).all()
-    # Of the figures, discs cover most and rings and crosses least: so the warm region tells the class on stripes only.
+    # Discs cover most, rings and crosses least: so the warm region depends on the class on stripes only.
     kinds, grounds = np.divmod(small.train_labels, 2)
     for region, ground, says in ((warm, 0, True), (warm, 1, False), (cool, 1, True), (cool, 0, False)):
         discs = region[(grounds == ground) & (kinds == KINDS.index("disc"))].mean()
@@ -70,12 +70,12 @@ def test_both_figures_are_there_and_the_right_one_counts(small):
 
 @pytest.mark.section_5
 def test_a_linear_model_stays_below_half():
-    """Ridge regression onto the ten classes, the strength chosen in its favour on the test images themselves."""
+    """Ridge regression onto the ten classes, with the strength that is best on the test images themselves."""
     d = shapes(train=2000, test=1000)
     x, x_test = ((images.reshape(len(images), -1) / 255 - 0.5).astype(np.float32)
                  for images in (d.train_images, d.test_images))
     targets = np.eye(10, dtype=np.float32)[d.train_labels] - 0.1
-    inner, inner_test = x @ x.T, x_test @ x.T       # the weights are x^T a: 2,000 unknowns a class, not 3,072
+    inner, inner_test = x @ x.T, x_test @ x.T       # the weights are x^T a: 2,000 unknowns for each class, not 3,072
     one = np.eye(len(x), dtype=np.float32)
     logits = [inner_test @ np.linalg.solve(inner + strength * one, targets) for strength in (100, 3000)]
     accuracy = max((scores.argmax(axis=1) == d.test_labels).mean() for scores in logits)

@@ -1,4 +1,4 @@
-"""The unpickler: arrays come through exactly, and a pickle that would act is refused before it has."""
+"""The unpickler: arrays are read exactly, and a pickle with code is refused before any of it runs."""
 import os
 import pickle
 import warnings
@@ -29,7 +29,7 @@ def test_arrays_come_through(protocol, dtype, order):
 def test_python_2_arrays_come_through_without_a_warning(n, seed):
     rows = np.random.default_rng(seed).integers(0, 256, (n, 3072), dtype=np.uint8)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")      # NumPy 2.4 warns of align=0 where it sees one
+        warnings.simplefilter("error")      # NumPy 2.4 warns of align=0
         out = unpickle(b"\x80\x02}U\x04data" + py2_array(rows) + b"s.")
     np.testing.assert_array_equal(out["data"], rows)
 
@@ -38,10 +38,10 @@ def test_bytes_keys_are_text():
     assert unpickle(pickle.dumps({b"labels": [1]})) == {"labels": [1]}
 
 
-# ---- what is refused -----------------------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------------------------------
 
 class Acts:
-    """Pickles to a call of `function`."""
+    """Its pickle is a call of `function`."""
 
     def __init__(self, function, *args):
         self.call = function, args
@@ -59,7 +59,7 @@ def test_a_pickle_that_acts_is_refused_and_runs_nothing(tmp_path, protocol, func
     with pytest.raises(DataError, match=r"it names (posix|nt|builtins|__builtin__)\.(system|eval)"):
         unpickle(evil)
     assert not made.exists()
-    pickle.loads(evil)      # the test can fail: an ordinary unpickler does run it
+    pickle.loads(evil)      # the test can fail: an ordinary unpickler runs it
     assert made.exists()
 
 
@@ -95,8 +95,8 @@ def test_arrays_of_anything_but_numbers_are_refused(value):
 
 
 @pytest.mark.parametrize("data", [
-    b"\x80\x02cnumpy\nndarray\n(K\x03tR.",                                                # ndarray(3): not handed out
-    b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\nK\x00U\x01btR.",      # of something that is no array
+    b"\x80\x02cnumpy\nndarray\n(K\x03tR.",                                                # ndarray(3): a call of the class
+    b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(cnumpy\ndtype\nK\x00U\x01btR.",      # of something else than an array
     b"\x80\x02cnumpy\ndtype\n(U\x01OtR.",
     b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(N}U\x08__init__Nstb.",              # a state for the global itself
     b"\x80\x02}U\x04datacnumpy\nndarray\ns.",
