@@ -1,10 +1,10 @@
-"""Training: `fit` runs the loop; everything around it has a file of its own.
+"""Training: `fit` runs the loop, and every other part has its own file.
 
     recipe       the defaults                      fit          the loop
-    evaluate     the test figures                  run_folder   checkpoints that survive a power cut
+    evaluate     loss and accuracy on test images  run_folder   checkpoints that survive a power cut
     gates        what the SE blocks learned        curves       the pictures
     progress     one live line                     interrupt    Ctrl-C
-    options      what the command line says of a run
+    options      a run's options on the command line
 """
 from minisenet.train.evaluate import evaluate
 from minisenet.train.fit import History, TrainingError, fit

@@ -10,7 +10,7 @@ TRAIN, TEST = "#1f77b4", "#d95f02"
 
 
 def _figure(rows, columns, size):
-    """A figure that belongs to no window system, whatever backend the caller uses elsewhere."""
+    """A figure without a window, for any matplotlib backend of the caller's."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def _save(figure, path):
 
 
 def curves(path, history, config):
-    """Write curves.png: loss and accuracy of each epoch, and the learning rate at every step, from the run's settings."""
+    """Write curves.png: each epoch's loss and accuracy, and the learning rate over the run, from its settings."""
     figure, ((loss, accuracy, rate),) = _figure(1, 3, (12, 3.6))
     settings, epochs = config["settings"], [m["epoch"] for m in history]
     for axis, key, percent in ((loss, "loss", 1), (accuracy, "accuracy", 100)):
@@ -59,10 +59,10 @@ def curves(path, history, config):
 
 
 def gates_figure(path, gates, classes, *, lines=10):
-    """Write gates.png: for each SE block the mean gate of every channel, one line per class, black over all images.
+    """Write gates.png: for each SE block the mean gate of every channel, one line per class, and a black line for all images.
 
-    Channels are in the order of their mean gate. Lines that part are a block that treats classes differently. Where there
-    are more classes than `lines`, four of them are drawn, as in Fig. 6.
+    Channels are sorted by their mean gate. If the lines differ, the block treats classes differently. If there are more
+    classes than `lines`, four of them are drawn, as in Fig. 6.
     """
     from matplotlib import colormaps
     names = list(gates.blocks)

@@ -1,4 +1,4 @@
-"""The figures on the test images: loss, accuracy, accuracy by class. Running statistics normalise, nothing is trained."""
+"""Loss, accuracy and accuracy by class on the test images, with running statistics and without training."""
 import contextlib
 import types
 
@@ -12,27 +12,29 @@ from minisenet.train import recipe
 
 
 def evaluate(model, data, *, batch_size=recipe.BATCH_SIZE, normalisation=None):
-    """Run a model over every test image.
+    """Evaluate a model on every test image.
 
     Parameters
     ----------
     model : Layer
-        Left in the mode it was in.
+        Its mode (train or eval) is the same afterwards.
     data : minisenet.data.Dataset
     batch_size : int
     normalisation : dict, optional
-        `mean` and `std` of the images that the model was trained on, where they are not this data's.
+        `mean` and `std` of the images that the model was trained on, if they are not this data's.
 
     Returns
     -------
     dict
         `test_loss` (mean cross-entropy, without label smoothing), `test_accuracy` (0 to 1), and `class_accuracy`, a dict
-        from the name of a class to its accuracy, None where the test set has no image of it.
+        from each class's name to its accuracy, or to None if the test set has no image of it.
 
     Raises
     ------
+    TypeError
+        If model is not a Layer, or data not a Dataset.
     ValueError
-        For data with another number of classes than the model's.
+        If the data and the model have different numbers of classes.
     """
     check_model_and_data(model, data)
     batch_size = arguments.integer("batch_size", batch_size, 1)
@@ -55,7 +57,7 @@ def predictions(model, data, batch_size, *, chosen=slice(None), normalisation=No
     training, dtype = model.training, dtype_of(model)
     model.eval()
     try:
-        # overflow in a diverged network shows as a loss that is not finite; NumPy need not warn of it as well
+        # the loss of a diverged network is not finite, which `fit` reports: no need for NumPy's warnings
         with np.errstate(over="ignore", invalid="ignore"), \
                 contextlib.closing(test_batches(test, batch_size, dtype)) as stream:
             for x, y in stream:

@@ -1,7 +1,7 @@
-"""The training loop: forward, loss, backward, step. NumPy is all it needs, as long as it keeps no run folder.
+"""The training loop: forward, loss, backward, step. Without a run folder it needs only NumPy.
 
-Everything random is a function of (seed, epoch), and the learning rate of (step, total steps), so a run that is resumed from
-its weights, running statistics, velocity and epoch is the unbroken run, bit for bit.
+Everything random is a function of (seed, epoch), and the learning rate is a function of (step, total steps). So a run that is
+resumed from its weights, running statistics, velocity and epoch gives, bit for bit, the result of an uninterrupted run.
 """
 import contextlib
 import time
@@ -20,7 +20,7 @@ from minisenet.train.run_folder import RunFolder, best, fingerprint, machine, mo
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on: the loss is no longer a number."""
+    """Training cannot go on: the loss is NaN or infinite."""
 
 
 class History(list):
@@ -29,14 +29,14 @@ class History(list):
     Attributes
     ----------
     gates : list of dict
-        A row for each SE block, after the last epoch; see `minisenet.train.gates.table`. Empty without SE blocks.
+        A row for each SE block after the last epoch, see `minisenet.train.gates.table`. Empty without SE blocks.
     """
 
     gates = ()
 
     @property
     def best(self):
-        """The metrics of the epoch with the best test accuracy; of equals, the first."""
+        """The metrics of the epoch with the best test accuracy; of equal ones, the first."""
         return best(self)
 
 
@@ -53,35 +53,37 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
     data : minisenet.data.Dataset
     epochs : int
     batch_size : int
-        The last batch of an epoch is left out where it is not full.
+        The last batch of an epoch is dropped if it is not full.
     lr : float
-        The peak of the learning rate.
+        The peak learning rate.
     momentum, weight_decay : float
     nesterov : bool
     decay_all : bool
-        Whether weight decay reaches batch norm and biases too.
+        Whether weight decay applies to batch norm and biases too.
     schedule : {"one_cycle", "cosine", "multi_step"}
     label_smoothing : float
         In [0, 1).
     padding : int
-        Of the random crop: by how many pixels an image may be moved.
+        The largest shift of the random crop, in pixels.
     cutout : int
         The side of the square that is cut out of each training image; 0 for none.
     seed : int
-        Of the data's order and augmentation. The model's initialisation has its own.
+        Decides the data's order and augmentation. The model has its own seed.
     out : str or Path, optional
-        A run folder for checkpoints, metrics and pictures; needs the [train] extra. Without it nothing is written.
+        A run folder for checkpoints, metrics and pictures. It needs the [train] extra. Without `out` nothing is written.
     overwrite : bool
-        Whether to replace a run that `out` holds.
+        Whether to replace the run in `out`, if there is one.
     resume : bool
-        Go on with the run in `out`, which must have been started with the same arguments, to the same end, bit for bit.
+        Go on with the run in `out`, which must have the same arguments. The result is, bit for bit, that of an uninterrupted
+        run.
     eval_batch_size : int
+        The batch size on test images.
     progress : bool or Progress
-        Whether to print; one live line on a terminal, plain lines elsewhere.
+        Whether to print: one live line on a terminal, plain lines elsewhere.
     on_epoch : callable, optional
-        Called with each epoch's metrics.
+        It is called with each epoch's metrics.
     notes : dict, optional
-        Kept in config.json.
+        They are written to config.json.
 
     Returns
     -------
@@ -92,13 +94,13 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
     Raises
     ------
     TypeError, ValueError
-        For an argument out of range, a batch larger than the data, classes that do not fit.
+        If an argument is out of range, if model is not a Layer or data not a Dataset, or if their classes do not match.
     RunError
-        A ValueError: `out` holds a run, or holds none to resume, or a damaged one.
+        A ValueError: `out` has a run already, or none to resume, or a damaged one.
     TrainingError
-        When the loss becomes NaN or infinite. The last good checkpoint stays.
+        If the loss becomes NaN or infinite. The last good checkpoint stays.
     Interrupted
-        A KeyboardInterrupt, after Ctrl-C, when the step under way is done.
+        A KeyboardInterrupt: after Ctrl-C, once the current step is done.
     """
     check_model_and_data(model, data)
     settings = _check_settings(dict(
@@ -119,7 +121,7 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
             metrics |= {key: value for key, value in evaluate(model, data, batch_size=settings["eval_batch_size"]).items()
                         if key != "class_accuracy"}
             _stop_unless_finite(metrics["test_loss"], f"after epoch {epoch}", run)
-            metrics["images_per_second"] = metrics.pop("images_per_second")         # the order in which they are listed
+            metrics["images_per_second"] = metrics.pop("images_per_second")         # to keep their order
             metrics["seconds"] = time.perf_counter() - began
             history.append(metrics)
             if run:
@@ -134,12 +136,12 @@ def fit(model, data, *, epochs, batch_size=recipe.BATCH_SIZE, lr=recipe.LR, mome
 
 
 def _train_epoch(model, data, settings, optimiser, epoch, steps, progress, ctrl_c, run):
-    """One pass over the training images; the training half of the epoch's metrics."""
+    """Train for one epoch. Returns the training half of its metrics."""
     model.train()
     options = {name: settings[name] for name in ("batch_size", "seed", "padding", "cutout")}
     smoothing, total, seen = settings["label_smoothing"], settings["epochs"] * steps, steps * settings["batch_size"]
     losses, right, began = 0.0, 0, time.perf_counter()
-    # a network that diverges overflows; the loss tells, and NumPy need not warn of it as well
+    # a network that diverges overflows. The loss shows it: no need for NumPy's warnings
     with np.errstate(over="ignore", invalid="ignore"), \
             contextlib.closing(batches(data, epoch=epoch, dtype=dtype_of(model), **options)) as stream:
         for step, (x, labels) in enumerate(stream, 1):
@@ -173,7 +175,7 @@ def _how_to_go_on(run, where):
 
 
 def _check_settings(settings, data):
-    """The settings as plain Python values, which JSON keeps exactly."""
+    """The settings as plain Python values, which JSON stores exactly."""
     for name in ("epochs", "batch_size", "eval_batch_size"):
         settings[name] = arguments.integer(name, settings[name], 1)
     for name in ("padding", "cutout", "seed"):
@@ -193,7 +195,7 @@ def _check_settings(settings, data):
 
 
 def _open_run(out, model, data, settings, optimiser, history, overwrite, resume, notes):
-    """The run folder, or None. On resume the model, the velocity and the history are filled from its checkpoint."""
+    """The run folder, or None. With resume its checkpoint is loaded into the model, the velocity and the history."""
     if out is None:
         if resume or overwrite:
             raise ValueError(f"out must be a run folder for {'resume' if resume else 'overwrite'}, got None: give out=...")
@@ -215,7 +217,7 @@ def _open_run(out, model, data, settings, optimiser, history, overwrite, resume,
 
 
 def _finish(model, data, history, run):
-    """The gates, and the pictures of the run folder."""
+    """Collect the gates, and draw the run folder's pictures."""
     collected = gates.collect(model, data)
     history.gates = gates.table(collected)
     if run:

@@ -1,7 +1,8 @@
 """What the SE blocks learned: their gates over test images, block by block (the paper's section 7.2, Figs. 6 and 7).
 
-Gates that are the same for every image make the block a constant scaling. With r as large as the channels one hidden unit is
-left, and where its ReLU is dead for an image, every gate of that image is sigmoid(0) = 0.5. The table shows both.
+If the gates are the same for every image, the block only scales channels by constants. If r equals the number of channels,
+there is one hidden unit; if it is 0 for an image, every gate of that image is sigmoid(0) = 0.5 without biases. The table shows
+both.
 """
 import dataclasses
 
@@ -22,24 +23,24 @@ class Gates:
     ----------
     labels : ndarray (N,) of int
     blocks : dict of str to (ndarray (N, C), ndarray (N, C // r))
-        The name of each SE block, from input to output, and its gates and hidden activations.
+        Each SE block's name, with its gates and hidden activations, from input to output.
     """
 
     labels: np.ndarray
     blocks: dict
 
     def class_means(self, name):
-        """ndarray (classes present, C): the mean gates of each class's images, classes in ascending order."""
+        """ndarray (classes present, C): the mean gates of each class's images, in the order of the classes."""
         s = self.blocks[name][0]
         return np.stack([s[self.labels == k].mean(axis=0) for k in np.unique(self.labels)])
 
 
 def collect(model, data, *, images=IMAGES, batch_size=100):
-    """Run a model over up to `images` test images, drawn at random but always the same, and keep every SE block's gates."""
+    """Run a model on up to `images` test images, a random choice that is always the same, and collect all SE blocks' gates."""
     se = {name: layer for name, layer in model.modules() if isinstance(layer, SEBlock)}
     if not se:
         return Gates(np.zeros(0, np.int64), {})
-    # not the first ones (a set may be in the order of its classes), nor every second (classes may alternate)
+    # not the first ones (a set may be sorted by class), nor every second one (classes may alternate)
     chosen = np.sort(permutation(len(data.test_labels), 0, 0)[:images])
     labels, kept = [], {name: [] for name in se}
     for _, y, _ in predictions(model, data, batch_size, chosen=chosen):
@@ -50,8 +51,9 @@ def collect(model, data, *, images=IMAGES, batch_size=100):
 
 
 def table(gates):
-    """A dict for each SE block: block, channels, hidden; mean: of all gates; deviation: over images, averaged over channels;
-    dead: hidden units that are 0 for every image; by_class: the deviation of the classes' means, averaged over channels.
+    """A dict for each SE block: its name (block), channels, hidden (units); the mean of all gates; their deviation over images,
+    averaged over channels; the number of dead hidden units, which are 0 for every image; and by_class, the deviation of the
+    classes' means, averaged over channels.
     """
     rows = []
     for name, (s, h) in gates.blocks.items():

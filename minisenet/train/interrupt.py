@@ -1,17 +1,17 @@
-"""Ctrl-C that lets the step finish. A checkpoint is never cut in half by it, and the terminal is left in order."""
+"""Ctrl-C lets the current step finish. So every checkpoint is whole, and the terminal stays usable."""
 import signal
 import threading
 
 
 class Interrupted(KeyboardInterrupt):
-    """Training was stopped by Ctrl-C between two steps; the message says how to go on."""
+    """Ctrl-C stopped training between two steps. The message says how to go on."""
 
 
 class CtrlC:
     """`with CtrlC() as ctrl_c:` the first Ctrl-C only sets `ctrl_c.pressed`; a second one interrupts at once.
 
-    Signals reach the main thread only, so in any other thread this does nothing; nor does it where SIGINT is ignored
-    already (`nohup`, a job in the background).
+    Only the main thread gets signals, so in any other thread this does nothing. It also does nothing if SIGINT is ignored
+    already (`nohup`, a background job).
     """
 
     pressed = False

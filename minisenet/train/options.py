@@ -1,4 +1,4 @@
-"""The options that describe a run, for `minisenet train` and for the same run in PyTorch, and what they stand for."""
+"""The options that describe a run, for `minisenet train` and for the same run in PyTorch, and the run that they describe."""
 import argparse
 
 from minisenet import data as sets
@@ -38,12 +38,12 @@ def add_model(parser):
 
 
 def model_options(args):
-    """The options of a network that were given, as `minisenet.models.create` takes them."""
+    """The network's options that were given, for `minisenet.models.create`."""
     return {name: value for name in ("reduction", "width", "se_bias", "shortcut") if (value := getattr(args, name, None))}
 
 
 def add_run(parser):
-    """All options of a run, for a parser that leaves out what is not given (`argument_default=argparse.SUPPRESS`)."""
+    """Add a run's options, for a parser that omits what is not given (`argument_default=argparse.SUPPRESS`)."""
     def add(name, text, **kind):
         parser.add_argument(f"--{name.replace('_', '-')}", help=f"{text} (default: {getattr(recipe, name.upper())})", **kind)
 
@@ -52,17 +52,17 @@ def add_run(parser):
     add_model(parser)
     parser.add_argument("--epochs", type=number(int, 1), metavar="N",
                         help=f"default: {recipe.epochs('cifar10')}, on shapes {recipe.epochs('shapes')}")
-    add("batch_size", "images of a step", type=number(int, 1), metavar="N")
-    add("lr", "the peak of the learning rate", type=number(float, 0))
-    add("momentum", "Nesterov's", type=number(float, 0, 1))
-    add("weight_decay", "on weights only", type=number(float, 0))
-    add("schedule", "of the learning rate", choices=SCHEDULES)
-    add("label_smoothing", "how much of each label is spread over all classes", type=number(float, 0, 1))
-    add("padding", "by how many an image may be moved at random", type=number(int, 0), metavar="PIXELS")
-    add("cutout", "cut squares out of the images", type=number(int, 0), metavar="SIDE")
+    add("batch_size", "images in a step", type=number(int, 1), metavar="N")
+    add("lr", "the peak learning rate", type=number(float, 0))
+    add("momentum", "Nesterov momentum", type=number(float, 0, 1))
+    add("weight_decay", "weight decay, on weights only", type=number(float, 0))
+    add("schedule", "the schedule of the learning rate", choices=SCHEDULES)
+    add("label_smoothing", "the part of each label that is spread over all classes", type=number(float, 0, 1))
+    add("padding", "the largest random shift of an image", type=number(int, 0), metavar="PIXELS")
+    add("cutout", "cut a square of this side out of each image", type=number(int, 0), metavar="SIDE")
     parser.add_argument("--seed", type=number(int, 0), metavar="N",
-                        help="of the initial weights, the order, the crops (default: 0)")
-    parser.add_argument("--limit", type=number(int, 1), metavar="N", help="use the first N training images only")
+                        help="decides the initial weights, the order and the crops (default: 0)")
+    parser.add_argument("--limit", type=number(int, 1), metavar="N", help="use only the first N training images")
 
 
 def describe(args):
@@ -71,18 +71,18 @@ def describe(args):
     Raises
     ------
     ValueError
-        For a network that there is not.
+        If the network or an option of it does not exist.
     """
     given, options = vars(args), model_options(args)
     settings = {name: given.get(name, getattr(recipe, name.upper())) for name in RECIPE}
     settings |= dict(seed=given.get("seed", 0), epochs=given.get("epochs"))
     name = given.get("model", MODEL)
-    models.create(name, **options)              # an error in them should not wait for the data
+    models.create(name, **options)              # report an error in them before reading the data
     return dict(data=given.get("data", DATA), limit=given.get("limit"), model=name, options=options, settings=settings)
 
 
 def prepare(run):
-    """(data, model) of a run as `describe` returns it; where it has no epochs, they are the data set's from here on."""
+    """(data, model) of a run from `describe`. If it has no number of epochs, it gets the data set's."""
     data, settings = sets.load(run["data"]), run["settings"]
     if run["limit"]:
         data = data.limit(run["limit"])

@@ -1,13 +1,13 @@
-"""Progress: one live line on a terminal, plain lines when piped. The time left is an estimate without the warm-up steps."""
+"""Progress: one live line on a terminal, plain lines when piped. The estimate of the time left ignores the first steps."""
 import sys
 import time
 
-WARM_UP = 3             # steps at the start of the process that are slower than the rest: caches, page faults, imports
+WARM_UP = 3             # the first steps are slower than the rest: caches, page faults, imports
 QUIET = 30.0            # seconds between two plain lines within an epoch
 
 
 def make_progress(progress):
-    """A `Progress` for True (to standard output) or False (silent); a Progress is passed on."""
+    """A `Progress` for True (to standard output) or False (silent). A Progress is returned as it is."""
     if isinstance(progress, Progress):
         return progress
     if not progress:
@@ -22,17 +22,17 @@ def make_progress(progress):
 
 
 class Progress:
-    """The silent one, and the base of the others: it only measures."""
+    """Silent progress, and the base of the others: it only measures."""
 
     def start(self, *, epochs, steps, batch_size, done):
-        """`epochs` of `steps` steps each are to be run; `done` epochs are behind."""
+        """The run has `epochs` epochs of `steps` steps; `done` epochs are complete."""
         self.epochs, self.steps, self.batch_size, self.done = epochs, steps, batch_size, done
         self.timed = self.seconds = self.count = 0
         self.between = 0.0              # seconds from the end of one epoch's training to the next one's start
         self.now = self.ended = None
 
     def step(self, epoch, step, loss):
-        """A step is done; `loss` is the epoch's mean so far."""
+        """A step is complete; `loss` is the epoch's mean so far."""
         now = time.perf_counter()
         self.count += 1
         if step > 1 and self.count > WARM_UP:
@@ -72,7 +72,7 @@ class Progress:
 
 
 class PlainLines(Progress):
-    """A line for each epoch, and one each half minute between."""
+    """A line for each epoch, and one for each half minute within an epoch."""
 
     def start(self, **sizes):
         super().start(**sizes)
@@ -91,7 +91,7 @@ class PlainLines(Progress):
 
 
 class LiveLine(Progress):
-    """tqdm's bar over the whole run, as wide as the terminal; complete epochs stay above it."""
+    """tqdm's bar over the whole run, as wide as the terminal. Lines of complete epochs stay above it."""
 
     bar = None
 
@@ -124,7 +124,7 @@ def epoch_line(m, epochs):
 
 
 def clock(seconds):
-    """Seconds as a person reads them: 42 s, 3:07, 1:02:03."""
+    """Seconds as text: 42 s, 3:07, 1:02:03."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

@@ -1,13 +1,13 @@
-"""A run folder: everything about one training run, in files that are whole at every moment, whenever the power goes.
+"""A run folder: everything about one training run, in files that are whole even after a power cut.
 
     config.json        every setting, the data's fingerprint, the versions; written first
     last.safetensors   weights, running statistics and velocity after the last complete epoch, with the metrics so far
-    best.safetensors   weights and running statistics of the epoch with the best test accuracy, named as PyTorch names them
+    best.safetensors   weights and running statistics of the epoch with the best test accuracy, with PyTorch's names
     metrics.jsonl      one line per epoch
     curves.png, gates.png
 
-Each file is written beside its place, flushed to the disk, and then renamed, which is atomic. last.safetensors decides how
-far a run has come: it is written in one piece, and metrics.jsonl is put in step with it on resume.
+Each file is written under a temporary name, flushed to the disk, and then renamed, which is atomic. last.safetensors decides
+how far a run has come: on resume, metrics.jsonl is rewritten from it.
 """
 import hashlib
 import json
@@ -27,20 +27,20 @@ OURS = "minisenet"                  # the key of the metadata in a safetensors f
 
 
 class RunError(ValueError):
-    """A run folder or a checkpoint that cannot be used; the message says what to do."""
+    """A run folder or a checkpoint cannot be used. The message says what to do."""
 
 
-# ---- files that are whole or not there ---------------------------------------------------------------------------------
+# ---- files that are whole or absent ------------------------------------------------------------------------------------
 
 def write_atomically(path, content):
-    """Write bytes so that `path` holds the old content or the new one, and never a part, even after a power cut."""
+    """Write bytes so that `path` has the old content or the new one, and never a part, even after a power cut."""
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())             # the content is on the disk before the name is
+            os.fsync(file.fileno())             # the content is on the disk before the name changes
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -48,7 +48,7 @@ def write_atomically(path, content):
 
 
 def _sync_folder(folder):
-    """Make a rename last; Windows cannot open a folder, and does not need to."""
+    """Flush a rename to the disk. Windows cannot open a folder, and does not need it."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -61,11 +61,11 @@ def _sync_folder(folder):
 
 def pack(tensors, metadata):
     """A safetensors file as bytes, the same for the same contents. A checksum of both parts joins the metadata."""
-    # safetensors 0.8.0 writes the raw memory of a transposed array and so reads it back wrong; C-contiguous ones are right
+    # safetensors 0.8.0 writes a transposed array's memory as it is, which reads back wrong: make arrays C-contiguous
     tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     metadata = metadata | dict(version=__version__)
     metadata["checksum"] = _checksum(tensors, metadata)
-    return _safetensors().save(tensors, {OURS: json.dumps(metadata)})      # one key: the order of several would be random
+    return _safetensors().save(tensors, {OURS: json.dumps(metadata)})      # one key: the order of several is random
 
 
 def read(path):
@@ -81,7 +81,7 @@ def read(path):
     """
     path = Path(path)
     try:
-        content = path.read_bytes()             # not memory-mapped: Windows could not replace the file meanwhile
+        content = path.read_bytes()             # not memory-mapped: Windows cannot replace a mapped file
     except FileNotFoundError:
         raise RunError(f"expected a checkpoint at {path}, found nothing") from None
     safetensors = _safetensors()
@@ -89,11 +89,11 @@ def read(path):
         tensors = safetensors.load(content)
         metadata = json.loads(content[8:8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
         metadata = dict(json.loads(metadata[OURS])) if OURS in metadata else None
-    except Exception as error:                  # safetensors has an error class of its own, and damage finds others
+    except Exception as error:                  # safetensors has its own error class, and damage can raise others
         reason = str(error) or type(error).__name__
         raise RunError(f"{path} is damaged or not a safetensors file ({reason}){_remedy(path)}") from None
     if metadata is None:
-        raise RunError(f"{path} is not a checkpoint of minisenet: its metadata does not say how the model was made")
+        raise RunError(f"{path} is not a checkpoint of minisenet: its metadata has no model")
     if metadata.pop("checksum", None) not in (_checksum(tensors, metadata), _checksum(tensors)):
         raise RunError(f"{path} is damaged (its checksum is wrong){_remedy(path)}")
     return tensors, metadata
@@ -125,19 +125,19 @@ def _safetensors():
 
 
 def model_state(tensors, metadata):
-    """The model's own arrays of a checkpoint of either kind."""
+    """The model's arrays from a checkpoint of either kind."""
     if metadata["kind"] == "best":
         return tensors
     return {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
 
 
 def find(path):
-    """The checkpoint that `minisenet evaluate` means: the file itself, or a run folder's best.
+    """The checkpoint for `minisenet evaluate`: the file itself, or a run folder's best.
 
     Raises
     ------
     RunError
-        Where there is neither.
+        If there is neither.
     """
     path = Path(path)
     if path.is_dir():
@@ -152,7 +152,7 @@ def find(path):
 # ---- what a run is -----------------------------------------------------------------------------------------------------
 
 def fingerprint(data):
-    """What must not change between a run and its resumption: the images and labels, every one of them."""
+    """What must be the same when a run is resumed: all images and labels."""
     digest = hashlib.blake2b(digest_size=16)
     for array in (data.train_images, data.train_labels, data.test_images, data.test_labels):
         digest.update(np.ascontiguousarray(array).data)
@@ -161,7 +161,7 @@ def fingerprint(data):
 
 
 def machine():
-    """What decides the last bits besides the settings."""
+    """The versions and the backend, which may change the last bits of a result."""
     return dict(minisenet=__version__, numpy=np.__version__, python=platform.python_version(),
                 backend=get_backend(), isa=builds.isa)
 
@@ -173,7 +173,7 @@ class RunFolder:
     ----------
     path : str or Path
     config : dict
-        `settings`, `model` and `data` decide the run; `machine` and `notes` are for the record.
+        `settings`, `model` and `data` decide the run; `machine` and `notes` are a record.
     """
 
     def __init__(self, path, config):
@@ -186,9 +186,9 @@ class RunFolder:
         Raises
         ------
         RunError
-            Where `path` holds a run (and `overwrite` is false), is a file, or cannot be written to.
+            If `path` has a run and `overwrite` is false, if it is a file, or if it cannot be written to.
         """
-        _safetensors()          # missing? then say so now, and not after the first epoch
+        _safetensors()          # if it is missing, say so now and not after the first epoch
         path = Path(path)
         if path.exists() and not path.is_dir():
             raise RunError(f"expected a folder at {path}, found a file: give another --out")
@@ -209,12 +209,12 @@ class RunFolder:
 
     @classmethod
     def resume(cls, path, config):
-        """Open the run in `path` to go on with it: (run, checkpoint or None where no epoch is complete).
+        """Open the run in `path` to go on with it: (run, checkpoint). The checkpoint is None if no epoch is complete.
 
         Raises
         ------
         RunError
-            Where there is no run, its settings, model or data are others, or its checkpoint is damaged.
+            If `path` has no run, if the run's settings, model or data differ, or if its checkpoint is damaged.
         """
         saved, path = read_config(path), Path(path)
         for part in ("model", "settings", "data"):
@@ -233,7 +233,7 @@ class RunFolder:
         return run, (tensors, metadata)
 
     def save(self, model, velocity, history):
-        """Write the checkpoints of a complete epoch, and its line of metrics."""
+        """Write a complete epoch's checkpoints and its line of metrics."""
         metrics = history[-1]
         metadata = {key: self.config[key] for key in ("model", "data", "normalisation")}
         metadata |= {key: metrics[key] for key in ("epoch", "train_accuracy", "test_accuracy")}
@@ -249,7 +249,7 @@ class RunFolder:
             os.fsync(file.fileno())
 
     def _sweep(self):
-        """Remove what a killed process left half written."""
+        """Remove the unfinished files of a killed process."""
         for leftover in self.path.glob(f"*{TEMPORARY}"):
             leftover.unlink(missing_ok=True)
 
@@ -260,7 +260,7 @@ def read_config(path):
     Raises
     ------
     RunError
-        Where `path` is no run folder, or the file is damaged.
+        If `path` is not a run folder, or if the file is damaged.
     """
     try:
         config = json.loads((Path(path) / CONFIG).read_text())
@@ -274,7 +274,7 @@ def read_config(path):
 
 
 def best(history):
-    """The metrics of the epoch with the best test accuracy; of equals, the first."""
+    """The metrics of the epoch with the best test accuracy; of equal ones, the first."""
     return max(history, key=lambda metrics: metrics["test_accuracy"])
 
 
@@ -283,7 +283,7 @@ def _line(metrics):
 
 
 def _compare(path, part, saved, now):
-    now = json.loads(json.dumps(now))           # a tuple is a list by the time it comes back from a file
+    now = json.loads(json.dumps(now))           # a tuple comes back from a file as a list
     if saved == now:
         return
     if part == "data" and saved.get("name") == now["name"]:

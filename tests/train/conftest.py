@@ -10,7 +10,7 @@ from minisenet.models.resnet import CifarResNet
 
 @pytest.fixture(scope="session")
 def data():
-    """A small set: 96 training and 40 test images of the shapes, every second pixel of them."""
+    """A small set: every second pixel of 96 training and 40 test images of the shapes."""
     full = shapes(train=96, test=40)
     halves = {name: np.ascontiguousarray(getattr(full, name)[:, ::2, ::2]) for name in ("train_images", "test_images")}
     return dataclasses.replace(full, **halves)
@@ -18,7 +18,7 @@ def data():
 
 @pytest.fixture(scope="session")
 def new_model():
-    """A function that makes the same small network again and again: of depth 8, three blocks."""
+    """A function that makes a small network, the same at each call: depth 8, three blocks."""
     def make(*, se=True, num_classes=10, width=4, reduction=4):
         model = CifarResNet(8, num_classes, se=se, width=width, reduction=reduction)
         model.name = "se_resnet8" if se else "resnet8"
@@ -29,5 +29,5 @@ def new_model():
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """These networks are too small for more, and on a busy machine threads wait for each other."""
+    """One thread: these networks are too small for more, and on a busy machine threads wait for each other."""
     minisenet.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""docs/figures/collect.py: what it makes of runs, and that the tables of docs/training.md are those of the data files."""
+"""docs/figures/collect.py: its output for some runs, and the tables of docs/training.md equal the data files."""
 import importlib.util
 import json
 import re
@@ -53,7 +53,7 @@ def runs(tmp_path_factory, data):
 
 @pytest.fixture
 def load(monkeypatch, data):
-    """The set that the runs were trained on, whatever the name."""
+    """The set that the runs were trained on, for any name."""
     monkeypatch.setattr(collect.sets, "load", lambda name: data)
 
 

@@ -1,4 +1,4 @@
-"""`fit`: what it computes, that it repeats itself bit for bit, and what it refuses."""
+"""`fit`: what it computes, that a second run is bit-identical, and its errors."""
 import json
 import signal
 import subprocess
@@ -38,7 +38,7 @@ def test_metrics(data, new_model):
 
 
 def test_images_per_second_and_seconds(data, new_model, monkeypatch):
-    """A clock of its own: 4 s for the 96 images of an epoch's training, 20 s with all that belongs to the epoch."""
+    """With a false clock: 4 s for the 96 images of an epoch's training, 20 s for the whole epoch."""
     times = iter([100.0, 110.0, 114.0, 120.0])
     monkeypatch.setattr(sys.modules["minisenet.train.fit"], "time", types.SimpleNamespace(perf_counter=lambda: next(times)))
     metrics, = fit(new_model(), data, **SHORT | dict(epochs=1))
@@ -98,7 +98,7 @@ def test_writes_nothing_without_out(data, new_model, tmp_path, monkeypatch):
 
 
 def test_needs_numpy_only():
-    """In a process of its own, in which the libraries of the extras cannot be imported."""
+    """In a new process that cannot import the libraries of the extras."""
     code = """
 import sys
 for name in ("matplotlib", "tqdm", "pooch", "safetensors", "PIL", "torch", "hypothesis"):
@@ -167,11 +167,11 @@ def test_a_loss_that_is_nan_stops_training_and_leaves_the_good_checkpoint(data, 
     complete = len((run / "metrics.jsonl").read_text().splitlines()) if (run / "metrics.jsonl").exists() else 0
     assert complete == at[0] - 1
     assert (str(run / "last.safetensors") in str(stopped.value)) == bool(complete)
-    if complete:            # and that one is good: it ends as the unbroken run does
-        resumed, unbroken = new_model(), new_model()
+    if complete:            # and that one is good: it ends as an uninterrupted run does
+        resumed, uninterrupted = new_model(), new_model()
         fit(resumed, data, **SHORT, out=run, resume=True)
-        fit(unbroken, data, **SHORT)
-        assert bits(resumed) == bits(unbroken)
+        fit(uninterrupted, data, **SHORT)
+        assert bits(resumed) == bits(uninterrupted)
 
 
 def test_divergence_is_an_error_without_warnings(data, new_model):

@@ -1,4 +1,4 @@
-"""The gate table: each figure from its definition, on gates that are known."""
+"""The gate table: each figure from its definition, for known gates."""
 import numpy as np
 import pytest
 
@@ -33,7 +33,7 @@ def test_collects_from_every_block(data, new_model):
 
 
 def test_a_dead_block_gives_a_half(data, new_model):
-    """No bias: where every hidden unit is 0, so is the second layer, and sigmoid(0) = 1/2 for each channel."""
+    """Without biases: if every hidden unit is 0, so is the second layer, and each gate is sigmoid(0) = 1/2."""
     model = new_model()
     block = dict(model.modules())["stage2.0.se"]
     block.fc1.weight.value[...] = 0
@@ -42,7 +42,7 @@ def test_a_dead_block_gives_a_half(data, new_model):
 
 
 def test_every_class_is_seen_whatever_the_order_of_the_set(data, new_model):
-    """Shapes come class by class in turn; every second image would miss half of the classes."""
+    """The classes of the shapes alternate: every second image would miss half of the classes."""
     labels = collect(new_model(), data, images=20).labels
     assert len(set(labels)) >= 7 and set(labels % 2) == {0, 1}
 

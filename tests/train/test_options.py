@@ -1,4 +1,4 @@
-"""The options that describe a run: what is given, what is left to the recipe and to the network, and what becomes of them."""
+"""The options that describe a run: given ones, the defaults of the recipe and of the network, and the run that they make."""
 import argparse
 
 import numpy as np

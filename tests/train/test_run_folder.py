@@ -1,4 +1,4 @@
-"""The run folder: what it holds, that a resumed run is the unbroken one, and what is said of a damaged one."""
+"""The run folder: its files, a resumed run equals an uninterrupted one, and the errors for damaged files."""
 import dataclasses
 import json
 import shutil
@@ -17,7 +17,7 @@ SHORT = dict(epochs=3, batch_size=32, lr=0.05, progress=False)
 
 @pytest.fixture(scope="module")
 def run(data, new_model, tmp_path_factory):
-    """A finished run, not to be changed."""
+    """A finished run, which no test may change."""
     path = tmp_path_factory.mktemp("runs") / "run"
     fit(new_model(), data, **SHORT, out=path)
     return path
@@ -67,20 +67,20 @@ def test_pictures_are_pictures(run, name):
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_resumed_is_unbroken(run, data, new_model, tmp_path, epoch):
+def test_a_resumed_run_equals_an_uninterrupted_one(run, data, new_model, tmp_path, epoch):
     out = tmp_path / "run"
     with pytest.raises(Crash):
         fit(new_model(), data, **SHORT, out=out, on_epoch=crash_after(epoch))
     (out / "left.123.minisenet-tmp").write_bytes(b"half of a che")
     with open(out / "metrics.jsonl", "a") as file:
-        file.write('{"epoch": 2, "lr": 0.0')                 # a line cut off by the power
+        file.write('{"epoch": 2, "lr": 0.0')                 # a line cut off by a power cut
     history = fit(new_model(), data, **SHORT, out=out, resume=True)
     assert (out / "best.safetensors").read_bytes() == (run / "best.safetensors").read_bytes()
-    (mine, about), (theirs, unbroken) = read(out / "last.safetensors"), read(run / "last.safetensors")
+    (mine, about), (theirs, uninterrupted) = read(out / "last.safetensors"), read(run / "last.safetensors")
     assert mine.keys() == theirs.keys()
     for name in mine:
         assert mine[name].tobytes() == theirs[name].tobytes(), name
-    for m, other in zip(about["history"], unbroken["history"], strict=True):
+    for m, other in zip(about["history"], uninterrupted["history"], strict=True):
         assert {k: m[k] for k in list(m)[:6]} == {k: other[k] for k in list(other)[:6]}
     lines = (out / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == list(history) == about["history"]
@@ -133,7 +133,7 @@ def another_history(path):
 
 
 def no_json(path):
-    """The metadata has lost a bracket; the header around it is right."""
+    """The metadata has lost a bracket; the header is valid."""
     content = path.read_bytes()
     path.write_bytes(content.replace(b'[{\\"epoch', b' {\\"epoch', 1))
 
@@ -162,7 +162,7 @@ def test_a_damaged_checkpoint(copy, data, new_model, damage, message):
 
 
 def test_a_damaged_checkpoint_says_why_and_which_other_file_may_do(copy):
-    """With the reason that safetensors gives, or the kind of its error where it gives none."""
+    """With the reason from safetensors, or its error's class if it gives none."""
     last, best = copy / "last.safetensors", copy / "best.safetensors"
     for damaged, other in ((last, best), (best, last)):
         with pytest.raises(RunError) as error:
@@ -191,7 +191,7 @@ def test_the_reason_why_a_checkpoint_cannot_be_read(copy, monkeypatch, raised, r
 
 
 def test_no_flipped_bit_of_the_header_loads_as_another_checkpoint(copy):
-    """Of every 17th byte: it is refused, or changes nothing (a space that becomes another one)."""
+    """In every 17th byte: the file is refused, or loads as the same checkpoint."""
     path = copy / "last.safetensors"
     whole, (tensors, metadata) = path.read_bytes(), read(path)
     refused = 0
@@ -208,7 +208,7 @@ def test_no_flipped_bit_of_the_header_loads_as_another_checkpoint(copy):
 
 
 def old(path):
-    """The checkpoint as it was written before the checksum covered the metadata."""
+    """Make it a checkpoint from before the checksum covered the metadata."""
     import safetensors.numpy
     tensors, metadata = read(path)
     metadata["checksum"] = _checksum(tensors)
@@ -216,7 +216,7 @@ def old(path):
 
 
 def test_an_old_checkpoint_goes_on_and_becomes_a_new_one(copy, run, data, new_model):
-    """Its checksum covers the arrays alone; after the next epoch the metadata is covered too."""
+    """Its checksum covers only the arrays. After the next epoch it covers the metadata too."""
     shutil.rmtree(copy)
     with pytest.raises(Crash):
         fit(new_model(), data, **SHORT, out=copy, on_epoch=crash_after(2))
@@ -246,7 +246,7 @@ def test_the_fingerprint_of_a_strided_dataset(data):
 def test_a_checkpoint_of_another_model(copy, data, new_model, tmp_path):
     fit(new_model(se=False), data, **SHORT | dict(epochs=1), out=tmp_path / "other")
     shutil.copy(tmp_path / "other" / "last.safetensors", copy)
-    with pytest.raises(RunError, match="must be of se_resnet8 and of kind 'last', got resnet8 and 'last': put the run's own file back"):
+    with pytest.raises(RunError, match="must be of se_resnet8 and of kind 'last', got resnet8 and 'last': put"):
         fit(new_model(), data, **SHORT, out=copy, resume=True)
 
 
