@@ -20,7 +20,7 @@ RESIDUAL = {
 
 
 def prepared(make, training):
-    """A block in float64 with nothing at 0 or 1, an input, a random upstream gradient, and the gradients it gives."""
+    """A block in float64 without parameters at 0 or 1, an input, a random upstream gradient, and its gradients."""
     rng = np.random.default_rng(10)
     block = make(rng).astype(np.float64)
     block.load_state_dict({name: value + rng.uniform(0.1, 0.4, value.shape) for name, value in block.state_dict().items()})
@@ -32,7 +32,7 @@ def prepared(make, training):
 
 
 def moved(block, x, name, step):
-    """sum(dy y) needs y at a moved point: the block's output with one array moved by `step`."""
+    """The block's output with one array moved by `step`."""
     state = block.state_dict()
     if name == "x":
         return block(x + step)
@@ -51,7 +51,7 @@ CASES = [pytest.param(make, True, id=name, marks=pytest.mark.section_3_2) for na
 
 @pytest.mark.parametrize("make, training", CASES)
 def test_gradients_by_complex_step(make, training):
-    """Im f(x + i h d) / h has no cancellation: with h = 1e-30 the derivative comes out to the last digits."""
+    """Im f(x + i h d) / h has no cancellation: with h = 1e-30 the derivative is exact to the last digits."""
     with minisenet.use_backend("numpy"):
         block, x, dy, gradients, rng = prepared(make, training)
         block.astype(np.complex128)
@@ -64,7 +64,7 @@ def test_gradients_by_complex_step(make, training):
 
 @pytest.mark.parametrize("make, training", CASES)
 def test_gradients_by_central_differences(make, training):
-    """On the backend in use, kernels where there are any."""
+    """On the backend in use, with kernels if there are any."""
     block, x, dy, gradients, rng = prepared(make, training)
     for name, gradient in gradients.items():
         direction, h = rng.standard_normal(gradient.shape), 1e-6
@@ -99,7 +99,8 @@ def test_se_block_shapes_and_counts(bias, names, channels, reduction, hidden):
 
 @pytest.mark.section_6
 @pytest.mark.parametrize("channels, reduction, message", [
-    (8, 9, "reduction must be at most 8, the number of channels, got 9"), (1, 16, "reduction must be at most 1, the number of channels, got 16"),
+    (8, 9, "reduction must be at most 8, the number of channels, got 9"),
+    (1, 16, "reduction must be at most 1, the number of channels, got 16"),
     (8, 0, "reduction must be at least 1, got 0"), (8, -1, "reduction must be at least 1, got -1")])
 def test_reduction_out_of_range(channels, reduction, message):
     with pytest.raises(ValueError, match=message):
@@ -112,7 +113,8 @@ def test_reduction_out_of_range(channels, reduction, message):
                                         (lambda rng: Projection(6, 8, stride=2, rng=rng), "x"),
                                         (lambda rng: BasicBlock(6, 8, stride=2, shortcut="A", reduction=2, rng=rng), "x"),
                                         (lambda rng: Bottleneck(6, 2, reduction=2, rng=rng), "x")])
-@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"), (3, "int")])
+@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"),
+                                        (3, "int")])
 def test_what_is_not_an_array_is_named(make, name, value, got):
     block, x = make(np.random.default_rng(0)), np.ones((2, 4, 5, 6), np.float32)
     with pytest.raises(TypeError, match=rf"^{name} must be a NumPy array \(N, H, W, C\), got {got}"):
@@ -136,7 +138,7 @@ def test_what_shortcut_a_refuses():
 
 @pytest.mark.section_3_2
 def test_a_dead_hidden_unit_halves_the_maps_and_gives_no_gradient():
-    """r = 16 on 16 channels leaves one hidden unit: where it is below zero every gate is 1/2, and SE learns nothing."""
+    """With r = 16 on 16 channels there is one hidden unit. If it is dead every gate is 1/2, and SE learns nothing."""
     se = SEBlock(16, reduction=16, rng=np.random.default_rng(0)).astype(np.float64)
     se.fc1.weight.value[:] = -1
     u = np.random.default_rng(1).uniform(0.5, 1, (2, 3, 4, 16))
@@ -156,7 +158,7 @@ def test_names_of_a_basic_block():
 
 
 @pytest.mark.section_3_3
-def test_where_the_shortcut_is_the_identity():
+def test_the_shortcut_is_the_identity_unless_the_shape_changes():
     rng = np.random.default_rng(0)
     for shortcut, kind in (("A", PaddedIdentity), ("B", Projection)):
         assert BasicBlock(8, 8, shortcut=shortcut, reduction=4, rng=rng).shortcut is None
@@ -178,7 +180,7 @@ def test_shortcut_a_pads_new_channels_with_zeros():
 
 @pytest.mark.section_3_3
 @pytest.mark.parametrize("block, size", [(BasicBlock, 8), (Bottleneck, 2)])
-def test_the_stride_sits_on_the_first_convolution(block, size):
+def test_the_first_convolution_has_the_stride(block, size):
     layer = block(6, size, stride=2, reduction=2, rng=np.random.default_rng(0))
     strides = [getattr(layer, name).options["stride"] for name in ("conv1", "conv2", "conv3") if hasattr(layer, name)]
     assert strides == [2] + [1] * (len(strides) - 1) and layer.shortcut.conv.options["stride"] == 2
@@ -225,7 +227,7 @@ def test_a_fused_block_is_the_composition(make, training):
                                         (lambda rng: BasicBlock(8, 8, reduction=None, rng=rng), 3)],
                          ids=["identity", "projection", "plain"])
 def test_a_fused_basic_block_saves_three_full_maps_and_the_projections(make, maps):
-    """a1, a2 and y: x is the block's before, and everything else is a few numbers for each image and channel."""
+    """a1, a2 and y. The block before saved x, and the rest is a few numbers for each image and channel."""
     block = make(np.random.default_rng(0))
     x = np.random.default_rng(1).standard_normal((2, 8, 8, 8), np.float32)
     with minisenet.use_backend("fused"):

@@ -1,8 +1,8 @@
 r"""The paper's equations (1) to (5), each in three places: on a page, as loops over indices, and in the package.
 
-A row of `EQUATIONS` has the line of TeX as it stands on the page; the same line in plain Python, without slices and
-broadcasting, a loop for each sum and for each free index; and the function that computes it. The tests hold that the line is on
-the page under its number, that the function's docstring names the equation, and that both compute the same in float64.
+A row of `EQUATIONS` has the page's line of TeX; the same line in plain Python, without slices and broadcasting, with a loop
+for each sum and each free index; and the function that computes it. The tests check that the line is on the page under its
+number, that the function's docstring names the equation, and that both compute the same in float64.
 """
 import inspect
 import math
@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def zeros(*shape):
-    """A nest of lists, one level for each size."""
+    """Nested lists of zeros, one level for each size."""
     return [zeros(*shape[1:]) for _ in range(shape[0])] if shape else 0.0
 
 
@@ -140,7 +140,7 @@ def draw_5(sizes, rng):
 
 
 def parameters_of_the_se_blocks(r, N, C):
-    """What `minisenet summary` counts for a network, less what it counts for its plain twin."""
+    """The parameters that `minisenet summary` counts for a network, minus those of its plain twin."""
     options = dict(depth=6 * N[0] + 2, width=C[0], reduction=r)
     network, plain = (summary(models.resnet.CifarResNet(se=se, **options), image_size=8) for se in (True, False))
     return network["totals"]["parameters"] - plain["totals"]["parameters"]
@@ -149,7 +149,7 @@ def parameters_of_the_se_blocks(r, N, C):
 # ---- the table
 
 def one_image(function, *images):
-    """`function` on arguments that get a batch axis of one, of which the result is relieved: the paper writes no batch."""
+    """`function` with a batch axis of one added to some arguments and removed from the result: the paper has no batch."""
     def computed(*arguments):
         return function(*(a[None] if i in images else a for i, a in enumerate(arguments)))[0]
     return computed
@@ -163,7 +163,7 @@ class Equation:
     ----------
     number : int
     page : str
-        Where it stands in docs/, below "**Eq. (number).**".
+        The page in docs/ that has it, below "**Eq. (number).**".
     tex : str
         The line between the $$.
     loops : callable
@@ -173,9 +173,9 @@ class Equation:
     describes : callable
         The public function whose docstring names it.
     computed : callable
-        What the package computes for the same arguments.
+        The package's function of the same arguments.
     tolerance : float
-        0 where they are equal to the bit.
+        0 if they must be bit-identical.
     """
 
     number: int
@@ -207,8 +207,8 @@ every_equation = pytest.mark.parametrize("equation", [
     for equation in EQUATIONS])
 
 
-def stands_on(equation, page):
-    """Whether the text of a page has the equation as a displayed line, next after its number."""
+def is_on(equation, page):
+    """Whether a page's text has the equation as the first displayed line after its number."""
     _, found, rest = page.partition(f"**Eq. ({equation.number}).**")
     displayed = re.search(r"^\$\$(.*)\$\$$", rest, re.MULTILINE)
     return bool(found and displayed) and displayed[1] == equation.tex
@@ -224,7 +224,7 @@ def difference(equation, sizes, rng):
 
 
 def some_sizes(n):
-    """Sizes that all differ, and are larger than one."""
+    """Different sizes, all larger than one."""
     return list(range(2, 2 + n))
 
 
@@ -235,13 +235,13 @@ def test_there_are_five():
 
 
 @every_equation
-def test_it_stands_on_its_page(equation):
-    assert stands_on(equation, (DOCS / equation.page).read_text(encoding="utf-8"))
+def test_it_is_on_its_page(equation):
+    assert is_on(equation, (DOCS / equation.page).read_text(encoding="utf-8"))
 
 
 @every_equation
 def test_it_has_its_number_on_no_other_page(equation):
-    """Stated once: a second copy would be held by no test."""
+    """No test would check a second copy."""
     number = f"**Eq. ({equation.number}).**"
     assert [page.name for page in DOCS.glob("*.md") if number in page.read_text(encoding="utf-8")] == [equation.page]
 
@@ -269,9 +269,9 @@ def test_the_package_computes_it(equation, backend, data):
         assert difference(equation, sizes, rng) <= equation.tolerance
 
 
-# ---- and that they can fail
+# ---- the tests can fail
 
-CHANGED = {             # each equation with one thing in it changed: the line on the page, and what the line would compute
+CHANGED = {             # each equation with one change: the page's line, and what that line computes
     1: (r"u_c = v_c \ast X = \sum_{s=1}^{C'} v_s^c \ast x^s", lambda v, X: eq_1([list(filters) for filters in zip(*v)], X)),
     2: (r"z_c = F_{sq}(u_c) = \frac{1}{H \times H} \sum_{i=1}^H \sum_{j=1}^W u_c(i, j)",
         lambda u: [z * len(u[0]) / len(u) for z in eq_2(u)]),
@@ -288,13 +288,13 @@ CHANGED = {             # each equation with one thing in it changed: the line o
 def test_a_changed_equation_is_rejected(equation):
     tex, loops = CHANGED[equation.number]
     page = (DOCS / equation.page).read_text(encoding="utf-8")
-    assert not stands_on(equation, page.replace(equation.tex, tex))
-    assert not stands_on(equation, page.replace(f"Eq. ({equation.number})", f"Eq. ({equation.number + 1})"))
+    assert not is_on(equation, page.replace(equation.tex, tex))
+    assert not is_on(equation, page.replace(f"Eq. ({equation.number})", f"Eq. ({equation.number + 1})"))
     planted = replace(equation, loops=loops, draw=square_filters if equation.number == 1 else equation.draw)
     assert difference(planted, some_sizes, np.random.default_rng(0)) > 1e-3
 
 
 def square_filters(sizes, rng):
-    """As many output channels as input channels: there the exchanged indices of the changed eq. (1) still fit."""
+    """As many output as input channels, so that the exchanged indices of the changed eq. (1) are in range."""
     v, X = draw_1(sizes, rng)
     return rng.standard_normal((X.shape[2], X.shape[2], *v.shape[2:])), X

@@ -1,6 +1,6 @@
-"""Who may import whom: each part of the package imports only what stands left of it, and the core needs NumPy alone.
+"""Which part may import which: each imports only parts left of it in the order, and the core needs only NumPy.
 
-There are no exceptions: an import inside a function counts as one at the top of a file does, and so does an import by name.
+There are no exceptions: an import inside a function counts like one at the top of a file, and so does an import by name.
 """
 import ast
 import re
@@ -15,8 +15,8 @@ import minisenet
 PACKAGE = Path(minisenet.__file__).parent
 EXTRAS = ("torch", "matplotlib", "tqdm", "pooch", "safetensors", "PIL", "hypothesis", "pytest", "Cython")
 
-# part -> the parts it may import, from left to right: each imports only what stands above it, wherever in a file it does so.
-# `__init__` puts together what users find in one place, and `cli` is last: nobody imports it.
+# part -> the parts that it may import. Each imports only parts above it, anywhere in its files. `__init__` collects what users
+# find in one place. `cli` is last: only `__main__` imports it.
 ALLOWED = {
     "kernels": set(),
     "_version": set(),
@@ -41,8 +41,8 @@ ALLOWED = {
     "cli": {"_version", "backend", "models", "data", "train", "summary", "info", "gradcheck", "checker", "course", "bench"},
     "__main__": {"cli"},
 }
-LARGEST = 0.22                      # the share of the package's lines that one folder may hold
-# What a file may import at its top besides the standard library and minisenet; NumPy alone, unless a part is named here.
+LARGEST = 0.22                      # the largest share of the package's lines that a folder may have
+# What a file may import at its top besides the standard library and minisenet: only NumPy, unless its part is listed here.
 OUTSIDE = {"reference": {"numpy", "torch"}}
 
 
@@ -104,16 +104,16 @@ def faults_of(path):
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_imports_only_what_stands_left_of_it(path):
-    assert part_of(path) in ALLOWED, f"{path.name} has no place in the order yet: give it one in ALLOWED"
+def test_imports_only_parts_before_it(path):
+    assert part_of(path) in ALLOWED, f"{path.name} is not in the order yet: add it to ALLOWED"
     assert not faults_of(path), "\n".join(faults_of(path))
 
 
 def test_the_table_is_an_order():
-    """No part imports one below it, so there is no cycle; the table has the parts that there are, in the design's order."""
+    """No part imports one below it, so there is no cycle. The table has all parts, in the design's order."""
     parts = list(ALLOWED)
     for i, part in enumerate(parts):
-        assert ALLOWED[part] <= set(parts[:i]), f"{part} may import what stands below it"
+        assert ALLOWED[part] <= set(parts[:i]), f"{part} may import a part below it"
     assert set(parts) == {part_of(path) for path in sources()}
     for chain in ("kernels backend functional layers blocks models train cli", "functional gradcheck checker course cli"):
         assert [part for part in parts if part in chain.split()] == chain.split()
@@ -122,8 +122,8 @@ def test_the_table_is_an_order():
 
 
 @pytest.mark.parametrize("part", ALLOWED)
-def test_the_table_says_who_imports_whom(part):
-    """And not only who might."""
+def test_the_table_has_no_import_too_many(part):
+    """Each import in the table exists."""
     paths = [path for path in sources() if part_of(path) == part]
     used = {owner(name) for path in paths for name, *_ in imports(path) if name.startswith("minisenet")} - {part}
     assert ALLOWED[part] == used
@@ -139,7 +139,7 @@ def test_contributing_has_the_same_table():
 
 
 def test_no_folder_holds_too_much():
-    """One room, one job: a folder that outgrows the others has more than one."""
+    """A folder that is much larger than the others has more than one job."""
     lines = {}
     for path in PACKAGE.rglob("*.*"):
         if path.suffix in (".py", ".pyx", ".pxi"):
@@ -164,7 +164,7 @@ def test_no_folder_holds_too_much():
     ("from minisenet import get_backend", "layers", "imports minisenet.get_backend"),
 ])
 def test_a_wrong_import_is_found(source, part, fault, tmp_path, monkeypatch):
-    """The test can fail: each kind of wrong import, planted."""
+    """The test can fail: each kind of wrong import is found."""
     for name in ALLOWED:
         (tmp_path / name).mkdir()
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
@@ -176,7 +176,7 @@ def test_a_wrong_import_is_found(source, part, fault, tmp_path, monkeypatch):
 @pytest.mark.parametrize("module", ["minisenet", "minisenet.models", "minisenet.gradcheck", "minisenet.checker",
                                     "minisenet.optim", "minisenet.train", "minisenet.data", "minisenet.cli"])
 def test_numpy_is_all_that_an_import_needs(module):
-    """In a fresh interpreter, with none of the extras to be had."""
+    """In a new interpreter, without any of the extras."""
     code = (f"import sys\nfor name in {EXTRAS}: sys.modules[name] = None\n"      # None makes an import raise ImportError
             f"import {module}\n"
             f"print(*[name for name in {EXTRAS} if sys.modules[name] is not None])")
@@ -186,7 +186,7 @@ def test_numpy_is_all_that_an_import_needs(module):
     assert done.stdout.strip() == ""
 
 
-def test_what_is_bound_late_is_imported_when_it_is_asked_for():
+def test_a_late_name_is_imported_at_first_use():
     code = ("import sys, minisenet\n"
             "later = ('gradcheck', 'checker', 'reference', 'bench', 'course', 'cli')\n"
             "assert not [name for name in later if f'minisenet.{name}' in sys.modules]\n"

@@ -1,4 +1,4 @@
-"""Layers: what they keep, what they name, and what they refuse. Their mathematics is checked with the functions."""
+"""Layers: their state, their names and their errors. Their mathematics is tested with the functions."""
 import numpy as np
 import pytest
 
@@ -41,7 +41,7 @@ def test_gradients_by_central_differences(layer_and_x, training):
     assert dx.shape == x.shape
 
     def slope(move):
-        """The derivative of sum(dy y) along a move of one array, which `move` makes by an amount."""
+        """The derivative of sum(dy y) along a direction; `move(h)` moves the array by h along it."""
         move(h)
         up = (dy * layer(x)).sum()
         move(-2 * h)
@@ -98,14 +98,14 @@ def test_inputs_are_not_mutated(layer_and_x):
 
 
 def test_a_read_only_upstream_gradient_of_a_wide_convolution():
-    """16 channels and 8x8 positions go by way of Winograd, without an input gradient too."""
+    """16 channels and 8x8 positions use Winograd, also without an input gradient."""
     layer = Conv2d(16, 16, 3, padding=1, rng=np.random.default_rng(0))
     dy = np.ones_like(layer(np.ones((2, 8, 8, 16), np.float32)))
     dy.setflags(write=False)
     assert layer.backward(dy, input_gradient=False) is None and layer.weight.grad.any()
 
 
-def test_a_parameter_edited_in_place_is_seen_by_the_next_forward():
+def test_the_next_forward_uses_a_parameter_edited_in_place():
     layer = Conv2d(3, 4, 3, rng=np.random.default_rng(0))
     x = np.random.default_rng(1).standard_normal((2, 5, 6, 3), np.float32)
     y = layer(x)
@@ -141,7 +141,7 @@ def test_a_first_layer_needs_no_input_gradient():
 # ---- batch norm's state
 
 def test_running_statistics():
-    """The weight of the new batch is 0.1; the variance that goes in is the unbiased one."""
+    """The weight of the new batch is 0.1, and the running variance uses the unbiased variance."""
     layer, x = BatchNorm2d(3).astype(np.float64), np.random.default_rng(0).normal(2, 3, (2, 4, 5, 3))
     layer(x)
     assert np.allclose(layer.running_mean, 0.1 * x.mean(axis=(0, 1, 2)), rtol=1e-14)
@@ -152,7 +152,7 @@ def test_running_statistics():
 
 
 def test_a_forward_does_not_write_into_the_old_running_statistics():
-    """Whoever holds the array of before, a checkpoint being written for one, keeps what it was."""
+    """Code that holds the old array, such as a checkpoint being written, keeps its values."""
     layer = BatchNorm2d(2)
     held = layer.running_mean
     layer(np.ones((2, 3, 3, 2), np.float32))
@@ -196,7 +196,7 @@ def test_state_dict_is_a_copy_and_goes_back_in():
     assert other.state_dict()["0.weight"].any(), "a loaded array is a copy"
 
 
-def test_loading_keeps_the_layers_dtype_and_passes_over_num_batches_tracked():
+def test_loading_keeps_the_layers_dtype_and_ignores_num_batches_tracked():
     layer = nested()
     state = {name: value.astype(np.float64)[...] for name, value in layer.state_dict().items()}
     layer.load_state_dict(state | {"1.num_batches_tracked": np.array(7)})
@@ -205,10 +205,12 @@ def test_loading_keeps_the_layers_dtype_and_passes_over_num_batches_tracked():
 
 @pytest.mark.parametrize("spoil, message", [
     (lambda state: state.pop("1.bias"), "state must have this model's names, got one that lacks 1.bias: build"),
-    (lambda state: state.update(extra=np.zeros(1)), "state must have this model's names, got one that has the unknown extra: build"),
+    (lambda state: state.update(extra=np.zeros(1)),
+     "state must have this model's names, got one that has the unknown extra: build"),
     (lambda state: state.update(extra=state.pop("1.bias")), "got one that lacks 1.bias and has the unknown extra: build"),
     (lambda state: state.clear(), r"got one that lacks 0.weight, 1.weight, 1.bias and 4 more"),
-    (lambda state: state.update({"2.1.weight": np.zeros((4, 2))}), r"2.1.weight must have shape \(2, 4\), got \(4, 2\): build the model"),
+    (lambda state: state.update({"2.1.weight": np.zeros((4, 2))}),
+     r"2.1.weight must have shape \(2, 4\), got \(4, 2\): build the model"),
     (lambda state: state.update({"1.running_var": np.zeros(5)}), r"1.running_var must have shape \(4,\), got \(5,\)"),
 ])
 def test_a_state_that_does_not_fit_changes_nothing(spoil, message):
@@ -270,9 +272,10 @@ def test_bad_layers():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"), (3, "int")])
+@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"),
+                                        (3, "int")])
 def test_what_is_not_an_array_is_named(layer_and_x, backend, value, got):
-    """By the name of the function's argument. A forward that failed leaves nothing for a backward."""
+    """By the argument's name. A forward that failed saves nothing for a backward."""
     layer, x = layer_and_x
     with minisenet.use_backend(backend):
         with pytest.raises(TypeError, match=rf"^[xu] must be a NumPy array.*, got {got}"):
@@ -289,7 +292,7 @@ def test_a_state_that_is_not_a_dict():
         nested().load_state_dict(None)
 
 
-def test_images_in_another_order_are_told_so():
+def test_channels_first_images_get_a_hint():
     conv = Conv2d(3, 8, 3, rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"is x\s+\(N, C, H, W\)\?"):
         conv(np.zeros((2, 3, 32, 32), np.float32))

@@ -78,14 +78,14 @@ def test_every_network_has_its_plain_twin():
 
 
 class Tiny(Sequential):
-    """A network for images of 6x6, of three classes, which comes in one width."""
+    """A network for 6x6 images and three classes, without an option for its width."""
 
     def __init__(self, num_classes, *, seed=0):
         super().__init__(Squeeze(), Linear(3, num_classes, rng=np.random.default_rng(seed)))
 
 
 def test_a_network_of_another_family_is_an_entry_of_the_registry(monkeypatch, tmp_path):
-    """Its image size, its classes and its options are data: summary, bench and the commands take them from there."""
+    """Its image size, its classes and its options are data, which summary, bench and the commands use."""
     counts = {None: Counts(parameters=12, million_multiply_adds=9e-6, features=3)}
     monkeypatch.setitem(models.MODELS, "tiny", Network(Tiny, 6, 3, counts=counts, source="By hand."))
     assert models.create("tiny").options == dict(num_classes=3)
@@ -130,7 +130,7 @@ def test_the_seed_decides_the_weights():
     (lambda: models.CifarResNet(21, se=True), r"depth must be 6n \+ 2 \(20, 32, 44, 56, 110\), got 21"),
     (lambda: models.CifarResNet(2, se=True), r"depth must be 6n \+ 2 .*, got 2"),
 ])
-def test_what_create_refuses(make, message):
+def test_the_errors_of_create(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
@@ -160,7 +160,7 @@ def test_the_shape_of_the_logits(small):
     assert models.create("resnet20", 7, width=4)(np.zeros((3, 32, 32, 3), np.float32)).shape == (3, 7)
 
 
-def test_the_input_gradient_is_only_computed_where_it_is_asked_for(small):
+def test_the_input_gradient_is_computed_on_request_only(small):
     rng = np.random.default_rng(0)
     x, dy = rng.standard_normal((2, 8, 6, 3)), rng.standard_normal((2, 10))
     small(x)
@@ -171,7 +171,8 @@ def test_the_input_gradient_is_only_computed_where_it_is_asked_for(small):
     assert np.array_equal(small.conv1.weight.grad, first)
 
 
-@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"), (3, "int")])
+@pytest.mark.parametrize("value, got", [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ("text", "str"),
+                                        (3, "int")])
 def test_images_that_are_not_an_array(small, value, got):
     with pytest.raises(TypeError, match=rf"^x must be a NumPy array \(N, H, W, C\), got {got}"):
         small(value)
@@ -202,13 +203,13 @@ def test_eval_does_not_move_the_running_statistics(small):
     before = small.eval().state_dict()
     y = small(x)
     assert all(np.array_equal(value, before[name]) for name, value in small.state_dict().items())
-    assert np.allclose(y[:1], small(x[:1]), rtol=1e-12), "in evaluation an image does not see its batch"
+    assert np.allclose(y[:1], small(x[:1]), rtol=1e-12), "in evaluation mode an image does not depend on its batch"
 
 
 def prepared(model, training):
     rng = np.random.default_rng(3)
     x = rng.standard_normal((4, 8, 6, 3))
-    model(x)                                     # running statistics that are not 0 and 1
+    model(x)                                     # so that the running statistics are not 0 and 1
     model.train() if training else model.eval()
     dy = rng.standard_normal(model(x).shape)
     dx = model.backward(dy, input_gradient=True)
@@ -242,7 +243,7 @@ def test_network_gradients_by_complex_step(small, training):
 @pytest.mark.section_3_3
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 def test_network_gradients_by_central_differences(small, training):
-    """On the backend in use, in the direction of the gradient of every array at once and of the images."""
+    """On the backend in use, in a random direction through every array and the images at once."""
     x, dy, dx, gradients, rng = prepared(small, training)
     step = {name: rng.standard_normal(gradient.shape) for name, (_, gradient) in gradients.items()}
     image_step, start, h = rng.standard_normal(x.shape), small.state_dict(), 1e-6

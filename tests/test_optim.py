@@ -35,9 +35,9 @@ def test_two_steps_written_out(backend, dtype, size, nesterov, momentum, weight_
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_arrays_themselves_are_updated_whatever_their_shape(backend):
+def test_arrays_of_any_shape_are_updated_in_place(backend):
     value, velocity = np.ones((2, 3, 2)), np.zeros((2, 3, 2))
-    grad = np.arange(12.0).reshape(2, 2, 3).transpose(0, 2, 1)          # not contiguous: its elements, not its memory
+    grad = np.arange(12.0).reshape(2, 2, 3).transpose(0, 2, 1)          # not contiguous
     with minisenet.use_backend(backend):
         sgd_step(value, grad, velocity, lr=0.5, momentum=0.9)
     np.testing.assert_array_equal(velocity, grad)
@@ -47,7 +47,7 @@ def test_the_arrays_themselves_are_updated_whatever_their_shape(backend):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("step", [2, -1])
 def test_the_gradient_of_a_vector_may_be_strided(backend, step):
-    """Flattening a map copies it; of a vector with a stride it makes a view with a stride."""
+    """Flattening copies a strided map, but makes a strided view of a strided vector."""
     value, velocity, grad = np.ones(5), np.zeros(5), np.arange(5.0 * abs(step))[::step]
     with minisenet.use_backend(backend):
         sgd_step(value, grad, velocity, lr=0.5)
@@ -61,7 +61,7 @@ def test_the_gradient_of_a_vector_may_be_strided(backend, step):
     (dict(velocity=np.broadcast_to(np.zeros(3), (3,))), "velocity must be writeable .* got a read-only array"),
     (dict(lr=np.nan), "lr must be finite"),
 ])
-def test_what_a_step_refuses(change, message):
+def test_the_errors_of_a_step(change, message):
     with pytest.raises(ValueError, match=message):
         sgd_step(**dict(value=np.zeros(3), grad=np.zeros(3), velocity=np.zeros(3), lr=0.1) | change)
 
@@ -89,7 +89,7 @@ def test_an_optimiser_without_parameters_or_gradients():
 @pytest.mark.parametrize("first, second", [("value", "grad"), ("value", "velocity"), ("grad", "velocity")])
 @pytest.mark.parametrize("shift", [0, 1, 2, 3])
 def test_a_step_refuses_arrays_that_overlap(backend, first, second, shift):
-    """Each of them is read after the other was written. Neighbours in one array are fine: they share no number."""
+    """Each is read after the other is written. Neighbours in one array are allowed: they share no element."""
     memory = np.arange(6.0)
     arrays = dict(value=np.ones(3), grad=np.ones(3), velocity=np.ones(3)) | {first: memory[:3], second: memory[shift:shift + 3]}
     with minisenet.use_backend(backend):

@@ -1,4 +1,4 @@
-"""What `minisenet summary` counts: the specification's numbers, layer by layer, without running the network."""
+"""`minisenet summary` counts the specification's numbers, layer by layer, without running the network."""
 import json
 import sys
 from dataclasses import dataclass, field
@@ -89,7 +89,7 @@ def test_summary_of_the_se_blocks():
 
 @pytest.mark.section_4
 def test_saved_bytes_are_counted_once():
-    """The ReLU's output is what the next convolution saved; the image is the first layer's."""
+    """The ReLU's output is also saved by the next convolution; the first layer saves the image."""
     with minisenet.use_backend("numpy"):
         rows = {row["name"]: row for row in summary(models.create("resnet20"))["rows"]}
     assert rows["conv1"]["saved_bytes"] == 4 * 32 * 32 * 3
@@ -100,7 +100,7 @@ def test_saved_bytes_are_counted_once():
 @needs_kernels
 @pytest.mark.section_4
 def test_what_a_fused_block_saves():
-    """Three full maps (a1, a2, y), the projection's where there is one, and a few numbers for each image and channel."""
+    """Three full maps (a1, a2, y), the projection's if there is one, and a few numbers for each image and channel."""
     with minisenet.use_backend("fused"):
         result = summary(models.create("se_resnet20"))
     assert result["backend"] == "fused"
@@ -133,7 +133,7 @@ def test_summary_leaves_the_model_and_a_profiler_alone():
 @needs_kernels
 @pytest.mark.parametrize("backend", ["numpy", "fused"])
 def test_nothing_runs_but_what_costs_next_to_nothing(backend):
-    """Hooks nest, and this outer one gets what the counting passes on."""
+    """Hooks nest: this outer one gets the calls that the counting runs."""
     ran = []
     with minisenet.use_backend(backend), watching(lambda call: ran.append(call.name) or call()):
         summary(models.create("se_resnet20"))
@@ -142,7 +142,7 @@ def test_nothing_runs_but_what_costs_next_to_nothing(backend):
 
 @needs_kernels
 def test_what_does_not_run_has_the_shapes_of_what_would():
-    """And the multiply-adds. Both backends together call every function of the table."""
+    """And its multiply-adds. The two backends together call every function of the table."""
     seen = set()
 
     def compare(call):
@@ -164,7 +164,7 @@ def test_what_does_not_run_has_the_shapes_of_what_would():
 
 
 class Own(Layer):
-    """A layer that the package has never seen: weights, NumPy, a function of ours with other options, and a child."""
+    """A layer of a user's own: weights, NumPy, a function of the package with other options, and a child."""
 
     def __init__(self):
         self.inner = Conv2d(3, 4, 3, stride=2, padding=1, groups=1, rng=np.random.default_rng(0))

@@ -1,4 +1,4 @@
-"""The hook that sees every call of a kernel or a body, and may replace it."""
+"""The hook that gets every call of a kernel or a body, and may replace it."""
 import numpy as np
 import pytest
 from backends import BACKENDS
@@ -19,7 +19,7 @@ def backend(request):
 
 @pytest.fixture
 def seen():
-    """The calls so far; as a hook it passes each on."""
+    """A list of the calls so far; as a hook it runs each call."""
     class Seen(list):
         def __call__(self, call):
             self.append(call)
@@ -47,7 +47,7 @@ def test_dtypes_without_kernels_run_the_body(seen):
     assert seen[0].kind == "body"
 
 
-def test_calls_inside_a_body_are_seen_too():
+def test_the_hook_gets_calls_inside_a_body_too():
     order = []
 
     def hook(call):
@@ -62,7 +62,7 @@ def test_calls_inside_a_body_are_seen_too():
                      "image_moments ends", "conv2d_normalised ends"]
 
 
-def test_the_hook_may_return_arrays_of_its_own_and_run_nothing():
+def test_the_hook_may_return_other_arrays_and_run_nothing():
     ran = []
     with watching(lambda call: ran.append(call.name) or np.full(call.arguments["x"].shape, 7.0)):
         assert np.array_equal(F.relu(X), [[7, 7]]) and ran == ["relu"]
@@ -87,13 +87,13 @@ def test_hooks_nest(seen):
         with watching(double):
             assert np.array_equal(F.relu(X), [[0, 4]])
             with watching(lambda call: 0):
-                assert F.relu(X) == 0                           # and runs nothing: the outer hooks get no call
+                assert F.relu(X) == 0                           # it runs nothing, so the outer hooks get no call
         F.relu(X)
     F.relu(X)
     assert [call.args[0].tolist() for call in seen] == [[[-2, 4]], [[-1, 2]]] and seen.names() == ["relu", "relu"]
 
 
-def test_an_error_in_the_hook_comes_out_and_ends_it():
+def test_an_error_in_the_hook_is_raised_and_ends_the_watching():
     def broken(call):
         raise ZeroDivisionError
 

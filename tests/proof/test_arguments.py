@@ -48,7 +48,7 @@ LAYOUTS = [read_only, transposed, strided, backwards, byte_swapped, unaligned]
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_layout_of_an_argument_does_not_matter(row, layout, backend):
-    """Every argument of the forward and of the backward in another layout: the same bits as without."""
+    """Every argument of the forward and of the backward in another layout: the results are bit-identical."""
     def other(arrays):
         return {name: layout(array) if np.ndim(array) else array for name, array in arrays.items()}
 
@@ -85,7 +85,7 @@ def test_dtypes_are_never_mixed(row, backend):
                 mixed = case.arrays | {name: case.arrays[name].astype(np.float32)}
                 with pytest.raises(TypeError, match=r"must be float\d+ as \w+ is, got float"):
                     row.forward(mixed, case.options)
-            # these backwards take one floating point array, and with it there is nothing to mix
+            # these backwards have one floating-point array, so there is nothing to mix
             for name in upstream if row.name not in ("squeeze", "max_pool2d", "avg_pool2d", "softmax_cross_entropy") else ():
                 mixed = upstream | {name: upstream[name].astype(np.float32)}
                 with pytest.raises(TypeError, match=r"must be float\d+ as \w+ is, got float"):
@@ -112,8 +112,8 @@ def test_labels_may_be_strided(backend, step):
             assert np.array_equal(result, again)
 
 
-def test_biases_are_given_back_where_the_signature_says_so():
-    """excitation has none unless told, as in eq. (3); neither has a convolution; a fully connected layer has one."""
+def test_the_default_of_a_bias():
+    """By default excitation has none, as in eq. (3), and a convolution neither; a fully connected layer has one."""
     rng = np.random.default_rng(0)
     z, w1, w2 = rng.standard_normal((2, 4)), rng.standard_normal((2, 4)), rng.standard_normal((4, 2))
     s, h = F.excitation(z, w1, w2)
@@ -126,7 +126,7 @@ def test_biases_are_given_back_where_the_signature_says_so():
 # ---- NaN -----------------------------------------------------------------------------------------------------------------
 
 def middle(array, value):
-    """The array with another element in its middle."""
+    """The array with another value in its middle."""
     array = array.copy()
     array.reshape(-1)[array.size // 2] = value
     return array
@@ -136,7 +136,7 @@ def middle(array, value):
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nan_passes_on(row, backend, dtype):
-    """An array full of NaN leaves no output without one, and a single NaN goes wherever that element goes."""
+    """With an array full of NaN every output has a NaN, and a single NaN appears wherever its element is used."""
     for case, upstream in some_cases(row, 6, seed=13):
         case, upstream = case.astype(dtype), cast(upstream, dtype)
         for name in case.arrays:
@@ -146,17 +146,17 @@ def test_nan_passes_on(row, backend, dtype):
             poisoned, moved = (type(case)(case.arrays | {name: middle(case.arrays[name], value)}, case.options)
                                for value in (np.nan, 3))
             arrives(row, backend, (case, upstream), (moved, upstream), (poisoned, upstream))
-        for name in set(upstream) - {"loss"}:                # dloss is a number, and refused if it is NaN: see BAD
+        for name in set(upstream) - {"loss"}:                # dloss is a number, and NaN is an error: see BAD
             poisoned, moved = (upstream | {name: middle(upstream[name], value)} for value in (np.nan, 3))
             arrives(row, backend, (case, upstream), (case, moved), (case, poisoned))
 
 
 def arrives(row, backend, before, moved, poisoned):
-    """NaN just where the body has it; of sums of products, NaN wherever the result moves when the element moves.
+    """NaN exactly where the body has it. And for sums of products, NaN wherever the result changes if the element changes.
 
-    The convolutions have only the second: where a NaN meets padding, a loop that goes there gets NaN * 0 = NaN, and one that
-    does not gets 0; and at a border Winograd's weight gradient has it in all nine taps. And only sums of products have it: a
-    ReLU's dy is passed on or not, but never multiplied.
+    The convolutions have only the second: for a NaN in the padding's products, one loop computes NaN * 0 = NaN and another
+    skips them; and at a border Winograd's weight gradient has NaN in all nine taps. Only sums of products have the second: a
+    ReLU passes dy on or not, but never multiplies it.
     """
     before, moved, want = (call(row, *arguments, "numpy") for arguments in (before, moved, poisoned))
     got = call(row, *poisoned, backend)
@@ -202,7 +202,7 @@ def test_infinities_and_extremes(backend, dtype):
         assert (y == -np.inf).all() and (argmax == 0).all()
 
 
-# ---- what is said about bad arguments ----------------------------------------------------------------------------------
+# ---- errors of bad arguments -------------------------------------------------------------------------------------------
 
 x = np.ones((2, 5, 7, 3))
 w = np.ones((4, 3, 3, 2))
@@ -342,10 +342,10 @@ def test_a_bad_argument_is_named(bad, backend):
     assert "\n" not in str(raised.value)
 
 
-# ---- what is not a NumPy array -------------------------------------------------------------------------------------------
+# ---- objects that are not arrays -------------------------------------------------------------------------------------------
 
 class Tensor:
-    """What an array of another library looks like."""
+    """An array of another library."""
 
     shape, ndim, dtype = (2, 3), 2, np.dtype(np.float64)
 
@@ -356,7 +356,7 @@ class Tensor:
 NOT_ARRAYS = [(None, "None: it is required"), ([1.0], "list: use np.asarray"), ((1.0, 2.0), "tuple: use np.asarray"),
               ([[1.0], [2.0, 3.0]], "list: use np.asarray"), (Tensor(), "Tensor: use np.asarray"), ("text", "str$"), (3, "int$"),
               (3.0, "float$"), (object(), "object$")]
-PASSES = {                  # of the fused passes, which have signatures of their own
+PASSES = {                  # arguments of the fused passes, which have their own signatures
     "conv2d_normalised": dict(a=x, w=w, mean=c, k=c, beta=c),
     "conv2d_normalised_backward": dict(g=np.ones((2, 3, 6, 4)), a=x, w=w, mean=c, k=c, beta=c, y=np.ones((2, 3, 6, 4)),
                                        mean_y=np.ones(4), p=np.ones((2, 4)), q=np.ones((2, 4)), r=np.ones(4), plus=x),
@@ -394,7 +394,7 @@ def test_every_public_function_is_called():
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", sorted({name for name, *_ in CALLS}))
 def test_what_is_not_an_array_is_named(name, backend):
-    """In place of each array argument, required or optional; only None is right for an optional one."""
+    """In place of each array argument. For an optional one only None is allowed."""
     for _, function, known in (call for call in CALLS if call[0] == name):
         with use_backend(backend):
             function(**known)
@@ -417,7 +417,7 @@ def test_a_tensor_of_pytorch_is_named():
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", sorted({name for name, *_ in CALLS}))
 def test_a_deferred_value_is_an_array(name, backend):
-    """In place of each map: the same bits."""
+    """In place of each map: the results are bit-identical."""
     for _, function, known in (call for call in CALLS if call[0] == name):
         with use_backend(backend):
             want = function(**known)
@@ -434,7 +434,7 @@ def test_scalars_of_numpy_are_arrays():
 
 @pytest.mark.parametrize("row", rows(lambda row: row.name not in ("relu", "sigmoid")))
 def test_a_missing_dimension_is_a_value_error(row):
-    """Of every array of every operation: never an IndexError from somewhere inside."""
+    """For every array of every operation: never an IndexError from inside."""
     (case, _), = some_cases(row, 1, seed=14)
     for name in case.arrays:
         with pytest.raises(ValueError, match="must have"):
