@@ -196,6 +196,8 @@ def test_the_command_says_that_a_kernel_is_right_and_not_what_was_asked(solution
     (lambda text: between(text, *LOOPS, "    with nogil:\n        loops(u, z)").replace(
         "def squeeze_loops(", "cdef void loops(const real[:, :, :, ::1] u, real[:, ::1] z) noexcept nogil:\n    pass\n\n\ndef squeeze_loops("),
      None),
+    (lambda text: between(text, *LOOPS, "    with nogil: loops(u, z)"), None),
+    (lambda text: text.replace("    ", "\t"), None),
     (lambda text: between(text, *LOOPS, "    for n in prange(u.shape[0], nogil=True):\n        z[n, 0] = 0"), None),
     (lambda text: text + "\n\ndef try_it(u):\n    assert np.allclose(squeeze(u), u.mean(axis=(1, 2)))\n", None),     # not called
     (lambda text: text.replace('"""F_sq', '"""As u.mean((1, 2)): F_sq'), None),

@@ -205,7 +205,7 @@ def not_as_asked(text, function="squeeze"):
         if re.search(calls, line):
             return ("NumPy does the work", f"The numbers are right, but NumPy does the work in line {number}: "
                                            f"{text.splitlines()[number - 1].strip()}\nWrite the loops yourself, inside `with nogil:`.")
-    blocks = re.findall(r"^( *)with (?:cython\.)?nogil\b.*\n((?:\1 +.*\n|\s*\n)+)", code + "\n", re.MULTILINE)
+    blocks = re.findall(r"^([ \t]*)with (?:cython\.)?nogil\b[^:\n]*:(.*\n(?:\1[ \t]+.*\n|\s*\n)*)", code + "\n", re.MULTILINE)
     if any(re.search(r"\bfor\b|\bwhile\b|\(", body) for _, body in blocks) or re.search(r"\bnogil\s*=\s*True", code):
         return None
     return ("holds the GIL", "The numbers are right, but no loop runs without the GIL.\nPut the loops inside `with nogil:`, with "
