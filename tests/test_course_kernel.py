@@ -235,6 +235,10 @@ def test_when_a_kernel_counts_as_not_started(change, verdict, tmp_path):
      "the C compiler: 'b' undeclared (first use in this function)\n    static double twice(double a) { return 2 * b; }"),
     ("e13_kernel.c:1273:10: fatal error: nowhere.h: No such file or directory\n 1273 | #include \"nowhere.h\"\ncompilation terminated.\n",
      "the C compiler: nowhere.h: No such file or directory\n    #include \"nowhere.h\""),
+    ("e13_kernel.pyx:2:4: Constructing Python tuple not allowed without gil\ne13_kernel.pyx:2:8: Calling gil-requiring function not "
+     "allowed without gil\ne13_kernel.pyx:3:0: Expected ')', found 'EOF'\n",
+     "e13_kernel.pyx, line 2: Constructing Python tuple not allowed without gil\n    z[n, c] = 0\n"
+     "e13_kernel.pyx, line 3: Expected ')', found 'EOF'"),
     ("e13_kernel.pyx:2:12: error: lvalue required\n", "e13_kernel.pyx, line 2: lvalue required\n    z[n, c] = 0"),
     ("e13_kernel.c(12): error C2065: 'b': undeclared identifier\n", "the C compiler: 'b': undeclared identifier"),
     ("/usr/bin/ld: cannot find -lnowhere: No such file\ncollect2: error: ld returned 1 exit status\nTraceback (most recent call last):\n",

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,10 +248,15 @@ def _shortened(output, source):
     found = re.findall(rf"^{re.escape(source.name)}:(\d+):\d+: (?!warning)(?:error: )?(.*)$", output, re.MULTILINE)
     if not found:
         return _of_the_c_compiler(output)
+    first = {}                                                  # of each line: the rest follows from it
+    for number, message in found:
+        first.setdefault(int(number), message)
     text = []
-    for number, message in found[:SHOWN]:
-        text += [f"{source.name}, line {number}: {message}", f"    {lines[int(number) - 1].strip()}"]
-    return "\n".join(text + [f"and {len(found) - SHOWN} more"] * (len(found) > SHOWN))
+    for number, message in list(first.items())[:SHOWN]:
+        text.append(textwrap.fill(f"{source.name}, line {number}: {message}", 80, subsequent_indent="  "))
+        if number <= len(lines):                                # an error at the end of the file may be below it
+            text.append(f"    {lines[number - 1].strip()}"[:80])
+    return "\n".join(text + [f"and {len(first) - SHOWN} more"] * (len(first) > SHOWN))
 
 
 def _of_the_c_compiler(output):
@@ -260,5 +266,6 @@ def _of_the_c_compiler(output):
         message = re.search(r"\berror(?: \w+)?: (.*)", line) or re.search(r"\bld(?:\.\w+)?: (.*)", line)
         if message:
             code = re.match(r"\s*\d+ \|(.*)", lines[i + 1] if i + 1 < len(lines) else "")
-            return "\n".join([f"the C compiler: {message[1]}"] + ([f"    {code[1].strip()}"] if code else []))
-    return next((line for line in reversed(lines) if line.strip()), "the compiler gave no reason")
+            said = textwrap.fill(f"the C compiler: {message[1]}", 80, subsequent_indent="  ")
+            return "\n".join([said] + ([f"    {code[1].strip()}"[:80]] if code else []))
+    return textwrap.fill(next((line for line in reversed(lines) if line.strip()), "the compiler gave no reason"), 80)
