@@ -730,6 +730,16 @@ def test_a_block_is_right_with_a_file_that_cannot_be_used(change, solutions):
     assert points_of(solutions, "09", "10") == {"09": 10, "10": 6}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
+def test_a_file_in_an_encoding_of_its_own_is_read(encoding, solutions, stubs):
+    (solutions / "e08_scale.py").write_text((stubs / "e08_scale.py").read_text(encoding="utf-8"), encoding=encoding)
+    path = solutions / "e09_se_block.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text("# -*- coding: latin-1 -*-\n# d\xe9j\xe0 vu\n" * (encoding == "latin-1") + text, encoding=encoding)
+    marks = marks_of(solutions, "08", "09")
+    assert marks["08"].verdict == "not started" and marks["09"].points == 10
+
+
 def test_a_slip_of_ones_own_is_named_beside_an_earlier_one(solutions):
     edit(solutions, *SLIPS["06"])
     edit(solutions, *SLIPS["09"])

@@ -75,7 +75,7 @@ def _for_cython(path):
 def _functions(path):
     """The names of a file's functions, as far as it can be read."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
         return []
     return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]

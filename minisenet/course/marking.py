@@ -216,16 +216,16 @@ def _without_running(path, exercise, name):
     if not re.search(rf"\b{name}\b", text):
         return FunctionMark(name, MISSING, text=f"{path.name} has no function {name}")
     if exercise.suffix == ".py":
-        stub = _is_stub(text, name)
+        stub = _is_stub(path, name)
     else:
         stub = kernel.is_stub(text)
     return FunctionMark(name, NOT_STARTED) if stub else None
 
 
-def _is_stub(text, name):
+def _is_stub(path, name):
     """Whether the function, apart from its docstring, only raises NotImplementedError."""
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(path.read_bytes())         # bytes: the encoding is the file's own
     except (SyntaxError, ValueError):
         return False                                            # the checker reports what is wrong with it
     for node in tree.body:
@@ -238,7 +238,7 @@ def _is_stub(text, name):
 def _imports(path):
     """The modules that a file imports; none if it cannot be parsed."""
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8", errors="replace"))
+        tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, FileNotFoundError):
         return set()
     return {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names} | {

@@ -45,7 +45,7 @@ def fill(place, folder, wrong):
         path, own, reference = place / exercise.file, f"own_{exercise.module}", f"reference_{exercise.module}"
         lengths = {}
         if path.is_file():
-            lengths = _lengths(path.read_text(encoding="utf-8", errors="replace"))
+            lengths = _lengths(path)
             path.rename(place / f"{own}.py")
         text = MIXED.format(own=own, reference=reference) + "".join(_function(name, lengths.get(name)) for name in names)
         path.write_text(text, encoding="utf-8")
@@ -62,10 +62,10 @@ def _function(name, length):
             f"    return results[:{length}] if isinstance(results, tuple) else results\n")
 
 
-def _lengths(text):
+def _lengths(path):
     """Function -> how many results its last `return` lists, where it lists any."""
     try:
-        functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+        functions = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
     except (SyntaxError, ValueError):
         return {}
     returned = {of.name: [node.value for node in ast.walk(of) if isinstance(node, ast.Return)][-1:] for of in functions}
