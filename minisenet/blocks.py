@@ -143,7 +143,10 @@ class ResidualBlock(Layer):
 
 
 class BasicBlock(ResidualBlock):
-    """Two 3x3 convolutions: the block of ResNet-18/34 and of the CIFAR networks. The first one has the stride."""
+    """Two 3x3 convolutions: the block of ResNet-18/34 and of the CIFAR networks. The first one has the stride.
+
+    The parameters are those of `ResidualBlock`.
+    """
 
     def __init__(self, in_channels, out_channels, *, stride=1, shortcut="B", reduction=16, se_bias=False, rng):
         self.conv1 = Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng)
@@ -164,7 +167,8 @@ class BasicBlock(ResidualBlock):
 class Bottleneck(ResidualBlock):
     """1x1, 3x3, 1x1: the block of ResNet-50. The first 1x1 has the stride, as in the released SE-ResNets.
 
-    `width` is the number of channels of the 3x3 convolution; the block's output has 4 width channels.
+    `width` is the number of channels of the 3x3 convolution; the block's output has 4 width channels. The other parameters are
+    those of `ResidualBlock`.
     """
 
     def __init__(self, in_channels, width, *, stride=1, shortcut="B", reduction=16, se_bias=False, rng):

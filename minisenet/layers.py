@@ -37,7 +37,7 @@ def inference_mode():
 
 
 class Parameter:
-    """A trainable array.
+    """A trainable array: `Parameter(value, decay=True)`.
 
     Attributes
     ----------
@@ -246,6 +246,11 @@ class Conv2d(Layer, deferred=True):
     bias : bool
     rng : numpy.random.Generator
         Draws the He initialisation, with the fan-out (He et al. 2015, eq. 14).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not an int of at least 1, or if groups do not divide the channels.
     """
 
     def __init__(self, in_channels, out_channels, kernel_size, *, stride=1, padding=0, dilation=1, groups=1, bias=False, rng):
@@ -318,7 +323,7 @@ class BatchNorm2d(Layer, deferred=True):
 
 
 class ReLU(Layer, deferred=True):
-    """delta in eq. (3)."""
+    """delta in eq. (3), for an array of any shape."""
 
     def forward(self, x):
         self._saved = y = F.relu(x)

@@ -11,6 +11,7 @@ import numpy as np
 from minisenet import arguments
 from minisenet.data import random
 from minisenet.data.augment import augment, draw, normalise
+from minisenet.data.dataset import Dataset
 
 
 def _ahead(prepare, count, prefetch):
@@ -75,8 +76,10 @@ def batches(dataset, *, batch_size, epoch, seed, dtype=np.float32, cutout=0, pad
     Raises
     ------
     TypeError, ValueError
-        If a batch is larger than the data, or if a number is not an integer or out of range.
+        If dataset is not a Dataset, if a batch is larger than the data, or if a number is not an integer or out of range.
     """
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"dataset must be a Dataset, got {type(dataset).__name__}: use minisenet.data.load(name)")
     n = len(dataset.train_images)
     batch_size, prefetch = arguments.integer("batch_size", batch_size, 1), arguments.integer("prefetch", prefetch, 0)
     if batch_size > n:

@@ -144,11 +144,12 @@ def test_closing_drops_what_was_not_begun():
     (dict(batch_size=0), ValueError, "batch_size"), (dict(batch_size=2.0), TypeError, "batch_size"),
     (dict(prefetch=-1), ValueError, "prefetch"), (dict(padding=-1), ValueError, "padding"),
     (dict(cutout=-1), ValueError, "cutout"),
+    (dict(dataset=None), TypeError, "dataset must be a Dataset, got NoneType: use minisenet.data.load"),
     (dict(dtype=np.int64), TypeError, "dtype"), (dict(seed=-1), ValueError, "seed"), (dict(epoch=-1), ValueError, "epoch"),
 ])
 def test_bad_arguments_are_refused_at_the_call(change, error, message):
     with pytest.raises(error, match=message):
-        batches(dataset(), **{**dict(batch_size=4, epoch=0, seed=0), **change})
+        batches(**dict(dataset=dataset(), batch_size=4, epoch=0, seed=0) | change)
     if "batch_size" in change and change["batch_size"] != 24:
         with pytest.raises(error, match=message):
             test_batches(dataset(), change["batch_size"])
