@@ -1,8 +1,8 @@
 """A network's cost, layer by layer: output shapes, parameters, multiply-adds, and what forward saves for backward.
 
 A multiply-add is one multiplication with its addition. The paper's "FLOPs" are multiply-adds, but its tables do not all count
-the same ones, so there are three totals: convolutions and fully connected layers; with the two fully connected layers of each
-SE block; with the channel-wise multiplications of eq. (4) too.
+the same ones, so there are three totals. The first has convolutions and fully connected layers. The second adds the two fully
+connected layers of each SE block, and the third the channel-wise multiplications of eq. (4).
 
 The layers' calls are counted from their shapes: a function in the table `UNRUN` does not run. All others run, on zeros, so
 your own layers are counted too.

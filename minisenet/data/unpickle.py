@@ -3,7 +3,7 @@
 A pickle is a program. It gets functions and classes by name from `find_class`, and it can name `os.system`. Official batches
 name three: `numpy.core.multiarray._reconstruct`, `numpy.ndarray` and `numpy.dtype`. Even these are replaced, by classes that
 only record an array's shape, dtype and bytes; `np.frombuffer` then makes the array. So NumPy runs no code on unchecked input,
-an object array cannot exist, and the dtype argument `align=0` from Python 2, of which NumPy 2.4 warns, never reaches NumPy.
+and an object array cannot exist. NumPy 2.4 warns of `align=0`, an argument of Python 2's dtypes; it never gets it.
 """
 import io
 import pickle

@@ -17,8 +17,8 @@ Each xhat depends on its own x directly, and on all of them through mu and v. Le
         = k (g - mean(g) - xhat mean(g xhat))
         = gamma k (dy - dbeta / M - xhat dgamma / M)
 
-In words: dx has no component along 1, and for eps = 0 none along xhat, because no change of x can move the mean or the scale
-of xhat. If dy is 1 everywhere, dx is 0: a check with ones proves nothing.
+In words: dx has no component along 1, because no change of x can move the mean of xhat. For eps = 0 it has none along xhat
+either, because no change can scale xhat. If dy is 1 everywhere, dx is 0: a check with ones proves nothing.
 """
 import numpy as np
 

@@ -1,7 +1,7 @@
 """Max and average pooling over windows, as in the stems and transitions of the ImageNet networks (the paper's Table 1).
 
-A window starts at row p t - a and column q t - a (stride t, padding a). It is read tap by tap, as in the convolution: `_taps`
-gives, for each tap, the rows and columns of the image under it, and which of them are inside the image.
+A window starts at row p t - a and column q t - a (stride t, padding a). The bodies read it tap by tap, as in the
+convolution. For each tap, `_taps` gives the rows and columns of the image under it, and which of them are inside the image.
 """
 import numpy as np
 

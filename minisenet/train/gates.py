@@ -1,8 +1,7 @@
 """What the SE blocks learned: their gates over test images, block by block (the paper's section 7.2, Figs. 6 and 7).
 
 If the gates are the same for every image, the block only scales channels by constants. If r equals the number of channels,
-there is one hidden unit; if it is 0 for an image, every gate of that image is sigmoid(0) = 0.5 without biases. The table shows
-both.
+there is one hidden unit. For an image where it is 0, every gate is sigmoid(0) = 0.5 (without biases). The table shows both.
 """
 import dataclasses
 
@@ -51,9 +50,11 @@ def collect(model, data, *, images=IMAGES, batch_size=100):
 
 
 def table(gates):
-    """A dict for each SE block: its name (block), channels, hidden (units); the mean of all gates; their deviation over images,
-    averaged over channels; the number of dead hidden units, which are 0 for every image; and by_class, the deviation of the
-    classes' means, averaged over channels.
+    """A dict for each SE block.
+
+    block is its name. channels and hidden are numbers of units, and dead is how many hidden units are 0 for every image. mean
+    is over all gates, deviation is over images, and by_class is the deviation of the classes' means. Both deviations are
+    averages over channels.
     """
     rows = []
     for name, (s, h) in gates.blocks.items():
