@@ -2,12 +2,16 @@
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import tarfile
 from pathlib import Path
 
 import pytest
 
+import minisenet
 from minisenet.backend import builds
 
 setuptools = pytest.importorskip("setuptools")
@@ -157,3 +161,68 @@ def test_the_processor_can_be_asked_before_numpy_is_installed():
                            "print(there['supported']()); assert 'numpy' not in sys.modules", ROOT / "minisenet/backend/processor.py"],
                           capture_output=True, text=True, cwd=ROOT.parent)
     assert done.returncode == 0 and "baseline" in done.stdout, done.stderr
+
+
+# ---- the wheel ---------------------------------------------------------------------------------------------------------
+
+def run(*command, cwd, **environment):
+    """Run a command without this process's Python path and settings; its output."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MINISENET_", "PYTHON"))}
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=clean | environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """An environment with the wheel of the source distribution, and with no other trace of minisenet; its folder of commands."""
+    pytest.importorskip("Cython")
+    folder = tmp_path_factory.mktemp("wheel")
+    clone = shutil.copytree(ROOT, folder / "clone", ignore=shutil.ignore_patterns(".*", "build", "_build", "runs", "*.so", "*.egg-info"))
+    hook = "import sys, setuptools.build_meta as hooks; getattr(hooks, sys.argv[1])(sys.argv[2])"
+    run(sys.executable, "-c", hook, "build_sdist", folder, cwd=clone)
+    sdist, = folder.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    run(sys.executable, "-c", hook, "build_wheel", folder, cwd=folder / sdist.name.removesuffix(".tar.gz"))
+    wheel, = folder.glob("*.whl")
+    shutil.rmtree(clone)
+    shutil.rmtree(folder / sdist.name.removesuffix(".tar.gz"))
+    run(sys.executable, "-m", "venv", folder / "environment", cwd=folder)
+    scripts = sysconfig.get_path("scripts", "venv", vars={"base": str(folder / "environment")})
+    python = Path(scripts, "python")
+    run(python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel, cwd=folder)
+    # The dependencies come from this environment. Python ignores its .pth files, so an editable minisenet is not found there.
+    packages = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip()
+    Path(packages, "dependencies.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
+    return Path(scripts)
+
+
+ANSWER = """def squeeze(u):
+    return u.mean(axis=(1, 2))
+
+
+def half(u):
+    return u.mean(axis=(1, 2)) / 2
+"""
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_far_from_the_clone(installed, tmp_path):
+    """It holds all that the commands need, and so does the source distribution, from which it was made."""
+    command = installed / "minisenet"
+    where = run(installed / "python", "-c", "import minisenet; print(minisenet.__file__)", cwd=tmp_path).strip()
+    assert Path(where).is_relative_to(installed.parent) and where != minisenet.__file__
+    info = run(command, "info", cwd=tmp_path)
+    if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1":
+        assert "backend      fused" in info
+    settings = "--data shapes --limit 128 --epochs 1 --width 2 --reduction 2 --batch-size 32 --out run".split()
+    run(command, "train", *settings, cwd=tmp_path, MINISENET_DATA=str(tmp_path), HOME=str(tmp_path))
+    assert (tmp_path / "run" / "metrics.jsonl").read_text().count("\n") == 1
+    assert "1 of 1 operations right" in run(command, "gradcheck", "squeeze", cwd=tmp_path)
+    (tmp_path / "answer.py").write_text(ANSWER)
+    run(command, "check", "answer.py:squeeze", cwd=tmp_path)
+    wrong = subprocess.run([command, "check", "answer.py:half", "--like", "squeeze"], cwd=tmp_path, capture_output=True, text=True)
+    assert wrong.returncode == 1 and "wrong" in wrong.stdout
+    run(command, "course", "start", "exercises", "--solutions", cwd=tmp_path)
+    assert "1 of 1 exercise right" in run(command, "course", "check", "exercises", "01", cwd=tmp_path)

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,16 @@ def test_a_backend_without_its_kernels_never_gives_way_in_silence(name, monkeypa
     assert minisenet.get_backend() == "numpy"
     minisenet.set_backend("auto")
     assert minisenet.get_backend() == "numpy"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_training_says_when_there_are_no_kernels(there, capsys, monkeypatch):
+    from minisenet.cli import train
+    monkeypatch.setattr(builds, "kernels", builds.package if there else None)
+    model = types.SimpleNamespace(parameters=dict)
+    data = types.SimpleNamespace(name="shapes", train_labels=[0], test_labels=[0], classes=["a"], source="drawn")
+    train._introduce(dict(backend="numpy", model="linear"), data, model, "run")
+    assert ("slow: the compiled kernels are not installed, see `minisenet info`" in capsys.readouterr().out) is not there
 
 
 @needs_kernels

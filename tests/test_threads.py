@@ -19,7 +19,7 @@ def python(code):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts the process's threads in /proc")
 def test_large_work_wakes_the_threads_and_small_work_does_not():
-    """The operating system counts them, whoever runs the pieces."""
+    """The operating system counts the threads, OpenMP's or Python's."""
     small, large, fewer = map(int, python("""
         import os
         import numpy as np

@@ -9,7 +9,7 @@ from minisenet.backend import builds, threads
 
 BACKENDS = ("auto", "fused", "cython", "numpy")
 
-current = None                                  # the backend in use; None where the environment asks for what there is not
+current = None                                  # the backend in use; None if the environment's settings are invalid
 refused = threads.refused or builds.refused     # the error that says so
 
 

@@ -81,7 +81,10 @@ def _fresh(name):
 
 def _introduce(spec, data, model, out):
     parameters = sum(p.value.size for p in model.parameters().values())
-    isa = f" ({builds.isa})" if spec["backend"] != "numpy" else ""
+    if builds.kernels:
+        isa = f" ({builds.isa})" if spec["backend"] != "numpy" else ""
+    else:
+        isa = " (slow: the compiled kernels are not installed, see `minisenet info`)"
     threads = get_num_threads()
     print(f"data:  {data.name}, {len(data.train_labels):,} training and {len(data.test_labels):,} test images, "
           f"{len(data.classes)} classes\n       {data.source}")

@@ -116,8 +116,8 @@ def _draw(seed, split, index):
     # Grain: four values of noise from each 64 random bits, each the sum of two bytes.
     pixels = SIZE * SIZE * 3
     words = random.bits(seed, random.SHAPES + GRAIN, split, index[:, None] * (pixels // 4) + np.arange(pixels // 4))
-    grain = words.astype("<u8", copy=False).view(np.uint8).reshape(len(index), SIZE, SIZE, 3, 2).astype(np.float32)
-    image += (grain.sum(-1) - 255) * np.float32(NOISE / 255)
+    grain = words.astype("<u8", copy=False).view(np.uint8).reshape(len(index), SIZE, SIZE, 3, 2)
+    image += (np.add(grain[..., 0], grain[..., 1], dtype=np.float32) - 255) * np.float32(NOISE / 255)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8), label
 
 

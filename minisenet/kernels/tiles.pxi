@@ -4,7 +4,7 @@
 #
 # For each term the vectors of b are loaded once, and each row's number of a is broadcast against them. The sums stay in
 # registers over all terms, and no two of them wait for each other. `rows` and `vectors` are constants wherever this is
-# inlined, so the compiler unrolls the loops over them, every index into `acc` is a constant, and `acc` is no array but
+# inlined, so the compiler unrolls the loops over them, every index into `acc` is a constant, and `acc` lives in
 # registers. The rows' addresses need registers too, unless their distance is a constant: hence no more than TILE rows, or
 # NARROW_TILE.
 
