@@ -125,14 +125,14 @@ def numpy_does_it(text):
 
 KERNELS = {
     "cimports NumPy": (lambda text: text.replace(IMPORT, IMPORT + "cimport numpy as cnp\n\ncnp.import_array()\n"), "right", None, ""),
-    "NumPy does the work": (numpy_does_it, "not as asked", "NumPy does the work", "line 40: return u.mean(axis=(1, 2))"),
+    "NumPy does the work": (numpy_does_it, "not as asked", "NumPy does the work", ": return u.mean(axis=(1, 2)) Write the loops"),
     "holds the GIL": (lambda text: between(text, *LOOPS, UNDER_THE_GIL), "not as asked", "holds the GIL", "with nogil:"),
     "not cleared": (lambda text: text.replace(CLEARS, ""), "wrong", "array not cleared", "np.empty"),
     "not cleared, in one type only": (
         lambda text: text.replace("    z[n, c] = 0\n", "    if real is double:\n                    z[n, c] = 0\n"), "wrong",
         "array not cleared", "float32"),
     "one too far": (lambda text: text.replace("for j in range(u.shape[2])", "for j in range(u.shape[2] + 1)"), "wrong",
-                    "index out of range", "line 33: z[n, c] = z[n, c] + u[n, i, j, c]"),
+                    "index out of range", ": z[n, c] = z[n, c] + u[n, i, j, c]"),
     "far away": (lambda text: text.replace(ADDS, ADDS.replace("i, j,", "i, j * 100000000,")), "wrong", "index out of range", "axis 2"),
     "out of range, in a function that cannot raise": (
         lambda text: between(text, *LOOPS, "    with nogil:\n        mean(u, z)")
@@ -168,6 +168,8 @@ def test_a_kernel_and_what_is_said_of_it(name, solutions, solved):
     assert mark.points == (6 if verdict == "right" else 0)
     assert said in text and "Traceback" not in text and "site-packages" not in text, one.text
     assert name in ("adds the wrong number",) or one.mistake == mistake, one.text
+    for number, line in re.findall(r"line (\d+): (.*?)(?: Write| With|$)", text):
+        assert mistake == "does not compile" or edit(solved).splitlines()[int(number) - 1].strip() == line
     assert max([len(line) for line in one.text.splitlines()], default=0) <= 80
     if verdict == "not as asked":
         assert text.startswith("The numbers are right, but") and "WRONG" not in text

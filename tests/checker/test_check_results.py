@@ -89,3 +89,12 @@ def test_json_holds_no_number_that_json_has_not():
     import json
     verdict = gradcheck.check(lambda u: u.mean(axis=(1, 2)) * np.inf, like="squeeze")
     assert json.loads(json.dumps(verdict.to_dict(), allow_nan=False))["mistake"]["name"] == "NaN or infinity"
+
+
+def test_a_nan_that_signals_is_wrong_and_no_warning():
+    """Memory that was not cleared may hold one; arithmetic with it makes NumPy warn."""
+    def squeeze(u):
+        z = u.mean(axis=(1, 2))
+        z.view(np.uint64)[...] = 0x7FF0000000000001
+        return z
+    assert not gradcheck.check(squeeze).passed

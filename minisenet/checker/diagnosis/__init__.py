@@ -12,6 +12,8 @@ Explanations are asked for from the particular to the general, and the first one
     shapes         what the wrong shapes of all cases have in common
     places         where it is wrong: only for N > 1, only with a stride, ...
 """
+import numpy as np
+
 from minisenet.checker.diagnosis import conduct, places, precision, predictions, shapes
 from minisenet.checker.diagnosis.conduct import ended, not_imported
 from minisenet.checker.diagnosis.evidence import Evidence
@@ -38,4 +40,5 @@ def diagnose(spec, smallest, trials):
     Mistake
     """
     evidence = Evidence(spec, smallest, trials)
-    return next(mistake for explain in EXPLANATIONS if (mistake := explain(evidence)))
+    with np.errstate(all="ignore"):                         # memory that was not cleared may hold anything
+        return next(mistake for explain in EXPLANATIONS if (mistake := explain(evidence)))
