@@ -225,4 +225,5 @@ def test_the_wheel_runs_far_from_the_clone(installed, tmp_path):
     wrong = subprocess.run([command, "check", "answer.py:half", "--like", "squeeze"], cwd=tmp_path, capture_output=True, text=True)
     assert wrong.returncode == 1 and "wrong" in wrong.stdout
     run(command, "course", "start", "exercises", "--solutions", cwd=tmp_path)
+    assert len(list((tmp_path / "exercises" / "reading").iterdir())) == 13          # cut out of the pages in share/doc
     assert "1 of 1 exercise right" in run(command, "course", "check", "exercises", "01", cwd=tmp_path)
