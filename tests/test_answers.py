@@ -34,7 +34,7 @@ NAMED = {
     "minimum for maximum": "relu__minimum",
     "axes missing":
         "relu__one_number sigmoid_backward__scalar_result scale_backward__scalar squeeze__without_batch "
-        "squeeze__drops_axes_of_one",
+        "squeeze__drops_axes_of_one max_pool2d_backward__flat",
     "mask returned": "relu__mask",
     "returns its argument": "relu__input_when_nothing_to_do",
     "one flag for all": "relu_backward__one_flag_for_all",
@@ -73,7 +73,7 @@ NAMED = {
     "statistics per position": "batch_norm__over_the_batch_only",
     "axes of (N, C, H, W)":
         "batch_norm__nchw_axes scale_backward__sum_of_channels squeeze__nchw_axes batch_norm__nchw_throughout "
-        "batch_norm_backward__nchw_axes batch_norm_backward__parameters_of_the_rows",
+        "batch_norm_backward__nchw_axes batch_norm_backward__parameters_of_the_rows conv2d__reads_nchw",
     "eps outside the root": "batch_norm__eps_outside",
     "eps forgotten": "batch_norm__no_eps batch_norm_backward__eps_forgotten batch_norm_backward__eps_forgotten_in_dx",
     "variance for deviation": "batch_norm__divided_by_variance batch_norm_backward__divided_by_variance",
@@ -111,11 +111,11 @@ NAMED = {
         "batch_norm_backward__parameters_swapped conv2d_backward__dw_first excitation__h_first "
         "excitation_backward__weights_in_wrong_order excitation_backward__biases_swapped "
         "linear_backward__dx_and_dw_swapped residual_block_backward__dx_first scale_backward__swapped "
-        "se_block__gates_in_another_order",
+        "se_block__gates_in_another_order max_pool2d__argmax_first",
     "xhat forgotten outside": "batch_norm_backward__xhat_forgotten_outside",
     "not summed over all axes":
         "conv2d_backward__db_over_batch_only softmax_cross_entropy__one_loss_each "
-        "excitation_backward__not_summed_over_batch",
+        "excitation_backward__not_summed_over_batch linear__keeps_the_inputs",
     "statistics of the batch": "batch_norm_inference__own_statistics",
     "beta inside the factor": "batch_norm_inference__beta_scaled",
     "statistics taken for functions of x": "batch_norm_inference_backward__as_in_training",
@@ -124,16 +124,17 @@ NAMED = {
     "ceil for floor": "conv2d__ceil_for_floor",
     "stride on the wrong axis": "conv2d__stride_axes_swapped conv2d_backward_input__strides_mixed_up",
     "stride ignored":
-        "conv2d__stride_ignored conv2d_backward_input__stride_forgotten conv2d_backward_weight__stride_forgotten",
+        "conv2d__stride_ignored conv2d_backward_input__stride_forgotten conv2d_backward_weight__stride_forgotten "
+        "conv2d_backward__stride_forgotten_in_both",
     "padding with the edge": "conv2d__edge_padding",
-    "padding on one side": "conv2d__padding_on_one_side",
+    "padding on one side": "conv2d__padding_on_one_side conv2d_backward_input__cropped_at_the_end",
     "padding on the wrong axis": "conv2d__padding_axes_swapped",
     "dilation ignored": "conv2d__dilation_ignored conv2d_backward_input__dilation_forgotten",
     "groups mixed up": "conv2d__groups_interleaved",
-    "first group only": "conv2d__first_group_only",
+    "first group only": "conv2d__first_group_only conv2d__depthwise_first_channel",
     "bias at every tap": "conv2d__bias_at_every_tap",
     "term: b is missing": "conv2d__bias_forgotten linear__bias_ignored",
-    "output size": "conv2d__reads_nchw conv2d_backward_input__too_small max_pool2d__stride_one",
+    "output size": "max_pool2d__stride_one",
     "reshaped, not transposed":
         "conv2d__reshape_for_transpose conv2d__columns_reshaped excitation_backward__dw_reshaped "
         "scale__gates_reshaped squeeze__mean_of_means_reshaped squeeze_backward__repeat_then_reshape",
@@ -146,8 +147,7 @@ NAMED = {
     "overlapping windows overwrite":
         "conv2d_backward_input__overwrites max_pool2d_backward__overwrites max_pool2d_backward__fancy_plus "
         "avg_pool2d_backward__overlap_overwritten",
-    "padding ignored": "conv2d_backward_input__crops_bottom_only",
-    "padding not cut off": "conv2d_backward_input__padding_not_cropped",
+    "padding not cut off": "conv2d_backward_input__padding_not_cropped avg_pool2d_backward__size_of_padded",
     "empty result": "conv2d_backward_input__minus_padding_slice",
     "raises ValueError":
         "conv2d_backward_input__channels_not_transposed squeeze__fails_for_wide_maps linear__not_transposed "
@@ -157,12 +157,14 @@ NAMED = {
         "squeeze__equal_to_all squeeze__dictionary linear_backward__db_always_none "
         "residual_block_backward__shortcut_none scale_backward__no_du squeeze__python_list squeeze__object_array "
         "squeeze_backward__a_tuple_in_a_tuple se_block_backward__no_biases excitation_backward__biases_never "
-        "se_block_backward__biases_not_asked_for",
+        "se_block_backward__biases_not_asked_for conv2d__tuple",
     "factor 1 / N":
         "conv2d_backward_weight__mean_over_images excitation_backward__batch_mean linear_backward__dw_averaged "
         "scale_backward__divided_by_batch squeeze_backward__divided_by_batch",
     "factor 1 / (H' W')": "conv2d_backward_weight__mean_over_positions",
-    "axes in the wrong order": "conv2d_backward_weight__wrong_layout squeeze_backward__nchw squeeze_backward__width_first",
+    "axes in the wrong order":
+        "conv2d_backward_weight__wrong_layout squeeze_backward__nchw squeeze_backward__width_first "
+        "conv2d__keeps_the_images_last",
     "last image only": "conv2d_backward_weight__last_image_only linear_backward__last_image",
     "not the same when called again":
         "conv2d_backward_weight__never_zeroed squeeze__noise squeeze__answers_only_once "
@@ -211,7 +213,7 @@ NAMED = {
     "ends the process": "scale__calls_exit scale__claims_success scale__crashes",
     "raises RecursionError": "relu__calls_itself",
     "not written yet": "relu__not_done",
-    "returns None": "relu__no_return",
+    "returns None": "relu__no_return conv2d__nothing_for_groups",
     "raises ModuleNotFoundError": "relu__helper_not_handed_in",
     "raises NameError": "relu__name_of_the_notebook",
     "raises AssertionError": "squeeze__fails_for_one_image",
@@ -267,7 +269,8 @@ NAMED = {
     "factor 1 / (H W)": "scale_backward__shares_out",
     "sum for mean":
         "squeeze__sum squeeze__patches_allclose se_block__sum_squeeze squeeze_backward__not_shared_out "
-        "residual_block__sum_squeeze squeeze__adds_in_loops squeeze_backward__as_if_it_added",
+        "residual_block__sum_squeeze squeeze__adds_in_loops squeeze_backward__as_if_it_added "
+        "squeeze__sum_into_a_real_buffer",
     "max-pooled squeeze": "se_block__max_squeeze squeeze__max",
     "block never called": "se_block__not_scaled",
     "mean of absolute values": "se_block__squeezes_absolute_values",
@@ -352,6 +355,40 @@ NAMED = {
     "one pixel for the map": "squeeze__middle_pixel",
     "root of the mean square": "squeeze__root_mean_square",
     "multiplied, not divided": "squeeze_backward__times_positions",
+    "no padding above and on the left":
+        "conv2d_backward_input__crops_bottom_only conv2d__padding_below_and_right "
+        "conv2d_backward_weight__padding_below_and_right avg_pool2d__padding_below_and_right",
+    "size of dx": "conv2d_backward_input__too_small conv2d_backward_input__size_of_dy",
+    "last position only": "conv2d_backward_weight__last_position_wins",
+    "padding at one end": "conv2d__padded_once",
+    "size of dw": "conv2d_backward_weight__kernel_from_sizes",
+    "last row and column left out": "conv2d__range_short conv2d_backward_input__range_short avg_pool2d_backward__range_short",
+    "last row left out": "conv2d__last_row_not_visited max_pool2d_backward__range_short",
+    "last column left out": "conv2d_backward_weight__last_column_not_read",
+    "negative indices wrap": "conv2d__negative_index",
+    "indices wrap": "conv2d__circular conv2d_backward_input__modulo conv2d_backward_weight__modulo",
+    "padding mirrored": "conv2d__mirrored",
+    "stride and dilation exchanged":
+        "conv2d__stride_and_dilation_exchanged conv2d__options_in_the_other_order "
+        "conv2d_backward_input__stride_and_dilation_exchanged",
+    "groups interleaved":
+        "conv2d__groups_of_every_gth_channel conv2d__groups_interleaved_throughout "
+        "conv2d_backward_weight__groups_of_every_gth_channel conv2d_backward_input__groups_of_every_gth_channel",
+    "groups joined in the wrong order": "conv2d__groups_joined_the_other_way",
+    "array not cleared": "conv2d__empty conv2d_backward_weight__empty_like max_pool2d_backward__empty_like linear__empty",
+    "term: b has the wrong sign": "linear__minus_bias",
+    "kernel flipped, in one branch": "conv2d__flipped_when_strided",
+    "term: b is missing, in one branch": "conv2d__no_bias_when_padded",
+    "one branch not written yet":
+        "conv2d__groups_not_written conv2d__dilation_not_written linear_backward__without_bias_not_written "
+        "max_pool2d__padding_not_written softmax_cross_entropy__smoothing_not_written",
+    "stride ignored, in one branch": "conv2d__pointwise_forgets_stride",
+    "all zeros, in one branch": "conv2d_backward_input__zero_when_strided linear_backward__nothing_without_bias",
+    "factor 1 / N, in one branch": "conv2d_backward_weight__mean_when_strided",
+    "term: b has the wrong sign, in one branch": "linear__bias_subtracted_for_one_image",
+    "factor KH KW, in one branch": "avg_pool2d__sum_when_padded",
+    "step uphill, in one branch": "sgd_step__momentum_off_goes_uphill",
+    "sum for mean, in one branch": "squeeze__sum_for_wide_maps",
 }
 # What is no wrong number: float32 that becomes float64 is noted, since the proofs run in float64.
 OPEN = {"squeeze_backward__always_float64": "float32 in, float64 out is a note"}

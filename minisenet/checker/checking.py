@@ -1,10 +1,9 @@
-"""Is this answer right? Somebody's forward or backward, checked, and led back to the smallest input on which it is wrong.
+"""Is this answer right? A forward or a backward, checked, and led back to the smallest input on which it is wrong.
 
     gradcheck.check(function, like="scale_backward")          in a notebook
     gradcheck.check_file("answers.py:scale_backward")         `minisenet check` does this: the file in a process of its own
 
-The search for a counterexample is in `search.py`, what the mistake is called in `diagnosis`; here both are run, and the
-verdict is put together.
+`search.py` searches for a counterexample, `diagnosis` names the mistake; this file runs both and makes the verdict.
 """
 import os
 from dataclasses import replace
@@ -12,13 +11,18 @@ from dataclasses import replace
 import numpy as np
 
 from minisenet.checker import custom_layer, diagnosis
-from minisenet.checker.comparison import as_array
+from minisenet.checker.comparison import as_array, error_of
 from minisenet.checker.result import Mistake, Smallest, Verdict
 from minisenet.checker.sandbox import Direct, Ended, Isolated
 from minisenet.checker.search import Search, hypothesis
 from minisenet.checker.small_cases import numbers
 from minisenet.checker.specifications import PAIRS, SPECIFICATIONS, NoAnswer, Specification
+from minisenet.checker.text import conjunction
 from minisenet.gradcheck import checks
+
+NOT_PYTHON = {".pyx": "compile it first (cythonize -i FILE.pyx), then give the .so file; an exercise of the course is checked, "
+                      "compiled and all, by `minisenet course check`",
+              ".ipynb": "copy the cell into a .py file, or call gradcheck.check(function) in the notebook"}
 
 
 def check(function, like=None, *, backward=None, shapes=None, seed=0):
@@ -29,12 +33,12 @@ def check(function, like=None, *, backward=None, shapes=None, seed=0):
     function : callable
         A forward or a backward with one of minisenet's fixed signatures; or, with `backward`, a layer of your own.
     like : str, optional
-        The function of minisenet that it has to equal, "scale_backward" for example; its own name unless given.
+        The function of minisenet that it has to equal, for example "scale_backward". Default: its own name.
     backward : callable, optional
-        For a forward that is not one of minisenet's: its backward, which takes the upstream gradient first and then what it
-        needs, by the names of the forward's arguments and results.
+        For a forward that is not one of minisenet's: its backward. Its first argument is the upstream gradient; the others
+        have the names of the forward's arguments and results.
     shapes : dict, optional
-        With `backward`: for each array argument its dimensions by name, `{"x": "(N, C)"}`; the docstring's unless given.
+        With `backward`: for each array argument its dimensions by name, `{"x": "(N, C)"}`. Default: the docstring's.
     seed : int
 
     Returns
@@ -45,14 +49,14 @@ def check(function, like=None, *, backward=None, shapes=None, seed=0):
     Raises
     ------
     TypeError
-        For what is no function.
+        If `function` is not callable.
     ValueError
-        For a `like` that is not one of minisenet's, or shapes that cannot be told.
+        For a `like` that is not one of minisenet's, or if the shapes cannot be inferred.
     ImportError
-        Where Hypothesis is missing.
+        If Hypothesis is missing.
     """
     if not callable(function):
-        raise TypeError(f"function is {type(function).__name__}; it takes a function")
+        raise TypeError(f"function must be a function, got {type(function).__name__}")
     name, subject = getattr(function, "__name__", "forward"), Direct(function, backward)
     if backward is not None or shapes is not None:
         return _check_custom(subject, name, _shapes(shapes, like), seed)
@@ -67,14 +71,14 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
     target : str
         "FILE.py:FUNCTION"; the file may be a compiled extension too.
     like : str, optional
-        As in `check`. A function that is not one of minisenet's is checked as a forward, against FUNCTION_backward.
+        As in `check`. A function that is not one of minisenet's is checked as a forward, together with FUNCTION_backward.
     shapes : dict, optional
         As in `check`.
     seed : int
     time_limit : float
-        Seconds that the function's calls may take together.
+        Seconds for all of the function's calls together.
     memory_limit : int
-        Bytes, where the system can limit a process.
+        Bytes, if the system can limit a process.
 
     Returns
     -------
@@ -83,16 +87,19 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
     Raises
     ------
     ValueError
-        For a target that is not FILE:FUNCTION, an unknown `like`, or shapes that cannot be told.
+        For a target that is not FILE:FUNCTION, an unknown `like`, or if the shapes cannot be inferred.
     FileNotFoundError
     ImportError
-        Where Hypothesis is missing. (What goes wrong inside the file is a Verdict.)
+        If Hypothesis is missing. (A fault of the file itself is a Verdict.)
     """
     file, colon, function = target.rpartition(":")
     if not colon or not function.isidentifier():
-        raise ValueError(f"{target!r} names no function: it takes FILE.py:FUNCTION")
+        raise ValueError(f"target must be FILE.py:FUNCTION, got {target!r}")
     if not os.path.isfile(file):
-        raise FileNotFoundError(f"there is no file {file}")
+        raise FileNotFoundError(f"target must name a file that exists, got {file}")
+    remedy = next((remedy for suffix, remedy in NOT_PYTHON.items() if file.endswith(suffix)), None)
+    if remedy:
+        raise ValueError(f"target must be a .py file or a compiled extension, got {file}: {remedy}")
     hypothesis()                                                       # before anything is started
     custom = shapes is not None or not (like or function in SPECIFICATIONS)
     if custom:
@@ -115,15 +122,15 @@ def check_file(target, like=None, *, shapes=None, seed=0, time_limit=10.0, memor
 
 def _specification(name):
     if name not in SPECIFICATIONS:
-        raise ValueError(f"{name!r} is not one of minisenet's functions: say like=... (on the command line --like), one of "
-                         f"{', '.join(SPECIFICATIONS)}; for a layer of your own give its backward")
+        raise ValueError(f"like must be one of minisenet's functions, got {name!r}: on the command line give --like NAME, with "
+                         f"one of {', '.join(SPECIFICATIONS)}; for a layer of your own give its backward")
     return SPECIFICATIONS[name]
 
 
 def _shapes(shapes, like):
     if like:
         raise ValueError(f"like={like!r} is for one of minisenet's functions, shapes and backward are for a layer of your "
-                         "own: leave out the one or the other")
+                         "own: give only one of them")
     return shapes
 
 
@@ -140,17 +147,18 @@ def _check(subject, spec, seed):
         if not search.trials:
             raise custom_layer.ForwardFails("the forward has a kink in every case that was tried")
         if sizes is None:
-            return Verdict(spec.name, len(search.trials), errors=_errors(search, _middle(search.trials)),
+            errors, not_asked = _errors(search, _middle(search.trials))
+            return Verdict(spec.name, len(search.trials), errors=errors, not_asked=not_asked, tolerance=_tolerance(search),
                            notes=_notes(search) + _in_float32(search))
         smallest = search.first_wrong(search.shrink(sizes))
         search.gather_evidence()
-        errors = _errors(search, smallest)
+        errors, not_asked = _errors(search, smallest)
     except Ended as error:
         case = search.current and Smallest.of(search.current, shrunk=False)
         return Verdict(spec.name, len(search.trials) + 1, 1, diagnosis.ended(error), case, notes=_notes(search))
     wrong = sum(bool(trial.faults) for trial in search.trials)
     return Verdict(spec.name, len(search.trials), wrong, diagnosis.diagnose(search.spec, smallest, search.trials),
-                   Smallest.of(smallest), errors, _notes(search))
+                   Smallest.of(smallest), errors, _notes(search), not_asked, _tolerance(search))
 
 
 def _check_custom(subject, name, shapes, seed):
@@ -163,7 +171,7 @@ def _check_custom(subject, name, shapes, seed):
 
 
 def _takes_one_number(search):
-    """Whether it raises on a pair of equal options and not on one number for both axes: stride=1, and not (1, 1)."""
+    """Whether it raises for a pair of equal options, stride=(1, 1), but not for one number for both axes, stride=1."""
     spec, subject = search.spec, search.subject
     if not _pairs(search):
         return False
@@ -176,13 +184,18 @@ def _takes_one_number(search):
 
 
 def _pairs(search):
-    """The options of both axes that it takes."""
+    """Its options of both axes."""
     if not isinstance(search.spec, Specification):
         return []
     return [name for name in PAIRS if name in search.spec.parameters and search.spec.takes(name, search.subject.about)]
 
 
-# ---- what stands beside the mistake --------------------------------------------------------------------------------------
+# ---- what a verdict says besides the mistake -----------------------------------------------------------------------------
+
+def _tolerance(search):
+    """Of the values: the largest, where a custom layer's slopes were measured."""
+    return max(trial.call.tolerance[0] for trial in search.trials)
+
 
 def _middle(trials):
     """One that is neither trivial nor slow."""
@@ -190,48 +203,82 @@ def _middle(trials):
 
 
 def _errors(search, trial):
-    """The largest errors: of the values in all trials, and of the slopes, measured on one of them."""
+    """(errors, not_asked): the largest errors, of the values in all trials and of the slopes on one of them; and what was
+    not measured, and why."""
     spec, subject = search.spec, search.subject
     with np.errstate(all="ignore"):
-        pairs = [(given, one.call.expected[name]) for one in search.trials for name, given in one.given.items()]
-        values = [checks.relative_error(*pair) for pair in pairs if as_array(pair[0]) is not None and pair[1] is not None]
-        errors = dict(values=max(values, default=np.inf))
+        values = [error_of(given, one.call.expected[name], one.call) for one in search.trials
+                  for name, given in one.given.items() if as_array(given) is not None and one.call.expected[name] is not None]
+        errors, not_asked = dict(values=max(values, default=np.inf)), {}
         if spec.row.forward is None:
-            return errors
+            return errors, not_asked
         row = replace(spec.row, **{"backward" if spec.backward else "forward": spec.adapter(subject)})
         rng, case = np.random.default_rng(search.seed), trial.call.case
+        if not spec.backward and (why := _no_complex_step(row, case)):
+            not_asked["complex_step"] = why
         for name in ("complex_step", "central_difference"):
             try:
-                errors[name] = getattr(checks, name)(row, case, rng, coordinates=6).error
+                errors[name] = None if name in not_asked else getattr(checks, name)(row, case, rng, coordinates=6).error
             except (NoAnswer, TypeError, ValueError):
                 errors[name] = None
-        return errors
+        return errors, not_asked
+
+
+def _no_complex_step(row, case):
+    """Why the complex step says nothing about a forward; "" if it does.
+
+    The forward raises for complex numbers; or its complex slope is not its slope along the real axis, because a real array,
+    np.abs or np.var dropped the imaginary part. Neither is a mistake. A forward on a kink has no slope and is not judged.
+    """
+    rng = np.random.default_rng(0)
+    for name in row.inputs(case):
+        v = rng.standard_normal(case.arrays[name].shape)
+        try:
+            here, ahead, behind = (row.forward(case.arrays | {name: case.arrays[name] + step * v}, case.options)
+                                   for step in (0, checks.CENTRAL_STEP, -checks.CENTRAL_STEP))
+        except NoAnswer:
+            return ""                                                  # the real call fails: that is the fault to report
+        values = [np.asarray(here[output]) for output in row.differentiable]
+        if any(value.dtype.kind != "f" or not np.max(np.abs(value), initial=0) < 1e6 for value in values):
+            return ""                                                  # no slope can be measured
+        arrays = {key: array.astype(np.complex128) for key, array in case.arrays.items()}
+        arrays[name] += 1j * checks.COMPLEX_STEP * v
+        try:
+            moved = row.forward(arrays, case.options)
+        except NoAnswer as error:
+            return str(error)
+        for output in row.differentiable:
+            slopes = [(np.asarray(one[output]) - np.asarray(other[output])) / checks.CENTRAL_STEP
+                      for one, other in ((ahead, here), (here, behind))]
+            slopes.append(np.imag(np.asarray(moved[output])) / checks.COMPLEX_STEP)
+            size = 1e-9 + max(np.max(np.abs(slope), initial=0) for slope in slopes[:2])
+            off = [np.max(np.abs(slope - slopes[0]), initial=0) / size for slope in slopes[1:]]
+            if off[0] < 1e-3 and not off[1] <= 1e-3:
+                return "its code is for real numbers only" if np.isfinite(off[1]) else "it gives NaN for complex numbers"
+    return ""
 
 
 def _in_float32(search):
-    """Whether float32 stays float32: no mistake in a proof, which runs in float64, and one in training."""
+    """Whether float32 stays float32. If not, a proof in float64 does not mind; training does."""
     call = search.trials[0].call
     args = [arg.astype(np.float32) if getattr(arg, "dtype", None) == np.float64 else arg for arg in call.args.values()]
     value = search.subject.call(args, call.kwargs, which=search.spec.which)["value"]
     values = value if isinstance(value, (list, tuple)) else [value]
     changed = {str(item.dtype) for item in values if isinstance(item, np.ndarray) and item.dtype.kind == "f"} - {"float32"}
-    return [f"float32 in gives {min(changed)} out: dtypes should not change (np.zeros takes a dtype)"] if changed else []
+    return [f"float32 in gives {dtype} out, and dtypes should not change: is there a buffer without dtype=x.dtype?"
+            for dtype in sorted(changed)[:1]]
 
 
 def _notes(search):
-    """What is no mistake and worth knowing."""
+    """What is worth knowing and not a mistake."""
     notes = [f"numpy warns: {text}" for text in sorted(search.warnings)]
     left_out = sorted(set(search.spec.left_out(search.subject.about).values()))
     if left_out:
-        notes.append(f"it does not take {_and(left_out)}, so {'these were' if len(left_out) > 1 else 'that was'} not asked")
+        notes.append(f"it has no {conjunction(left_out, 'or')}, so {'these were' if len(left_out) > 1 else 'this was'} not tested")
     if search.spec.one_number:
-        notes.append(f"it takes {_and(_pairs(search))} as one number for both axes, so only such were asked")
+        notes.append(f"{conjunction(_pairs(search))} must be one number for both axes here, so only such calls were tested")
     if search.subject.printed:
         lines = search.subject.printed.splitlines()
         more = f", and {len(lines) - 1} more line{'s' if len(lines) > 2 else ''}" if len(lines) > 1 else ""
         notes.append(f"it prints: {lines[0][:60]!r}{more}")
     return notes
-
-
-def _and(names):
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

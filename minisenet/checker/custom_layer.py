@@ -1,8 +1,8 @@
-"""A custom layer: no function of minisenet to compare with, so its backward is compared with its forward's slopes.
+"""A custom layer: minisenet has no such function, so the layer's backward is compared with its forward's slopes.
 
-The forward takes arrays, whose shapes its docstring gives as numpydoc has them, `x : ndarray (N, C)`, and returns one array
-or several; the first one is differentiated. Its backward takes the upstream gradient first, and then what it needs by name:
-the forward's arguments, its results (by the names under "Returns", or `y`). It returns one gradient for each array, in that
+The forward's arguments are arrays, with their shapes in its docstring, `x : ndarray (N, C)`. It returns one array or
+several; the first one is differentiated. The backward's first argument is the upstream gradient. The others are the
+forward's arguments and results by name (the names under "Returns", or `y`). It returns one gradient for each array, in that
 order.
 """
 import re
@@ -12,17 +12,17 @@ from types import SimpleNamespace
 import numpy as np
 
 from minisenet.checker.small_cases import SmallCases
-from minisenet.checker.specifications import Call
+from minisenet.checker.specifications import EXACT, Call
 from minisenet.gradcheck.checks import CENTRAL_STEP, COMPLEX_STEP
 from minisenet.gradcheck.operations import Operation
 from minisenet.gradcheck.signatures import returned_names
 
-EXACT, MEASURED = (1e-9, 1e-12), (1e-5, 1e-8)           # tolerances, relative and absolute: of complex step, of differences
-LARGEST = 3                         # of each dimension: every element's slope is measured by itself
+MEASURED = (1e-5, 1e-8)             # the tolerance of differences; a complex step is exact
+LARGEST = 3                         # size of each dimension: every element's slope is measured by itself
 
 
 class ForwardFails(Exception):
-    """The forward raises, or returns something that is no array: there is nothing to compare with."""
+    """The forward raises, or does not return an array: the backward cannot be compared with it."""
 
 
 class Kink(Exception):
@@ -31,14 +31,14 @@ class Kink(Exception):
 
 @dataclass
 class CustomLayer:
-    """That a backward belongs to its forward: what a `Specification` is for one of minisenet's functions."""
+    """What `Specification` is for one of minisenet's functions: here, that a backward belongs to its forward."""
 
     name: str
     subject: object
     shapes: dict                    # argument -> its dimensions, names or numbers
-    results: tuple                  # what the forward's results are called
+    results: tuple                  # the names of the forward's results
     takes: list                     # the parameters of the backward, without the first
-    row = Operation("custom layer", "", "", (), None, None, None)              # of no row of the table
+    row = Operation("custom layer", "", "", (), None, None, None)              # it is not in the table
     which = "backward"
     backward = True
     in_place = one_number = False
@@ -48,14 +48,13 @@ class CustomLayer:
         self.small_cases = SmallCases({name: (1, LARGEST if len(names) < 4 else 2) for name in names}, self._fill)
         self.returns = tuple(f"d{name}" for name in self.shapes)
         self.parameters = ["dy", *self.takes]
-        self.relative, self.absolute = EXACT
 
     def _fill(self, sizes, number):
         return {name: number(*(int(d) if d.isdigit() else sizes[d] for d in dimensions))
                 for name, dimensions in self.shapes.items()}, {}
 
     def left_out(self, about):
-        """Nothing: a custom layer has no options that are known here."""
+        """Nothing: the options of a custom layer are unknown."""
         return {}
 
     def sizes_for(self, about):
@@ -63,22 +62,22 @@ class CustomLayer:
         return dict(self.small_cases.sizes)
 
     def call_on(self, case, number, about):
-        """The call of the backward, with the forward's slopes as what is expected of it; None for a case on a kink."""
-        self.relative, self.absolute = EXACT
+        """The call of the backward, with the forward's slopes as the right result; None for a case on a kink."""
+        self.tolerance = EXACT
         outputs = self._forward(case.arrays)
         upstream = np.array(number(*np.shape(outputs[0])))
         known = case.arrays | dict(zip(self.results, outputs)) | dict(y=outputs[0], dy=upstream)
         missing = [name for name in self.takes if name not in known]
         if missing:
-            raise ValueError(f"{self.name}_backward takes {missing[0]}, which is neither an argument nor a result of "
-                             f"{self.name}: there are {', '.join(known)}")
+            raise ValueError(f"{self.name}_backward's arguments must be arguments or results of {self.name}, got {missing[0]}: "
+                             f"there are {', '.join(known)}")
         try:
             expected = {f"d{name}": self._slopes(case, name, upstream) for name in case.arrays}
         except Kink:
             return None
         args = {name: np.array(known[name]) if isinstance(known[name], np.ndarray) else known[name]
                 for name in self.parameters}
-        return Call(case, args, {}, expected, dict(y=upstream), known, SimpleNamespace(**known))
+        return Call(case, args, {}, expected, dict(y=upstream), known, SimpleNamespace(**known), self.tolerance)
 
     def _forward(self, arrays):
         seen = self.subject.call([np.array(array) for array in arrays.values()], {})
@@ -89,22 +88,23 @@ class CustomLayer:
         if seen["error"]:
             raise ForwardFails(f"the forward raises {seen['error']['type']}: {seen['error']['text']}")
         if not outputs or np.asarray(outputs[0]).dtype.kind not in "fc":
-            raise ForwardFails("the forward returns no array of numbers" + (": is there a return?" if value is None else ""))
+            raise ForwardFails("the forward does not return an array of numbers"
+                               + (": is there a return?" if value is None else ""))
         return [np.asarray(output) if isinstance(output, (np.ndarray, float, int)) else output for output in outputs]
 
     def _slopes(self, case, name, upstream):
         """The gradient of <upstream, y> with respect to one array, element by element.
 
-        By complex step, which is exact, where it agrees with central differences along one direction: a forward that drops
-        the imaginary part somewhere would give a wrong slope without a word. Otherwise by central differences.
+        By complex step, which is exact, if it agrees with central differences along one direction: a forward that drops
+        the imaginary part gives a wrong slope, and no error. Otherwise by central differences.
         """
         direction = np.random.default_rng(upstream.size).standard_normal(case.arrays[name].shape)
         at = case, name, direction, upstream
         slope = self._complex
         if not np.isclose(self._complex(*at), self._central(*at), 1e-5, 1e-6):
             if not np.isclose(self._difference(*at, 0, CENTRAL_STEP), self._difference(*at, -CENTRAL_STEP, 0), 1e-3, 1e-5):
-                raise Kink                                             # it has a slope on each side, and none at the point
-            slope, (self.relative, self.absolute) = self._central, MEASURED
+                raise Kink                                             # it has another slope on each side
+            slope, self.tolerance = self._central, MEASURED
         slopes = np.empty(direction.shape)
         for index in np.ndindex(*slopes.shape):
             v = np.zeros(slopes.shape)
@@ -129,17 +129,17 @@ class CustomLayer:
 
 
 def layer(subject, name, shapes):
-    """The CustomLayer of a subject. Raises ValueError where its shapes cannot be told or it has no backward."""
+    """The CustomLayer of a subject. Raises ValueError if its shapes cannot be inferred or it has no backward."""
     about = subject.about
     if about["backward"] is None:
-        raise ValueError(f"{name} is not one of minisenet's functions, and it has no {name}_backward beside it: say which "
-                         "function it has to equal (like, --like), or write its backward")
+        raise ValueError(f"{name} must be one of minisenet's functions or have its {name}_backward beside it: name the function "
+                         "that it has to equal (like, --like), or write its backward")
     dimensions = {key: _dimensions(value) for key, value in (shapes or {}).items()}
     found = {}
     for argument in about["required"] if about["names"] is not None else dimensions:
         written = re.search(rf"^\s*(?:\w+, )*{argument}(?:, \w+)* : .*?(\([^)]*\))", about["doc"], re.MULTILINE)
         if argument not in dimensions and not written:
-            raise ValueError(f"the shape of {argument} cannot be told: give it in the docstring of {name}, `{argument} : "
+            raise ValueError(f"cannot infer the shape of {argument}: give it in the docstring of {name}, `{argument} : "
                              f"ndarray (N, C)`, or by shapes (--shapes \"{argument}=(N, C)\")")
         found[argument] = dimensions.get(argument) or _dimensions(written[1])
     return CustomLayer(name, subject, found, returned_names(about["doc"]), about["backward"][1:])
@@ -149,5 +149,5 @@ def _dimensions(text):
     names = [part.strip() for part in text.strip("() ").split(",") if part.strip()]
     wrong = [name for name in names if not (name.isidentifier() or name.isdigit())]
     if wrong or not names:
-        raise ValueError(f"{text!r} is no shape: it takes names and numbers, (N, H, W, C)")
+        raise ValueError(f"a shape must have names and numbers, (N, H, W, C), got {text!r}")
     return names

@@ -1,4 +1,4 @@
-"""What a check of somebody's answer found: as an object, as JSON, and as a table of 80 columns."""
+"""What a check of an answer found: as an object, as JSON, and as a table of 80 columns."""
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -6,17 +6,22 @@ import numpy as np
 from minisenet.checker.comparison import as_array
 from minisenet.checker.text import arrays, wrapped
 
-SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_in": "in", "c_out": "C_out", "k": "K", "r": "r",
-           "size": "size",
-           "kernel_height": "KH", "kernel_width": "KW"}
+SYMBOLS = {"n": "N", "height": "H", "width": "W", "c": "C", "c_out": "C_out", "inputs": "in", "outputs": "out", "k": "K",
+           "r": "r", "size": "size", "kernel_height": "KH", "kernel_width": "KW"}
 
 
 def symbol(size):
-    """The paper's letter for a size; None for one that stands for an option; a custom layer names its own."""
+    """The paper's letter for a size; None for one that is an option; a custom layer names its own."""
     return SYMBOLS.get(size, size if size[:1].isupper() else None)
 
 
-PROOFS = {"values": 1e-9, "complex_step": 1e-12, "central_difference": 1e-6}
+def letters(sizes):
+    """A case's sizes by the paper's letters. The channels are those of all groups together, as the arrays have them."""
+    groups = {name: sizes.get("groups", 1) for name in ("c", "c_out")}
+    return {symbol(name): value * groups.get(name, 1) for name, value in sizes.items() if symbol(name)}
+
+
+PROOFS = {"complex_step": 1e-12, "central_difference": 1e-6}
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class Mistake:
     says : str
         What is wrong, in a sentence or two.
     lesson : str
-        What there is to learn from it; may be empty.
+        What one can learn from it, or where to look; may be empty.
     certain : bool
         Whether it was seen. A mistake that explains all the numbers is inferred, and only likely.
     """
@@ -50,9 +55,9 @@ class Smallest:
     arguments : dict
         What the function was called with, by name.
     results : list of (name, expected, given, fault)
-        Of the results that are wrong, or of the first fault where there is none; arrays, or None where there is nothing.
+        Of the results that are wrong, or of the first fault if no result is; arrays, or None.
     shrunk : bool
-        False where nothing came back from the call, so that nothing smaller could be tried.
+        False if the call did not return, so that no smaller one could be tried.
     """
 
     sizes: dict
@@ -62,15 +67,17 @@ class Smallest:
 
     @classmethod
     def of(cls, trial, shrunk=True):
-        """Of a `Trial`."""
-        call = trial.call
+        """Of a `Trial`, with the arguments as they were before the call."""
+        call, before = trial.call, vars(trial.call.v)
+        arguments = {name: before.get(name, value) if isinstance(value, np.ndarray) else value
+                     for name, value in (call.args | call.kwargs).items()}
         results = [(fault.output, call.expected.get(fault.output), trial.given.get(fault.output), fault.text)
                    for fault in trial.faults]
-        return cls(trial.sizes, call.args | call.kwargs, results, shrunk)
+        return cls(trial.sizes, arguments, results, shrunk)
 
     def lines(self):
         """As text."""
-        dimensions = [f"{symbol(name)} = {value}" for name, value in self.sizes.items() if symbol(name)]
+        dimensions = [f"{letter} = {value}" for letter, value in letters(self.sizes).items()]
         yield from wrapped(", ".join(dimensions), "  ")
         options = [f"{name}={value}" for name, value in self.arguments.items() if not isinstance(value, np.ndarray)]
         if options:
@@ -100,7 +107,11 @@ class Verdict:
     errors : dict
         The largest error of the values, of the complex step and of central differences; None where one does not apply.
     notes : list of str
-        What is no mistake and worth knowing.
+        What is worth knowing and not a mistake.
+    not_asked : dict
+        Check -> why it could not be applied to this function: "its code is for real numbers only".
+    tolerance : float
+        Of the values.
     """
 
     like: str
@@ -110,10 +121,12 @@ class Verdict:
     smallest: Smallest | None = None
     errors: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
+    not_asked: dict = field(default_factory=dict)
+    tolerance: float = 1e-9
 
     @property
     def passed(self):
-        """Whether nothing was found to be wrong."""
+        """Whether no fault was found."""
         return self.named is None and not self.wrong and self.cases > 0
 
     @property
@@ -127,17 +140,17 @@ class Verdict:
         Returns
         -------
         dict
-            `like`, `passed`, `cases`, `wrong`, `notes` as the attributes; `errors` with numbers, None where a check does not
-            apply; `mistake`, None or a dict with `name`, `says`, `lesson`, `certain`; `smallest`, None or a dict with
-            `sizes`, `arguments`, `shrunk`, and `results`, a list of dicts with `output`, `expected`, `given`, `fault`.
-            Arrays are nested lists; NaN and infinity, which JSON has not, are strings.
+            `like`, `passed`, `cases`, `wrong`, `notes`, `not_asked` as the attributes; `errors` with numbers, None where a
+            check does not apply; `mistake`, None or a dict with `name`, `says`, `lesson`, `certain`; `smallest`, None or a
+            dict with `sizes`, `arguments`, `shrunk`, and `results`, a list of dicts with `output`, `expected`, `given`,
+            `fault`. Arrays are nested lists; NaN and infinity, which JSON lacks, are strings.
         """
         smallest = self.smallest and dict(
             sizes=self.smallest.sizes, shrunk=self.smallest.shrunk, arguments=self.smallest.arguments,
             results=[dict(zip(("output", "expected", "given", "fault"), result)) for result in self.smallest.results])
         return _plain(dict(like=self.like, passed=self.passed, cases=self.cases, wrong=self.wrong,
                            mistake=self.named and asdict(self.named), smallest=smallest, errors=self.errors,
-                           notes=self.notes))
+                           notes=self.notes, not_asked=self.not_asked))
 
     def __str__(self):
         return "\n".join(self.lines())
@@ -150,8 +163,11 @@ class Verdict:
             yield ""
             yield f"  {'check':24}{'largest error':>14}{'tolerance':>12}"
             for name, error in shown.items():
-                ok = "ok" if error <= PROOFS[name] else "WRONG"
-                yield f"  {name.replace('_', ' '):24}{_short(error):>14}{PROOFS[name]:>12.0e}  {ok}"
+                tolerance = PROOFS.get(name, self.tolerance)
+                ok = "ok" if error <= tolerance else "WRONG"
+                yield f"  {name.replace('_', ' '):24}{_short(error):>14}{tolerance:>12.0e}  {ok}"
+        for name, why in self.not_asked.items():
+            yield from wrapped(f"{name.replace('_', ' ')}: not asked, because {why}", "  ", "    ")
         if self.smallest:
             yield ""
             yield f"wrong in {self.wrong} of {self.cases} cases; the smallest:" if self.smallest.shrunk else "the call:"

@@ -1,10 +1,10 @@
-"""Somebody's function, called where it can do no harm to the check: in a process of its own, with limits, or right here.
+"""Calls of a function that cannot harm the check: in a process of its own, with limits, or in this one.
 
-`Isolated` starts `worker.py` and talks to it: a call that hangs is ended, a process that dies is noticed, what is printed
-is counted. It keeps honest mistakes from hurting anybody and minisenet out of reach. It is no security boundary: the file
-runs with the rights of whoever runs the check, and code that nobody has read belongs in a container.
+`Isolated` starts `worker.py` and talks to it: it ends a call that hangs, notices a process that dies, and counts what is
+printed. It keeps honest mistakes from doing harm, and minisenet out of reach. It is not a security boundary: the file has
+the rights of the user who runs the check, so run code that you do not trust in a container.
 
-`Direct` has the same two methods for a function that is already here, in a notebook: no process, no limits.
+`Direct` has the same two methods for a function that is already imported, in a notebook: no process, no limits.
 """
 import os
 import signal
@@ -21,7 +21,7 @@ IMPORT = 10.0                       # seconds that the process may take to start
 
 
 class Ended(Exception):
-    """The checked code does not answer any more. `kind` is "hangs" or "dies"."""
+    """The checked code no longer answers. `kind` is "hangs" or "dies"."""
 
     def __init__(self, kind, text):
         super().__init__(text)
@@ -29,10 +29,10 @@ class Ended(Exception):
 
 
 def end_group(process):
-    """End a process that was started in a session of its own, and whatever it has started."""
+    """End a process that was started in a session of its own, and all that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except (AttributeError, OSError):                                  # no groups on this system, or nobody left in it
+    except (AttributeError, OSError):                                  # no groups on this system, or the group is empty
         process.kill()
 
 
@@ -61,16 +61,16 @@ class Isolated:
     ----------
     file, function : str
     seconds : float
-        For all calls together, of which one may take half; the start of the process and the import are not counted.
+        For all calls together; one call may use half. The start of the process and the import are not counted.
     memory : int
-        Bytes of address space, where the system can limit it (Linux).
+        Bytes of address space, if the system can limit it (Linux).
 
     Raises
     ------
     ImportError
-        Where the file cannot be imported or has no such function; `described` holds what happened.
+        If the file cannot be imported or has no such function; `described` holds the reason.
     Ended
-        Where the import hangs or ends the process.
+        If the import hangs or ends the process.
     """
 
     def __init__(self, file, function, *, seconds, memory):
@@ -97,11 +97,11 @@ class Isolated:
 
     @property
     def printed(self):
-        """The beginning of what the file wrote to its standard output and error."""
+        """The beginning of the file's standard output and error."""
         return bytes(self._output).decode(errors="replace")
 
     def call(self, args, kwargs, *, twice=False, which="forward"):
-        """What `worker.observe` sees over there. Raises `Ended`."""
+        """What `worker.observe` sees in the other process. Raises `Ended`."""
         which = self.function if which == "forward" else which
         started = time.monotonic()
         answer = self._exchange(dict(args=list(args), kwargs=kwargs, twice=twice, which=which), "",
@@ -110,15 +110,15 @@ class Isolated:
         return answer
 
     def close(self):
-        """End the process, if it has not ended by itself, and whatever it has started."""
+        """End the process, if it has not ended by itself, and all that it has started."""
         end_group(self.process)
         self.process.wait()
         self._reader.join(1)
-        read = [] if self._reader.is_alive() else [self.process.stderr]         # somebody else may hold its other end
+        read = [] if self._reader.is_alive() else [self.process.stderr]         # another process may hold its other end
         for stream in (self.process.stdin, self.process.stdout, *read):
             try:
                 stream.close()
-            except OSError:                             # what could not be sent any more
+            except OSError:                             # something could no longer be sent
                 pass
 
     def _exchange(self, message, when, seconds):

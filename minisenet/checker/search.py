@@ -1,7 +1,7 @@
 """The search for a counterexample: the smallest case on which an answer is wrong.
 
-Hypothesis draws sizes; the function is called, and its results are compared (`comparison.py`). Where they are wrong
-Hypothesis shrinks the sizes, and a last walk makes sure that no single one of them could be smaller.
+Hypothesis draws sizes; the function is called, and its results are compared (`comparison.py`). If they are wrong, Hypothesis
+shrinks the sizes, and a last walk makes sure that no single one of them could be smaller.
 """
 from dataclasses import dataclass
 
@@ -13,17 +13,18 @@ from minisenet.checker.sandbox import Ended
 from minisenet.checker.small_cases import KINDS, numbers
 from minisenet.checker.specifications import Call
 
-EXAMPLES = 80                       # sizes that are drawn in search of a wrong one
+EXAMPLES = 80                       # sizes that are drawn in search of a wrong case
 EVIDENCE = 60                       # calls with real numbers that an explanation has to explain
-TRIES = 160                         # in search of that many: not every draw of sizes is a case
+TRIES = 160                         # draws in search of that many: not all sizes make a case
 SEEDS = 4                           # values that are tried on sizes before they count as right
-TWICE = 3                           # so many of the first calls are made again, to see whether they leave anything behind
-GROWING = ("height", "width", "c", "c_in", "c_out", "k", "size")          # tried once at three times their largest value
+TWICE = 3                           # the number of first calls that are repeated, to see whether they leave anything behind
+NEARLY_ZERO = 1e-3                  # a right result this small, relative to the arguments, teaches nothing
+GROWING = ("height", "width", "c", "c_out", "inputs", "k", "size")       # tried once at three times their largest value
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One case, the call that it became, and what came of it.
+    """One case, its call, and the result.
 
     Attributes
     ----------
@@ -32,9 +33,9 @@ class Trial:
         Of its values: one of `small_cases.KINDS`.
     call : Call
     given : dict
-        The results by name, as far as they can be told.
+        The results by name, as far as they have one.
     faults : list of Fault
-        Empty where everything is right.
+        Empty if everything is right.
     """
 
     sizes: dict
@@ -45,7 +46,7 @@ class Trial:
 
 
 def hypothesis():
-    """The library, which is not needed for anything else; ImportError with what to install."""
+    """The library, which only the checker needs; ImportError with the command that installs it."""
     try:
         import hypothesis
     except ImportError:
@@ -68,25 +69,31 @@ class Search:
         self.subject, self.spec, self.seed = subject, spec, seed
         self.sizes = spec.sizes_for(subject.about)
         self.trials, self.warnings = [], set()
-        self.current = None             # the trial that is being made: all that is left of one that never ends
+        self.current = None             # the trial that is being made: if it never ends, this is all we have of it
         self._known, self._ended = {}, None
 
     def first_wrong(self, sizes):
-        """The first Trial with these sizes that shows a fault, values for a pencil first; None where all are right."""
+        """The first wrong Trial with these sizes, values for a pencil first; None if all are right.
+
+        Trials whose right result is nearly zero, and not zero, count only if there are no others.
+        """
+        found = None
         for kind in KINDS:
             for seed in range(SEEDS if kind != "reals" else 2):
                 trial = self._try_once(sizes, kind, seed)
                 if trial and trial.faults:
-                    return trial
-        return None
+                    if not _nearly_zero(trial):
+                        return trial
+                    found = found or trial
+        return found
 
     def find(self):
-        """Sizes on which it is wrong, as Hypothesis finds and shrinks them; None where it finds none."""
+        """Sizes on which it is wrong, as Hypothesis finds and shrinks them; None if it finds none."""
         library = hypothesis()
         bounds = {name: library.strategies.integers(*pair) for name, pair in self.sizes.items()}
         settings = library.settings(max_examples=EXAMPLES, database=None, deadline=None, derandomize=True,
                                     suppress_health_check=list(library.HealthCheck))
-        # Each with two sets of values: what is remembered by its shape is right the first time.
+        # Each with two sets of values: an answer that remembers results by their shape is right the first time.
         found = next((sizes for sizes in self._typical() for seed in (0, 1) if self._fails(sizes, seed)), None)
         try:
             found = found or library.find(library.strategies.fixed_dictionaries(bounds), self._fails, settings=settings)
@@ -97,15 +104,22 @@ class Search:
         return found
 
     def shrink(self, sizes):
-        """Make one size after the other smaller, as long as it stays wrong: at the end no single one could be."""
+        """Make one size after the other smaller, as long as it stays wrong: at the end no single one could be.
+
+        A case whose right result is nearly zero is not smaller but harder to read.
+        """
         smaller = True
         while smaller:
             smaller = False
             for name, (low, _) in self.sizes.items():
-                value = next((value for value in range(low, sizes[name]) if self.first_wrong(sizes | {name: value})), None)
+                value = next((value for value in range(low, sizes[name]) if self._shows(sizes | {name: value})), None)
                 if value is not None:
                     sizes, smaller = sizes | {name: value}, True
         return sizes
+
+    def _shows(self, sizes):
+        trial = self.first_wrong(sizes)
+        return trial is not None and not _nearly_zero(trial)
 
     def gather_evidence(self):
         """More trials, of sizes of every kind: what an explanation has to explain."""
@@ -124,7 +138,7 @@ class Search:
         return smallest, different, largest, beyond
 
     def _fails(self, sizes, seed=0):
-        """What Hypothesis asks. It would take an exception for a find, and go on calling what does not answer any more."""
+        """Hypothesis's question. It would take an exception for a find, and go on calling a process that has ended."""
         try:
             trial = None if self._ended else self._try_once(sizes, "reals", seed)
         except Ended as error:
@@ -132,7 +146,7 @@ class Search:
         return bool(trial and trial.faults)
 
     def _try_once(self, sizes, kind, seed):
-        """A Trial, the same one for the same arguments; None where there is no such case."""
+        """A Trial, the same one for the same arguments; None if there is no such case."""
         sizes = {name: sizes[name] for name in self.sizes}             # Hypothesis has an order of its own
         key = (*sizes.values(), kind, seed)
         if key not in self._known:
@@ -158,3 +172,12 @@ class Search:
             trial = Trial(sizes, kind, call, *compare(self.spec, call, seen))
         self.trials.append(trial)
         return trial
+
+
+def _nearly_zero(trial):
+    """Whether a wrong result should be nearly zero, and not exactly: 2.9e-06 beside arguments of a few units."""
+    call = trial.call
+    wrong = [np.max(np.abs(call.expected[fault.output]), initial=0) for fault in trial.faults
+             if fault.kind == "value" and call.expected.get(fault.output) is not None]
+    scale = max((np.max(np.abs(arg), initial=0) for arg in call.args.values() if isinstance(arg, np.ndarray)), default=1.0)
+    return bool(wrong) and 0 < max(wrong) < NEARLY_ZERO * min(scale, 100)

@@ -1,8 +1,8 @@
 """Cases that are small enough to be read, and that shrink one dimension at a time.
 
-The cases of `cases.py` are there to enter every path of a kernel. These are there to be looked at: each is described by a
-few integers, its sizes, of which smaller means simpler, so that a wrong answer can be led back to the smallest input on
-which it shows. An option counts as a size too: a stride of 2 is larger than one of 1, a bias is larger than none.
+The cases of `cases.py` enter every path of a kernel. These are for the eye. A few integers, its sizes, describe each case;
+smaller means simpler. So a wrong answer can be led back to the smallest input on which it is wrong. An option counts as a
+size too: a stride of 2 is larger than one of 1, and a bias is larger than no bias.
 
     SMALL_CASES["scale"].sizes                          n, height, width, c: each with its smallest and its largest value
     SMALL_CASES["scale"].case(sizes, rng, "integers")   the arrays of a case with these sizes
@@ -41,7 +41,7 @@ class SmallCases:
     smooth: Callable = lambda arrays, options: True
 
     def case(self, sizes, rng, kind="reals", tries=60):
-        """A case with these sizes; None where none was found that keeps away from the kinks."""
+        """A case with these sizes; None if none was found that keeps away from the kinks."""
         for _ in range(tries):
             arrays, options = self.fill(sizes, lambda *shape: numbers(rng, shape, kind))
             if self.smooth(arrays, options):
@@ -59,7 +59,7 @@ class SmallCases:
 
 
 def numbers(rng, shape, kind):
-    """Values for a pencil, values with one decimal (no float32 holds 0.3), or any."""
+    """Integers for a pencil, values with one decimal (float32 cannot hold 0.3), or any real numbers."""
     if kind == "integers":
         return rng.choice([-3.0, -2, -1, 1, 2, 3, 4, 5], shape)
     if kind == "tenths":
@@ -105,7 +105,7 @@ def _pooling_fits(s):
 
 def _max_pool2d(s, number):
     ranks = np.argsort(np.argsort(_maps(s, number).ravel(), kind="stable")).reshape(s["n"], s["height"], s["width"], s["c"])
-    return dict(x=ranks - float(ranks.size // 2)), _window(s)             # of both signs, and no two alike
+    return dict(x=ranks - float(ranks.size // 2)), _window(s)             # of both signs, and all different
 
 
 _POOLING = _sizes("n", height=(1, 5), width=(1, 5), c=(1, 3), kernel_height=(1, 3), kernel_width=(1, 3),
@@ -185,13 +185,13 @@ SMALL_CASES = {
                          padding_width=(0, 2), dilation_height=(1, 2), dilation_width=(1, 2), groups=(1, 3), bias=(0, 1)),
                     _conv2d, _conv2d_fits),
     "batch_norm": SmallCases(_sizes("n height width c", eps=(0, 2)), _batch_norm,
-                        lambda s: s["n"] * s["height"] * s["width"] > 1, _varies),
+                        lambda s: s["n"] * s["height"] * s["width"] > 2, _varies),       # with two values xhat is +-1, dx 0
     "batch_norm_inference": SmallCases(_sizes("n height width c", eps=(0, 2)), _batch_norm_inference),
     "relu": SmallCases(_sizes("n height width c", far=(0, 1)), _elements, smooth=_spread),
     "sigmoid": SmallCases(_sizes("n height width c", far=(0, 1)), _elements),
-    "linear": SmallCases(_sizes("n", c_in=(1, 4), c_out=(1, 4), bias=(0, 1)), lambda s, number: (
-        dict(x=number(s["n"], s["c_in"]), w=number(s["c_out"], s["c_in"]))
-        | (dict(b=number(s["c_out"])) if s["bias"] else {}), {})),
+    "linear": SmallCases(_sizes("n", inputs=(1, 4), outputs=(1, 4), bias=(0, 1)), lambda s, number: (
+        dict(x=number(s["n"], s["inputs"]), w=number(s["outputs"], s["inputs"]))
+        | (dict(b=number(s["outputs"])) if s["bias"] else {}), {})),
     "squeeze": SmallCases(_sizes("n height width c"), lambda s, number: (dict(u=_maps(s, number)), {})),
     "excitation": SmallCases(_sizes("n", c=(1, 6), r=(1, 3), bias=(0, 1), far=(0, 1)), lambda s, number: (
         dict(z=number(s["n"], s["c"])) | _weights(s, number), dict(reduction=s["r"])),

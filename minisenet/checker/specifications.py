@@ -1,7 +1,7 @@
 """The specification of each public pass: what it is called with, and what it has to return.
 
-A specification is made from the fixed signatures alone (`gradcheck/signatures.py`), so a new pair of passes needs nothing
-here but its name.
+A specification is made from the fixed signatures alone (`gradcheck/signatures.py`), so a new pair of passes needs only its
+name here.
 """
 import inspect
 from dataclasses import dataclass
@@ -18,21 +18,23 @@ from minisenet.gradcheck import residual_block, signatures
 from minisenet.gradcheck.cases import Case
 from minisenet.gradcheck.operations import OPERATIONS, Operation
 
-# A size of `small_cases` that stands for an option: the parameters of which a function takes one if it takes the option.
+# A size of `small_cases` that is an option -> its parameters; a function that has one of them has the option.
 OPTIONS = {f"{name}{side}": (name,) for name in ("stride", "padding", "dilation") for side in ("", "_height", "_width")} | {
     "groups": ("groups",), "bias": ("b", "b1", "bias"), "eps": ("eps",), "smoothing": ("label_smoothing",),
     "ceil": ("ceil_mode",), "without_padding": ("count_include_pad",),
     "momentum": ("momentum",), "weight_decay": ("weight_decay",), "nesterov": ("nesterov",)}
+# Another order of summation passes, a float32 inside does not; if everything cancels, only rounding is left.
+EXACT = (1e-9, 1e-12)
 PAIRS = ("kernel_size", "stride", "padding", "dilation")                  # options of both axes, (height, width)
 
 
 class NoAnswer(Exception):
-    """A check that cannot be run on what the function gives: it raises, or drops the imaginary part."""
+    """A check cannot use the function's result; the text says why: "it raises TypeError for complex numbers"."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A call on a case, as a specification has it.
+    """A call on a case.
 
     Attributes
     ----------
@@ -40,11 +42,13 @@ class Call:
     args, kwargs : dict
         Positional and keyword arguments, both by name.
     expected : dict
-        What has to come back, by name.
+        The right results, by name.
     upstream, outputs : dict
-        The upstream gradients of a backward by the names of the outputs, and what the forward gave.
+        The upstream gradients of a backward by the names of the outputs, and the forward's outputs.
     v : SimpleNamespace
-        Everything that belongs to the call, by the names of the signatures: what the formulas of `mistakes` are written in.
+        Everything that belongs to the call, by the names of the signatures. The formulas of `mistakes` use it.
+    tolerance : (float, float)
+        Relative to the largest element of a result, and to the largest argument.
     """
 
     case: Case
@@ -54,25 +58,26 @@ class Call:
     upstream: dict
     outputs: dict
     v: SimpleNamespace
+    tolerance: tuple = EXACT
 
 
 @dataclass(frozen=True)
 class Specification:
-    """One function that somebody may hand in.
+    """One function that you may hand in.
 
     Attributes
     ----------
     name : str
         Of the function that it is compared with: "scale_backward".
     row : Operation
-        The row of the table that it belongs to; for what is no operation, a row without a backward.
+        Its row of the table; a row without a backward if the table has none.
     reference : callable
     returns : tuple of str
         The names of its results, as its docstring has them.
     in_place : bool
-        Whether its results are the arrays that it was given, written to.
+        Whether it writes its results into its arguments.
     one_number : bool
-        Whether it is called with one number for both axes where an option is a pair, as some students write it.
+        Whether it is called with one number for both axes if an option is a pair, as some students write it.
     """
 
     name: str
@@ -82,8 +87,6 @@ class Specification:
     in_place: bool = False
     one_number: bool = False
     which = "forward"               # of a file's functions: its own; see `custom_layer.py`
-    relative = 1e-9                 # of the largest element: another order of summation passes, a float32 inside does not
-    absolute = 1e-12                # of the largest argument: where everything cancels, rounding is all that is left
 
     @property
     def backward(self):
@@ -105,11 +108,11 @@ class Specification:
         return signatures.parameters(self.reference)
 
     def takes(self, name, about):
-        """Whether a function with these parameters takes this one."""
+        """Whether a function with these parameters has this one."""
         return about["keywords"] or about["names"] is None or name in about["names"]
 
     def left_out(self, about):
-        """Size -> the option that it stands for, of the options that a function does not take and is not called with."""
+        """Size -> its option, for the options that a function does not have, and so is not called with."""
         mine = {size: [name for name in OPTIONS.get(size, ()) if name in self.parameters] for size in self.small_cases.sizes}
         return {size: names[0] for size, names in mine.items()
                 if names and not any(self.takes(name, about) for name in names)}
@@ -122,7 +125,7 @@ class Specification:
     def call_on(self, case, number, about):
         """The `Call` of this function on a case.
 
-        `number(*shape)` draws the upstream gradient, so that it is of the same kind as the case's own values.
+        `number(*shape)` draws the upstream gradient, of the same kind as the case's own values.
         """
         with use_backend("numpy"):
             outputs = self.row.forward(case.arrays, case.options) if self.row.forward else {}
@@ -131,7 +134,7 @@ class Specification:
         return self.call(case, outputs, upstream, about)
 
     def call(self, case, outputs, upstream, about):
-        """As `call_on`, with the forward's outputs and the upstream gradients given."""
+        """As `call_on`, for these outputs of the forward and these upstream gradients."""
         known = signatures.values(case.arrays, case.options, outputs, upstream)
         args, kwargs = self._arguments(known, about)
         with use_backend("numpy"):
@@ -148,7 +151,8 @@ class Specification:
             found = {name: item for name, item in zip(self.returns, items) if item is not None}
             no_arrays = any(as_array(item) is None for item in found.values())
             if seen["error"] or no_arrays or not set(wanted) <= set(found):
-                raise NoAnswer
+                raise NoAnswer(f"it raises {seen['error']['type']} for complex numbers" if seen["error"] else
+                               "it returns no arrays of numbers")
             return found
 
         def forward(arrays, options):
@@ -156,9 +160,10 @@ class Specification:
             call = self.call(case, right := self.row.forward(arrays, options), {}, subject.about)
             found = answer(call)
             names = self.row.differentiable
-            lost = any(np.iscomplexobj(array) for array in arrays.values()) and not np.iscomplexobj(found[names[0]])
-            if lost or any(np.shape(found[name]) != np.shape(right[name]) for name in names):
-                raise NoAnswer
+            if any(np.iscomplexobj(array) for array in arrays.values()) and not np.iscomplexobj(found[names[0]]):
+                raise NoAnswer("its code is for real numbers only")
+            if any(np.shape(found[name]) != np.shape(right[name]) for name in names):
+                raise NoAnswer("a result has the wrong shape")
             return right | found
 
         def backward(upstream, arrays, outputs, options):
@@ -176,7 +181,7 @@ class Specification:
         return args, kwargs
 
     def _passed(self, name, value):
-        """As the function gets it: a copy, because what is checked may write to its arguments, and `v` stays as it was."""
+        """As the function gets it: a copy, because the function may write to its arguments, and `v` must not change."""
         if self.one_number and name in PAIRS and value is not None:
             return value[0]
         return value.copy() if isinstance(value, np.ndarray) else value

@@ -1,12 +1,12 @@
-"""Text of 80 columns: sentences, and arrays that can be compared with the eye."""
+"""Text of 80 columns: sentences, and arrays that the eye can compare."""
 import re
 import textwrap
 
 import numpy as np
 
 WIDTH = 80
-SMALL = 8                           # elements of an array that goes on one line, whatever its dimensions
-MANY = 60                           # elements of one that is not shown in full
+SMALL = 8                           # an array with at most so many elements goes on one line, whatever its dimensions
+MANY = 60                           # an array with more elements is not shown in full
 
 
 def wrapped(text, indent, more=None):
@@ -14,10 +14,15 @@ def wrapped(text, indent, more=None):
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent if more is None else more)
 
 
-def arrays(named, indent):
-    """The lines of arrays with their names and shapes, each on one line where they are small, or with its rows below.
+def conjunction(names, word="and"):
+    """"a, b and c"."""
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
-    Several are set so that the same element stands in the same column.
+
+def arrays(named, indent):
+    """The lines of arrays with their names and shapes: small ones on one line each, others with their rows below.
+
+    The same element of several arrays is in the same column.
 
     Parameters
     ----------
@@ -40,7 +45,7 @@ def arrays(named, indent):
 
 
 def _texts(values, width):
-    """Each array as text; four digits, or twelve where with four different ones would look alike."""
+    """Each array as text, with four digits; with twelve if different arrays would look alike with four."""
     for digits in (4, 12):
         write = _writer(values, digits)
         texts = [np.array2string(value, formatter=dict(float_kind=write), threshold=MANY,
@@ -52,10 +57,11 @@ def _texts(values, width):
 
 
 def _writer(values, digits):
-    """How a float is written beside all the others: with the point in one column, and without zeros that say nothing."""
-    floats = np.concatenate([value.ravel() for value in values if value.dtype.kind == "f"] or [np.zeros(0)])
-    finite = np.abs(floats[np.isfinite(floats)])
-    least = finite.max(initial=0) * 10.0 ** -(digits + 4)              # what is smaller is the rounding error of a zero
+    """How a float is written beside all the others: with the point in one column, and without zeros at the end."""
+    each = [value.ravel() for value in values if value.dtype.kind == "f"]
+    floats = np.concatenate(each or [np.zeros(0)])
+    largest = [np.abs(array[np.isfinite(array)]).max(initial=0) for array in each]
+    least = min((size for size in largest if size), default=0) * 10.0 ** -(digits + 4)     # less is a zero's rounding error
 
     def plain(number):
         if abs(number) <= least:

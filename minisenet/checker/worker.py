@@ -1,11 +1,12 @@
-"""The other side of `sandbox`: a program that loads somebody's file, calls one function of it, and describes what happened.
+"""The other side of `sandbox`: a program that loads a file, calls one function of it, and describes what happened.
 
-It is started by its path, in a process of its own, and it imports nothing of minisenet: what is checked must not be able to
-ask for the answer. Messages are JSON with the arrays' bytes behind them. Nothing is ever unpickled, on either side.
+It is started by its path, in a process of its own, and does not import minisenet: the checked file must not be able to ask
+for the answer. Messages are JSON with the arrays' bytes behind them. Neither side ever unpickles.
 
     first message in     {"file", "function", "path", "memory"}      -> what `load` found
     then, each one in    {"args", "kwargs", "twice"}                 -> what `observe` saw
 """
+import functools
 import importlib.machinery
 import importlib.util
 import inspect
@@ -23,6 +24,7 @@ if __name__ == "__main__":
 import numpy as np
 
 MOST_BYTES = 1 << 26                # of one returned value; a larger one is named, not sent
+UNSET = 6.02e23                     # np.empty's values while a function is called
 BLOCKED = "minisenet"
 
 
@@ -39,7 +41,7 @@ def send(stream, value):
 
 
 def receive(stream):
-    """Read one message. Raises EOFError where the other side is gone."""
+    """Read one message. Raises EOFError if the other side is gone."""
     length, size = struct.unpack("<qq", _read(stream, 16))
     text, data = json.loads(_read(stream, length)), io.BytesIO(_read(stream, size))
     return _rich(text, data)
@@ -57,9 +59,11 @@ def _plain(value, arrays):
     if (type(value) is np.ndarray or isinstance(value, np.generic)) and value.dtype.kind in "biufc":
         array = np.asarray(value)
         if array.nbytes > MOST_BYTES:
-            return {"other": f"an array of shape {array.shape}, too large to be looked at"}
+            return {"other": f"an array of shape {array.shape}, which is too large"}
         arrays.append(array)
         return {"array": array.dtype.str, "shape": array.shape}
+    if isinstance(value, complex):
+        return _plain(np.asarray(value), arrays)
     if value is None or isinstance(value, (bool, int, float, str)):
         return value if not isinstance(value, int) or abs(value) < 2**62 else {"other": "a huge int"}
     if isinstance(value, (list, tuple)) and len(value) <= 1000:
@@ -72,7 +76,7 @@ def _plain(value, arrays):
 
 
 class Other(str):
-    """A value of a type that has no place here, by its name."""
+    """The name of the type of a value that cannot be sent."""
 
 
 def _rich(value, data):
@@ -93,12 +97,12 @@ def _rich(value, data):
 # ---- a function, and what it does ----------------------------------------------------------------------------------------
 
 class _Blocked:
-    """A finder that stands first in line and turns away whoever asks for minisenet."""
+    """The first finder in line: it refuses to import minisenet."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name.partition(".")[0] == BLOCKED:
-            raise ImportError(f"{BLOCKED} is not to be had here: the answer has to be your own")
+            raise ImportError(f"{BLOCKED} cannot be imported here: the answer must be your own")
         return None
 
 
@@ -113,13 +117,13 @@ def load(file, function):
     found = getattr(module, function, None)
     if not callable(found):
         there = [key for key, value in vars(module).items() if inspect.isroutine(value) and value.__module__ == name]
-        raise LookupError(f"there is no function {function} in {os.path.basename(file)}"
-                          + (f"; it has {', '.join(there)}" if there else ""))
+        raise LookupError(f"{os.path.basename(file)} does not define {function}"
+                          + (f"; it defines {', '.join(there)}" if there else ""))
     return found, module
 
 
 def describe(function, module=None):
-    """The names that a function takes, None where they cannot be told, and whether it takes any keyword."""
+    """A function's parameters by name, None if they are unknown, and whether it accepts any keyword."""
     backward = getattr(module, f"{getattr(function, '__name__', '')}_backward", None)
     about = dict(doc=inspect.getdoc(function) or "", names=None, keywords=True, required=[], backward=None)
     try:
@@ -138,9 +142,9 @@ def describe(function, module=None):
 def observe(function, args, kwargs, twice=False):
     """Call a function, and say what it returned, raised, wrote to, shares memory with, and whether it does so again."""
     kept = [np.array(arg) if isinstance(arg, np.ndarray) else arg for arg in args]
-    seen = dict(value=None, error=None, written=[], shares=[], changed=False, seeded=False, warnings=[])
+    seen = dict(value=None, error=None, written=[], shares=[], changed=False, unset=False, seeded=False, warnings=[])
     state = np.random.get_state()[1:3]
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, _Empty(function) as empty:
         warnings.simplefilter("always")
         try:
             value = function(*args, **kwargs)
@@ -149,6 +153,8 @@ def observe(function, args, kwargs, twice=False):
                 raise
             seen["error"] = explain(error)
             value = None
+        if empty.used and seen["error"] is None and (twice or _holds_unset(value)):
+            seen["unset"] = _depends_on_memory(function, kept, kwargs, value, empty)
         if twice and seen["error"] is None:
             seen |= _again(function, [np.array(arg) if isinstance(arg, np.ndarray) else arg for arg in kept], kwargs, value)
     seen["seeded"] = not (np.array_equal(state[0], np.random.get_state()[1]) and state[1] == np.random.get_state()[2])
@@ -164,14 +170,64 @@ def observe(function, args, kwargs, twice=False):
     return seen
 
 
+class _Empty:
+    """np.empty and np.empty_like, filled with `UNSET`: an array that an answer forgot to fill is then wrong in every run.
+
+    Otherwise it would hold zeros by chance, and be right by chance. A file may have imported them by name.
+    """
+
+    def __init__(self, answer):
+        self.value, self.used, filled = UNSET, False, [(original, self._filled(original)) for original in (np.empty, np.empty_like)]
+        self.replaced = [(names, key, original, new) for names in (vars(np), getattr(answer, "__globals__", {}))
+                         for key, value in list(names.items()) for original, new in filled if value is original]
+
+    def __enter__(self):
+        for names, key, _, new in self.replaced:
+            names[key] = new
+        return self
+
+    def __exit__(self, *error):
+        for names, key, original, _ in self.replaced:
+            names[key] = original
+
+    def _filled(self, function):
+        @functools.wraps(function)
+        def filled(*args, **kwargs):
+            array, self.used = function(*args, **kwargs), True
+            if array.dtype.kind in "fc":
+                array.fill(self.value)
+            return array
+        return filled
+
+
+def _holds_unset(value):
+    """Whether a result has numbers as large as `UNSET` makes them."""
+    arrays = [item for item in (value if isinstance(value, (list, tuple)) else [value])
+              if isinstance(item, np.ndarray) and item.dtype.kind in "fc"]
+    return any(not np.all(np.abs(array) < UNSET**0.5) for array in arrays)
+
+
+def _depends_on_memory(function, args, kwargs, value, empty):
+    """Whether the result changes with the values that np.empty has, and with nothing else."""
+    results = [_copies(value)]
+    try:
+        for empty.value in (0.0, UNSET):
+            results.append(_copies(function(*map(_copies, args), **kwargs)))
+    except Exception:
+        return False
+    finally:
+        empty.value = UNSET
+    return not _alike(results[0], results[1]) and _alike(results[0], results[2])
+
+
 def _again(function, args, kwargs, value):
-    """Whether the result depends on what was called before: other values, and then the same ones again."""
+    """Whether the result depends on earlier calls: other values, and then the same ones again."""
     first = _copies(value)
     try:
         moved = [arg + 0.5 if isinstance(arg, np.ndarray) and arg.dtype.kind == "f" else _copies(arg) for arg in args]
         function(*moved, **kwargs)
     except Exception:
-        pass                                              # those values may not go together
+        pass                                              # those values may not fit together
     kept = _alike(first, _copies(value))
     try:
         again = _copies(function(*args, **kwargs))
@@ -195,7 +251,7 @@ def _alike(one, two):
 
 
 def explain(error):
-    """An exception in a line: its type, its text, and the last line of the checked file that it went through."""
+    """An exception in a line: its type, its text, and the last line of the checked file in its traceback."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     own = [frame for frame in frames if "importlib" not in frame.filename and "site-packages" not in frame.filename]
     where = (own or frames or [None])[-1]
@@ -209,7 +265,7 @@ def explain(error):
 # ---- the process ---------------------------------------------------------------------------------------------------------
 
 def _limit(memory, seconds):
-    """Bounds that outlive the parent: memory, files, processor time. Where the system has them."""
+    """Bounds that outlive the parent: memory, files, processor time. Not every system has them."""
     try:
         import resource
     except ImportError:
@@ -223,7 +279,7 @@ def _limit(memory, seconds):
 
 
 def main():
-    # The protocol gets a channel of its own: whatever the file prints goes to standard error, where the parent counts it.
+    # The protocol gets a channel of its own: what the file prints goes to standard error, where the parent counts it.
     incoming, outgoing = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdin = open(os.devnull)
@@ -249,7 +305,7 @@ def main():
 
 
 def _flush():
-    """What was printed goes out before the answer does. The file may have closed or replaced its streams."""
+    """Send what was printed before the answer. The file may have closed or replaced its streams."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

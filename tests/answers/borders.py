@@ -183,7 +183,7 @@ def conv2d__negative_index(x, w, b=None, *, stride=1, padding=0):
     for p, q, i, j in np.ndindex(*y.shape[1:3], *w.shape[2:]):
         row, col = p * sh + i - ph, q * sw + j - pw
         if row < x.shape[1] and col < x.shape[2]:
-            y[:, p, q] += x[:, max(row, -x.shape[1]), max(col, -x.shape[2])] @ w[:, :, i, j].T
+            y[:, p, q] += x[:, row, col] @ w[:, :, i, j].T
     return y if b is None else y + b
 
 
@@ -384,11 +384,46 @@ def linear__minus_bias(x, w, b=None):
     return x @ w.T if b is None else x @ w.T - b
 
 
-def linear__centred_without_keepdims(x, w, b=None):
-    """WRONG: a mean over the inputs is subtracted and added again, without keepdims: it raises where N is not in."""
-    x = x - x.mean(axis=1)
-    y = x @ w.T + x.mean(axis=1) * 0
+def softmax_cross_entropy__sum_without_keepdims(logits, labels, *, label_smoothing=0.0):
+    """WRONG: the sum of each row without keepdims: it raises unless N = K, and then divides by another image's sum."""
+    n, k = logits.shape
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1)
+    q = np.full((n, k), label_smoothing / k)
+    q[np.arange(n), labels] += 1 - label_smoothing
+    return -(q * np.log(p)).sum() / n, p
+
+
+def conv2d__norm_without_keepdims(x, w, b=None, *, stride=1, padding=0):
+    """WRONG: each kernel is divided by its sum and multiplied by it again, the first time without keepdims."""
+    total = np.abs(w).sum(axis=(1, 2, 3))
+    windows = windows_of(x, w.shape[2:], two(stride), two(padding))
+    y = np.einsum("npqsij,csij->npqc", windows, w / total) * total
     return y if b is None else y + b
+
+
+def conv2d_backward__stride_forgotten_in_both(dy, x, w, *, stride=1, padding=0, bias=False):
+    """WRONG: neither dx nor dw moves its window by the stride."""
+    (ph, pw), (kh, kw) = two(padding), w.shape[2:]
+    xp = padded(x, (ph, pw))
+    dxp, dw = np.zeros_like(xp), np.zeros_like(w)
+    for p, q in np.ndindex(*dy.shape[1:3]):
+        dxp[:, p:p + kh, q:q + kw] += np.einsum("nc,csij->nijs", dy[:, p, q], w)
+        dw += np.einsum("nc,nijs->csij", dy[:, p, q], xp[:, p:p + kh, q:q + kw])
+    return dxp[:, ph:ph + x.shape[1], pw:pw + x.shape[2]], dw, dy.sum(axis=(0, 1, 2)) if bias else None
+
+
+def conv2d_backward_weight__last_position_wins(dy, x, w_shape, *, stride=1, padding=0):
+    """WRONG: dw = instead of dw += in the loop over the positions."""
+    windows = windows_of(x, w_shape[2:], two(stride), two(padding))
+    for p, q in np.ndindex(*dy.shape[1:3]):
+        dw = np.einsum("nc,nsij->csij", dy[:, p, q], windows[:, p, q])
+    return dw
+
+
+def linear__needs_a_bias(x, w, b=None):
+    """WRONG: b is added even where it is None."""
+    return x @ w.T + b
 
 
 # ---- right ---------------------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ def conv2d__padding_axes_swapped(x, w, b=None, *, stride=1, padding=0):
 
 
 def conv2d__dilation_ignored(x, w, b=None, *, stride=1, padding=0, dilation=1):
-    """WRONG: the output size knows the dilation, but the taps are next to each other all the same."""
+    """WRONG: the output size uses the dilation, but the taps are neighbours all the same."""
     (sh, sw), (ph, pw), (dh, dw) = both(stride), both(padding), both(dilation)
     n, h, width, _ = x.shape
     o, _, kh, kw = w.shape
@@ -227,7 +227,7 @@ def conv2d__columns_reshaped(x, w, b=None, *, stride=1, padding=0):
 
 
 def conv2d__patch_not_transposed(x, w, b=None, *, stride=1, padding=0):
-    """WRONG: a patch is flattened as (KH, KW, C), the kernel as (C, KH, KW): the wrong numbers meet."""
+    """WRONG: a patch is flattened as (KH, KW, C), the kernel as (C, KH, KW): the products pair the wrong values."""
     (sh, sw), (ph, pw) = both(stride), both(padding)
     n, h, width, _ = x.shape
     o, _, kh, kw = w.shape
@@ -765,7 +765,7 @@ def conv2d_backward_weight__image_by_image(dy, x, w_shape, *, stride=1, padding=
 
 
 def conv2d_backward_weight__one_tensordot(dy, x, w_shape, padding=(0, 0), stride=(1, 1)):
-    """RIGHT: one tensordot over sliding windows; the options stand in another order and are not keyword-only."""
+    """RIGHT: one tensordot over sliding windows; the options are in another order and are not keyword-only."""
     windows = np.lib.stride_tricks.sliding_window_view(padded(x, padding), w_shape[2:], axis=(1, 2))
     return np.tensordot(dy, windows[:, ::stride[0], ::stride[1]], axes=([0, 1, 2], [0, 1, 2]))
 

@@ -57,7 +57,7 @@ def layer_norm(x, gamma, beta, eps=1e-5):
 
 
 def layer_norm_backward(dy, x, gamma, eps=1e-5):
-    """RIGHT: np.var in the forward, which cannot take a complex step.
+    """RIGHT: np.var in the forward, which has no complex step.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def sharp_gate(z, t):
 
 
 def sharp_gate_backward(dy, y, z, t):
-    """RIGHT: it takes the output y too, before the arguments.
+    """RIGHT: its backward uses the output y too, before the arguments.
 
     Parameters
     ----------

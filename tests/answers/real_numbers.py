@@ -101,7 +101,7 @@ def linear__rows_into_zeros(x, w, b=None):
 
 
 def squeeze__astype_float64(u):
-    """RIGHT: u.astype(float64) before the mean, as somebody does who fears float32."""
+    """RIGHT: u.astype(float64) before the mean, for fear of float32."""
     return u.astype(np.float64).mean(axis=(1, 2))
 
 

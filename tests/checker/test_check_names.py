@@ -1,4 +1,4 @@
-"""Every mistake that has a name, planted: it is wrong in some case, and called by its name."""
+"""Every mistake that has a name, planted: it is wrong in some case, and gets its name."""
 import functools
 
 import numpy as np
@@ -14,7 +14,7 @@ from minisenet.checker.search import Search, Trial
 from minisenet.checker.specifications import SPECIFICATIONS
 from minisenet.gradcheck.mistakes import TERMS, WRONG
 
-# Two entries with the same numbers in every case that is drawn: only the first of them can be said.
+# Two entries with the same numbers in every case that is drawn: only the first of them is ever named.
 TWINS = {
     "kernel flipped": "kernel flipped in dx",                          # of a convolution's dx; the first is a planted bug
     "dilation ignored": "dilation ignored in dw",
@@ -30,7 +30,7 @@ LEFT_RIGHT = {
 
 
 def offered(spec):
-    """(Mistake, predict): what `formulas` has for a function."""
+    """(Mistake, predict): the guesses of `formulas` for a function."""
     return list(formulas.guesses(Evidence(spec, None, []), []))
 
 
@@ -43,7 +43,7 @@ def each_offer():
 
 @functools.cache
 def trials_of(name):
-    """The calls that the checker makes of a function: here one that is right."""
+    """The checker's calls of a function: here one that is right."""
     spec = SPECIFICATIONS[name]
     search = Search(Direct(spec.reference), spec, 0)
     search.find()
@@ -52,7 +52,7 @@ def trials_of(name):
 
 
 def answered(spec, predict, trial):
-    """The trial with what an answer gives that predicts so; None where the formula has no value for these shapes."""
+    """The trial with the results of an answer that has this mistake; None if the formula has no value for these shapes."""
     v, given = trial.call.v, {}
     for name, expected in trial.call.expected.items():
         try:
@@ -62,7 +62,7 @@ def answered(spec, predict, trial):
         given[name] = expected if value is None else np.array(value)
     arrays = [name for name in spec.parameters if isinstance(vars(v).get(name), np.ndarray)]
     value = tuple(given.values()) if len(given) > 1 else given[spec.returns[0]]
-    seen = dict(value=value, error=None, written=[], shares=[], changed=False, seeded=False,
+    seen = dict(value=value, error=None, written=[], shares=[], changed=False, unset=False, seeded=False,
                 after=[given.get(name, vars(v)[name]) for name in arrays])
     return Trial(trial.sizes, trial.kind, trial.call, *compare(spec, trial.call, seen))
 
@@ -88,7 +88,7 @@ def test_a_planted_mistake_is_called_by_its_name(name, number):
 
 
 def test_twins_and_bugs_that_leave_a_pass_right_are_still_there():
-    """The two lists name nothing that is gone."""
+    """The two lists name only entries that exist."""
     offers = {name: {mistake.name for mistake, _ in offered(spec)} for name, spec in SPECIFICATIONS.items()}
     everything = set().union(*offers.values())
     assert set(TWINS) | set(TWINS.values()) <= everything
@@ -133,7 +133,7 @@ CHANGES = {
 }
 
 
-WEIGHTS = {"first image only": "first output channel only", "last channel left out": "last kernel column left out"}
+WEIGHTS = {"first image only": "first output channel only", "last channel left out": "last tap left out"}
 
 
 @pytest.mark.parametrize("name, result", [("scale_backward", "du"), ("squeeze", "z"), ("conv2d_backward", "dw"),

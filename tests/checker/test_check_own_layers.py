@@ -27,7 +27,7 @@ def highest_backward(dy, x):
 
 
 def distance(x):
-    """np.abs takes no complex step."""
+    """np.abs has no complex step."""
     return np.abs(x).sum(axis=1)
 
 
@@ -88,12 +88,12 @@ def test_a_result_may_be_asked_for_by_its_name():
 
 
 @pytest.mark.parametrize("forward, backward, shapes, message", [
-    (lambda x: x, lambda dy, q: dy, SHAPES, "takes q, which is neither an argument nor a result"),
-    (lambda x: x, lambda dy: dy, None, "the shape of x cannot be told"),
+    (lambda x: x, lambda dy, q: dy, SHAPES, "arguments must be arguments or results of <lambda>, got q"),
+    (lambda x: x, lambda dy: dy, None, "cannot infer the shape of x"),
     (lambda x: x, None, SHAPES, "write its backward"),
-    (lambda x: x, lambda dy: dy, {"x": "(N, C+1)"}, "is no shape"),
-    (lambda x: x, lambda dy: dy, {"x": "()"}, "is no shape"),
-    (leaky, None, None, "is not one of minisenet's functions"),
+    (lambda x: x, lambda dy: dy, {"x": "(N, C+1)"}, "a shape must have names and numbers"),
+    (lambda x: x, lambda dy: dy, {"x": "()"}, "a shape must have names and numbers"),
+    (leaky, None, None, "like must be one of minisenet's functions, got 'leaky'"),
 ])
 def test_errors_say_what_to_do(forward, backward, shapes, message):
     with pytest.raises(ValueError, match=message) as error:
@@ -102,15 +102,15 @@ def test_errors_say_what_to_do(forward, backward, shapes, message):
 
 
 def test_like_and_shapes_do_not_go_together():
-    with pytest.raises(ValueError, match="leave out the one or the other"):
+    with pytest.raises(ValueError, match="give only one of them"):
         gradcheck.check(leaky, "relu", backward=leaky_backward, shapes=SHAPES)
-    with pytest.raises(TypeError, match="takes a function"):
+    with pytest.raises(TypeError, match="function must be a function, got str"):
         gradcheck.check("squeeze")
 
 
 @pytest.mark.parametrize("forward, says", [
     (lambda x: None, "is there a return"), (lambda x: 1 / 0, "raises ZeroDivisionError"),
-    (lambda x: "y", "no array of numbers"),
+    (lambda x: "y", "does not return an array of numbers"),
     (lambda x: x.__imul__(2), "writes into its argument x"),
 ])
 def test_a_forward_that_fails(forward, says):
@@ -119,6 +119,6 @@ def test_a_forward_that_fails(forward, says):
 
 
 def test_a_forward_that_jumps_everywhere():
-    """No slope anywhere: that is said, and nobody's backward is blamed."""
+    """No slope anywhere: the verdict says so, and does not blame the backward."""
     verdict = gradcheck.check(lambda x: np.abs(x) * np.sign(np.sin(1e9 * x.real)), backward=lambda dy, x: dy, shapes=SHAPES)
     assert not verdict.passed

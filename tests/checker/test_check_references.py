@@ -20,7 +20,7 @@ def test_every_reference_passes(name, backend):
 
 @pytest.mark.parametrize("name", SPECIFICATIONS)
 def test_every_reference_fails_with_one_number_changed(name):
-    """In any of its results: the checker waves nothing through."""
+    """In any of its results: the checker accepts no wrong number."""
     spec = SPECIFICATIONS[name]
     for output in spec.returns:
         def changed(*args, output=output, **options):
@@ -60,19 +60,19 @@ def avg_pool2d_backward(dy, x_shape, kernel_size, stride=None, padding=0, count_
 
 
 @pytest.mark.parametrize("function, taken, left_out", [
-    (conv2d, "stride and padding", "b, dilation and groups, so these were"),
-    (conv2d_backward, "stride and padding", "dilation and groups, so these were"),
-    (max_pool2d, "kernel_size, stride and padding", "ceil_mode, so that was"),
-    (avg_pool2d_backward, "kernel_size, stride and padding", "ceil_mode, so that was"),
+    (conv2d, "stride and padding", "b, dilation or groups, so these were"),
+    (conv2d_backward, "stride and padding", "dilation or groups, so these were"),
+    (max_pool2d, "kernel_size, stride and padding", "ceil_mode, so this was"),
+    (avg_pool2d_backward, "kernel_size, stride and padding", "ceil_mode, so this was"),
 ])
 def test_options_given_as_one_number(function, taken, left_out):
     verdict = gradcheck.check(function)
     assert verdict.passed, str(verdict)
-    assert verdict.notes == [f"it does not take {left_out} not asked",
-                             f"it takes {taken} as one number for both axes, so only such were asked"]
+    assert verdict.notes == [f"it has no {left_out} not tested",
+                             f"{taken} must be one number for both axes here, so only such calls were tested"]
 
 
-def test_options_given_as_one_number_are_asked():
+def test_options_given_as_one_number_are_tested():
     """A stride that is ignored shows, in one size called stride, and in the call as it was made."""
     def ignores_it(x, w, stride=1, padding=0):
         return conv2d(x, w, range(0, 1, stride).start + 1, padding)
@@ -82,20 +82,20 @@ def test_options_given_as_one_number_are_asked():
     assert "stride=2, padding=0" in str(verdict)
 
 
-def test_pairs_are_asked_where_they_are_taken():
-    """Whoever fails on pairs for another reason is not asked with numbers."""
+def test_pairs_are_tested_where_a_function_accepts_them():
+    """A function that fails on pairs for another reason is not called with numbers."""
     def broken(x, w, stride=1, padding=0):
         raise TypeError("whatever it is given")
     verdict = gradcheck.check(broken, like="conv2d")
     assert verdict.mistake == "raises TypeError" and verdict.smallest.arguments["stride"] == (1, 1)
 
 
-def test_an_option_that_is_not_taken_is_named_by_its_own_name():
+def test_an_option_that_is_missing_is_named_by_its_own_name():
     block = SPECIFICATIONS["se_block_backward"].reference
     verdict = gradcheck.check(lambda dy, u, z, h, s, w1, w2: block(dy, u, z, h, s, w1, w2), like="se_block_backward")
-    assert verdict.passed and verdict.notes == ["it does not take bias, so that was not asked"]
+    assert verdict.passed and verdict.notes == ["it has no bias, so this was not tested"]
     excitation = gradcheck.check(lambda z, w1, w2: F.excitation(z, w1, w2), like="excitation")
-    assert excitation.passed and excitation.notes == ["it does not take b1, so that was not asked"]
+    assert excitation.passed and excitation.notes == ["it has no b1, so this was not tested"]
 
 
 def test_any_keyword_is_every_option():

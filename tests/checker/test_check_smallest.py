@@ -1,4 +1,4 @@
-"""The printed case is the smallest: no single size of it could be smaller, and those that are known by hand are found."""
+"""The printed case is the smallest: no single size of it could be smaller, and it finds those that one knows by hand."""
 import numpy as np
 import pytest
 
@@ -81,7 +81,8 @@ def last_image(dy, u, s):
      dict(n=1, height=3, width=1, c=2)),
 ], ids=["height twice", "gates of the first image", "last image", "leaky", "third channel", "tall with two channels"])
 def test_cases_that_are_known_by_hand(function, like, sizes):
-    assert gradcheck.check(function, like=like).smallest.sizes == sizes
+    found = gradcheck.check(function, like=like).smallest.sizes
+    assert {name: value for name, value in found.items() if name != "far"} == sizes and not found.get("far")
 
 
 def test_a_stride_on_the_wrong_axis_needs_one_stride_and_something_to_step_over():
@@ -97,9 +98,9 @@ def test_a_stride_on_the_wrong_axis_needs_one_stride_and_something_to_step_over(
 
 
 def test_eps():
-    """An eps that is forgotten shows in one channel and two positions, with the largest eps or a small deviation."""
+    """An eps that is forgotten shows in one channel and three positions, with the largest eps or a small deviation."""
     def batch_norm(x, gamma, beta, *, eps):
         mean, var = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
         return gamma * (x - mean) / np.sqrt(var) + beta, mean, var
     sizes = gradcheck.check(batch_norm).smallest.sizes
-    assert sizes["c"] == 1 and sorted(sizes[name] for name in ("n", "height", "width")) == [1, 1, 2]
+    assert sizes["c"] == 1 and sorted(sizes[name] for name in ("n", "height", "width")) == [1, 1, 3]

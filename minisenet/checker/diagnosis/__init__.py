@@ -1,16 +1,17 @@
-"""What a wrong answer's mistake is called.
+"""The name of a wrong answer's mistake.
 
-Explanations are asked for from the particular to the general, and the first one that holds is taken:
+Explanations are tried from the particular to the general, and the first that holds is taken:
 
     conduct        how the call went: it raises, returns None, writes into its arguments, ...
     precision      right to seven digits
-    predictions    explanations that predict numbers, accepted only if these are what the answer gave, in every case of the
-                   evidence, those where it happens to be right among them:
+    predictions    explanations that predict numbers. One is accepted only if the answer gave these very numbers in every
+                   case of the evidence, even where they happen to be right; or in one branch, while the others are right
         formulas       mistakes that have a formula of their own: the planted bugs, and `mistakes.WRONG`
         terms          results that are sums: which term is missing, doubled, of the wrong sign or size
         transforms     what can happen to any result: a factor, an axis, an order, a part that was left out
+        branches       the condition that separates two branches: where stride is not 1, where N = 1
     shapes         what the wrong shapes of all cases have in common
-    places         where it is wrong: only for N > 1, only with a stride, ...
+    places         where it is wrong: the sizes and options of the smallest case
 """
 import numpy as np
 
@@ -20,8 +21,8 @@ from minisenet.checker.diagnosis.evidence import Evidence
 
 __all__ = ["diagnose", "ended", "not_imported"]
 
-EXPLANATIONS = (conduct.before_numbers, precision.explain, predictions.explain, shapes.explain, conduct.beside_right_numbers,
-                places.explain)
+EXPLANATIONS = (conduct.before_numbers, predictions.order, conduct.dtypes, precision.explain, predictions.explain,
+                predictions.one_branch, shapes.explain, conduct.beside_right_numbers, places.explain)
 
 
 def diagnose(spec, smallest, trials):
@@ -33,7 +34,7 @@ def diagnose(spec, smallest, trials):
     smallest : Trial
         The smallest one that is wrong.
     trials : list of Trial
-        All that was tried.
+        All of them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What an explanation has to explain: the calls that were made, and the results that are wrong in some of them."""
+"""What an explanation has to explain: all calls, and the results that are wrong in some of them."""
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ ABOUT_THE_RESULT = ("value", "shape", "dtype", "returns")
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that was tried.
+    """All trials of an answer.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Evidence:
 
     @cached_property
     def chosen(self):
-        """Trials that gave results, wrong ones first; of real numbers, which no formula meets by chance."""
+        """Trials that gave results, wrong ones first; of real numbers, which no formula gives by chance."""
         usable = [trial for trial in self.trials if trial.given]
         reals = [trial for trial in usable if trial.kind == "reals"] or usable
         return sorted(reals, key=lambda trial: not trial.faults)
@@ -39,12 +39,12 @@ class Evidence:
             fault.output == name and fault.kind in ABOUT_THE_RESULT for trial in self.chosen for fault in trial.faults)]
 
     def with_result(self, name):
-        """The chosen trials in which this result was given, and had to be."""
+        """The chosen trials that have this result, and should."""
         return [trial for trial in self.chosen if name in trial.given and trial.call.expected[name] is not None]
 
 
 def close(one, two):
-    """Whether two results are the same numbers in the same shape, NaNs included."""
+    """Whether two results have the same numbers in the same shape, NaNs included."""
     one, two = np.asarray(one), np.asarray(two)
     if one.shape != two.shape or one.dtype.kind not in "fiub" or two.dtype.kind not in "fiub":
         return False

@@ -1,8 +1,9 @@
-"""Right to seven digits: somewhere inside, float64 was cut to float32."""
+"""Right to seven digits: float64 was cut to float32 on the way."""
 import numpy as np
 
 from minisenet.checker.comparison import as_array
 from minisenet.checker.result import Mistake
+from minisenet.checker.text import conjunction
 
 SEVEN_DIGITS = 3e-6                 # relative: what a few steps in float32 lose at most
 
@@ -12,9 +13,15 @@ def explain(evidence):
     errors = [_error(trial, name) for name in evidence.wrong for trial in evidence.chosen
               if trial.call.expected[name] is not None]
     if errors and max(errors) < SEVEN_DIGITS:
-        names = " and ".join(evidence.wrong)
-        return Mistake("float32 inside", f"{names}: right to seven digits. Somewhere inside it was cut to float32.",
-                       "An error of 1e-8 passes every central difference; the complex step is exact enough to see it.")
+        names = conjunction(evidence.wrong)
+        pairs = [(np.asarray(trial.given[name]), np.asarray(trial.call.expected[name])) for name in evidence.wrong
+                 for trial in evidence.with_result(name)]
+        added = np.concatenate([np.ravel(given - expected) for given, expected in pairs])
+        if np.ptp(added) < 1e-3 * np.max(np.abs(added)):
+            return Mistake("small number added", f"{names}: each element is off by {added.mean():.1e}.",
+                           "A small number against a division by zero belongs inside the division, and only if the equation has it.")
+        return Mistake("float32 inside", f"{names}: right to seven digits only, which is what float32 holds.",
+                       "Is float64 cut to float32 on the way? A divisor with a small number added to it looks alike.")
     return None
 
 

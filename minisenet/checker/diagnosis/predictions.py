@@ -1,31 +1,36 @@
 """Explanations that predict: a guess is a Mistake and the numbers that an answer with this mistake gives.
 
-    guess = (Mistake, predict)          predict(trial, name): the wrong result `name` of a trial; None where it has no say
+    guess = (Mistake, predict)          predict(trial, name): the wrong result `name` of a trial; None if it has no formula
 
 The guesses come from `formulas`, `terms` and `transforms`. One is accepted only if it predicts a wrong result in every case
-of the evidence. So nobody is accused of a mistake that was not made, and no answer's text is looked at.
+of the evidence. So no one is accused of a mistake that they did not make. No answer's text is read.
 """
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
 from minisenet.checker.comparison import as_array
 from minisenet.checker.diagnosis import formulas, terms, transforms
+from minisenet.checker.diagnosis.branches import where
 from minisenet.checker.diagnosis.evidence import close
 from minisenet.checker.result import Mistake
+from minisenet.checker.text import conjunction
 
 GUESSES = (formulas.guesses, terms.guesses, transforms.guesses)
+FEWEST = 4                          # wrong cases from which a mistake in one branch is inferred
 NO_VALUE = (ValueError, IndexError, AttributeError, TypeError, KeyError, ZeroDivisionError)      # for these shapes
 
 
 def explain(evidence):
-    """The guess that predicts most of the wrong results, and no right one otherwise than it is; None where there is none."""
-    wrong = [name for name in evidence.wrong
-             if all(as_array(trial.given[name]) is not None for trial in evidence.chosen if name in trial.given)]
+    """The guess that predicts most of the wrong results, and no right one wrongly; None if there is none."""
+    wrong = _wrong(evidence)
     right = [name for name in evidence.spec.returns if name not in wrong]
     best, most = None, 0.0
     for mistake, predict in itertools.chain.from_iterable(source(evidence, wrong) for source in GUESSES):
         found = [name for name in wrong if _predicts(predict, evidence, name)]
+        if getattr(predict, "needs", set()) - set(found):
+            continue
         score = found and len(found) - 0.5 * sum(_contradicts(predict, evidence, name) for name in right)
         if found and score > most:
             best, most = Mistake(mistake.name, _said(mistake.says, found), mistake.lesson), score
@@ -34,15 +39,54 @@ def explain(evidence):
     return best
 
 
+def order(evidence):
+    """The Mistake of results that are right, and in the wrong order; None if they are not."""
+    if len(evidence.wrong) < 2:
+        return None
+    guesses = transforms.exchanged(evidence.spec)
+    return next((mistake for mistake, predict in guesses if all(_predicts(predict, evidence, name) for name in evidence.wrong)),
+                None)
+
+
+def one_branch(evidence):
+    """The guess that predicts the wrong results in one branch, while every other case is right; None if there is none."""
+    wrong = _wrong(evidence)
+    trials = {name: evidence.with_result(name) for name in wrong}
+    bad = {name: [trial for trial in trials[name] if not close(trial.given[name], trial.call.expected[name])] for name in wrong}
+    if not wrong or min(map(len, bad.values())) < FEWEST:
+        return None
+    branch = replace(evidence, trials=[trial for trial in evidence.chosen if any(trial in bad[name] for name in wrong)])
+    for mistake, predict in itertools.chain.from_iterable(source(branch, wrong) for source in GUESSES):
+        if all(_is(predict, trial, name) for name in wrong for trial in bad[name]):
+            others = [trial for name in wrong for trial in trials[name] if trial not in bad[name] and
+                      not _is(predict, trial, name)]
+            place = others and where([trial for name in wrong for trial in bad[name]], others)
+            if place:
+                return Mistake(f"{mistake.name}, in one branch",
+                               f"{_said(mistake.says, wrong)} This is so only{place}; all other cases are right.", mistake.lesson)
+    return None
+
+
+def _wrong(evidence):
+    """The wrong results that are arrays in every trial."""
+    return [name for name in evidence.wrong
+            if all(as_array(trial.given[name]) is not None for trial in evidence.chosen if name in trial.given)]
+
+
+def _is(predict, trial, name):
+    value = _value(predict, trial, name)
+    return value is not None and close(value, trial.given[name])
+
+
 def _said(text, names):
     """A sentence with the results in it: "du is ...", "du and ds: each is ..."."""
     if len(names) > 1 and text.startswith("{} "):
         text = text.replace("{}", "{}: each", 1)
-    return text.format(" and ".join(names))
+    return text.format(conjunction(names))
 
 
 def _predicts(predict, evidence, name):
-    """Whether it is what was given in every case, and in some case not what should have been."""
+    """Whether it is the answer's result in every case, and in some case not the right one."""
     differs = False
     for trial in evidence.with_result(name):
         value = _value(predict, trial, name)
@@ -53,7 +97,7 @@ def _predicts(predict, evidence, name):
 
 
 def _contradicts(predict, evidence, name):
-    """Whether it would have spoilt a result that is right."""
+    """Whether it would have changed a result that is right."""
     values = [(_value(predict, trial, name), trial.given[name]) for trial in evidence.with_result(name)]
     return any(value is not None and not close(value, given) for value, given in values)
 

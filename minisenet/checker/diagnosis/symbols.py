@@ -2,10 +2,10 @@
 import itertools
 import math
 
-from minisenet.checker.result import symbol
+from minisenet.checker.result import letters
 
 OPTIONS = ("lr", "momentum", "weight_decay", "dloss")
-SQUARED = ("H", "W", "N", "C")      # those that somebody writes twice where another letter belongs
+SQUARED = ("H", "W", "N", "C")      # those that are often written twice, once in place of another letter
 
 
 def symbols(trial):
@@ -25,7 +25,7 @@ def symbols(trial):
 
 def _sizes(trial):
     v = trial.call.v
-    sizes = {symbol(name): float(value) for name, value in trial.sizes.items() if symbol(name)}
+    sizes = {letter: float(value) for letter, value in letters(trial.sizes).items()}
     if hasattr(v, "stride") and getattr(v, "dy", None) is not None:    # after a convolution or a pooling dy has its own size
         sizes |= {"H'": float(v.dy.shape[1]), "W'": float(v.dy.shape[2])}
     return sizes

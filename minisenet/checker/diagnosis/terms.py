@@ -1,6 +1,6 @@
 """Results that are sums: which term is missing, doubled, of the wrong sign or of the wrong size.
 
-`mistakes.TERMS` has the terms. What was given is solved for the factor of each term, case by case; where these factors
+`mistakes.TERMS` has the terms. The answer's result is solved for the factor of each term, case by case. If these factors
 follow one law, a number or a size of the call, the law is the explanation.
 """
 import numpy as np
@@ -10,14 +10,14 @@ from minisenet.checker.diagnosis.symbols import symbols
 from minisenet.checker.result import Mistake
 from minisenet.gradcheck.mistakes import TERMS
 
-LESSON = "Derive it once more, term by term, and look for the line that each term became."
+LESSON = "Go through it once more, term by term, and look for the line of code of each term."
 FACTORS = {0.0: "is missing", -1.0: "has the wrong sign", 2.0: "is there twice", 0.5: "is halved",
            -2.0: "is there twice, with the wrong sign"}
 RIGHT = (1.0, None)                 # a law is a factor and a symbol that it is multiplied with
 
 
 def guesses(evidence, wrong):
-    """Yield (Mistake, predict) for each wrong result that is a sum, where the factors of its terms follow a law."""
+    """Yield (Mistake, predict) for each wrong result that is a sum, if the factors of its terms follow a law."""
     for name in wrong:
         terms = TERMS.get((evidence.spec.name, name))
         solved = _solve(terms, name, evidence.with_result(name)) if terms else []
@@ -33,7 +33,7 @@ def guesses(evidence, wrong):
 
 
 def _solve(terms, name, trials):
-    """For each trial whose terms can be told apart (factor by term, symbols); [] where one is no sum of these terms."""
+    """For each trial with independent terms (factor by term, symbols); [] if a trial is not a sum of these terms."""
     solved = []
     for trial in trials:
         given, parts = np.asarray(trial.given[name]), terms(trial.call.v)
@@ -49,14 +49,14 @@ def _solve(terms, name, trials):
 
 
 def _law(found):
-    """(factor, symbol) so that every number is factor times the symbol's value; None where there is no such law."""
+    """(factor, symbol) so that every number is factor times the symbol's value; None if there is no such law."""
     for factor in (1.0, *FACTORS):
         if all(abs(number - factor) < 1e-5 * max(1, abs(factor)) for number, _ in found):
             return factor, None
     for symbol in found[0][1]:
         values = [(number, known.get(symbol)) for number, known in found]
         if any(value is None for _, value in values) or len({round(value, 9) for _, value in values}) == 1:
-            continue                                                   # what never varies explains nothing
+            continue                                                   # a value that never varies explains nothing
         for factor in (1.0, -1.0):
             if all(abs(number - factor * value) < 1e-5 * abs(value) for number, value in values):
                 return factor, symbol

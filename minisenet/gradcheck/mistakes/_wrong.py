@@ -1,8 +1,7 @@
 """An entry of the tables of mistakes, and the formulas that several of them share.
 
-A formula takes `v`, which holds everything that belongs to a call by the names of the signatures: the arrays, the options,
-the forward's outputs, the upstream gradient. What the answer wrote instead of the right line stands in it as a line of
-NumPy.
+A formula is a function of `v`, which holds everything that belongs to a call by the names of the signatures: the arrays, the
+options, the forward's outputs, the upstream gradient. It is the wrong line of an answer as a line of NumPy.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-AXES = (0, 1, 2)                    # images, rows, columns: what a channel's statistics are taken over
+AXES = (0, 1, 2)                    # images, rows, columns: the axes of a channel's statistics
 SIDES = ((slice(None), slice(None), 0), (slice(None), 0),                          # the first and the last column and row
          (slice(None), slice(None), -1), (slice(None), -1))
 PER_IMAGE = "Each image has its own gates: that is the point of the block. A batch of one hides the mistake."
@@ -25,12 +24,12 @@ class Wrong:
     Attributes
     ----------
     functions, output : str
-        The functions whose result it spoils; several with a space between them.
+        The functions whose result is wrong; several with a space between them.
     name : str
     says, lesson : str
         What is wrong, where {} is replaced by the wrong results; and what is right, or how to find it.
     formula : callable
-        `formula(v)`: what such an answer gives.
+        `formula(v)`: the result of such an answer.
     """
 
     functions: str
@@ -52,21 +51,32 @@ def beside_maps(values):
     return values[:, None, None, :]
 
 
-BATCHES = ("dy", "ds", "dz", "x", "u", "z", "h", "s", "y")                # what has the images along its first axis
+BATCHES = ("dy", "ds", "dz", "x", "u", "z", "h", "s", "y")                # arrays with the images along their first axis
 
 
 def one_image(v, index):
     """The same call with one image of the batch alone."""
-    return SimpleNamespace(**{name: value[index:][:1] if name in BATCHES and isinstance(value, np.ndarray) else value
+    return _images(v, lambda batch: batch[index:][:1])
+
+
+def _images(v, part):
+    return SimpleNamespace(**{name: part(value) if name in BATCHES and isinstance(value, np.ndarray) else value
                               for name, value in vars(v).items()})
 
 
 IMAGES = ((0, "first"), (-1, "last"))
+EVERY_IMAGE = "Every image uses the weight, so its gradient gathers from every image. A batch of one hides it."
 
 
 def one_image_only(functions, outputs, formula):
     """The gradients of weights that were overwritten in the loop over the images, or never got beyond the first."""
     return [entry for index, which in IMAGES for entry in each(
-        functions, outputs, f"{which} image only", f"{{}} comes from the {which} image alone.",
-        "A weight serves every image, so its gradients add up: += in the loop. A batch of one hides the mistake.",
+        functions, outputs, f"{which} image only", f"{{}} comes from the {which} image alone.", EVERY_IMAGE,
         lambda v, index=index: formula(one_image(v, index)))]
+
+
+def left_out_image(functions, outputs, formula):
+    """The gradients of weights without the last image: the loop ends too early."""
+    return each(functions, outputs, "last image left out", "The last image adds nothing to {}.",
+                "Does the loop over the images end too early? " + EVERY_IMAGE,
+                lambda v: formula(_images(v, lambda batch: batch[:-1])))

@@ -1,8 +1,8 @@
-"""Mistakes in the two activations of eq. (3) and in the fully connected layer."""
+"""Mistakes in the two activations of eq. (3)."""
 import numpy as np
 
 from minisenet import functional as F
-from minisenet.gradcheck.mistakes._wrong import Wrong, one_image_only
+from minisenet.gradcheck.mistakes._wrong import Wrong
 
 LINEAR_IN_DY = "A backward is linear in the upstream gradient: twice the dy, twice the dx."
 SLOPES = (0.01, 0.1, 0.2, 0.3)      # of leaky ReLUs
@@ -95,17 +95,4 @@ WRONG = [
         ("sigmoid applied twice", "dx takes the sigmoid of y, but y is the sigmoid of x already.",
          "A backward says in its signature whether it gets the input or the output.",
          lambda v: v.dy * F.sigmoid(v.y) * (1 - F.sigmoid(v.y))))),
-
-    Wrong("linear", "y", "weights transposed", "y is x w, not x w^T.",
-          "w is (out, in), as the paper's W1; only a square w lets this pass.", lambda v: v.x @ v.w + getattr(v, "b", 0)),
-    Wrong("linear", "y", "bias along the wrong axis", "One bias is added to each image instead of one to each output.",
-          "b is (out,), and lines up with the last axis by itself.",
-          lambda v: v.x @ v.w.T + (v.b[:, None] if hasattr(v, "b") else 0)),
-    Wrong("linear_backward", "dx", "weights transposed", "dx is dy w^T, not dy w.",
-          "y = x w^T, so the way back is w; a square w lets this pass.", lambda v: v.dy @ v.w.T),
-    Wrong("linear_backward", "dw", "dw transposed", "dw is x^T dy, not dy^T x.",
-          "A gradient has the shape of its array; a square w lets this pass.", lambda v: v.x.T @ v.dy),
-    Wrong("linear_backward", "db", "sum over the wrong axis", "db adds up over the outputs, not over the images.", "",
-          lambda v: v.dy.sum(axis=1)),
-    *one_image_only("linear_backward", "dw db", lambda v: dict(dw=v.dy.T @ v.x, db=v.dy.sum(axis=0))),
 ]
