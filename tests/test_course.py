@@ -449,7 +449,7 @@ def test_an_exercise_is_marked_with_the_reference_for_an_earlier_one_that_is_not
     assert main(["course", "check", str(solutions), "09"]) == 1         # 06 was not asked for, and is looked at all the same
     out = capsys.readouterr().out
     assert re.search(r"^09 the SE block +0 / 10  wrong         two gates$", out, re.MULTILINE)
-    assert "Marked with minisenet's 06 squeeze in place of yours, which is not right yet.\n" in out and "of 10 points" in out
+    assert "Marked with minisenet's 06 squeeze, because yours is not right yet.\n" in out and "of 10 points" in out
 
 
 def test_an_earlier_file_that_is_not_imported_is_not_replaced(solutions, wrong):

@@ -160,6 +160,8 @@ points only.
 - **values**: the results are compared with minisenet's, on many small arrays.
 - **central difference**: the slope (f(x + e) - f(x - e)) / 2e, measured at a small e, is compared with what a backward says.
 - **complex step**: the same slope, measured without a difference.
+- No input is written to, and a second call gives the same result. One call has float32 arrays. If its results are float64, a
+  note says so; this costs no points.
 
 ## Complex step
 

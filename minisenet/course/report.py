@@ -23,7 +23,7 @@ def details(mark):
         title = f"{_name(mark.exercise)}: {', '.join(one.function for one in ones)}"
         yield from ("", title, "-" * len(title))
         for other in ones[0].reference_for:
-            yield f"Marked with minisenet's {_name(other)} in place of yours, which is not right yet."
+            yield f"Marked with minisenet's {_name(other)}, because yours is not right yet."
         yield from ones[0].text.splitlines()
 
 
