@@ -1,4 +1,4 @@
-"""What is live: versions, backend, instruction set, threads, extras; and how to get what is missing."""
+"""What is in use: versions, backend, instruction set, threads, extras; and how to get what is missing."""
 import importlib.metadata
 import importlib.util
 import os
@@ -16,13 +16,13 @@ EXTRAS = {"train": ("matplotlib", "pillow", "pooch", "safetensors", "tqdm"), "te
 
 
 def info():
-    """Everything that a bug report should hold, as a dict that JSON can hold.
+    """Everything that a bug report needs, as a dict for JSON.
 
     Returns
     -------
     dict
-        minisenet, location, python, platform, numpy, backend, isa, supported, unknown and installed
-        (instruction sets), kernels (file, cython, openmp, lanes: how many float32 a vector holds, or why there are no kernels), keeps_memory (see
+        minisenet, location, python, platform, numpy, backend, isa, supported, unknown and installed (instruction sets),
+        kernels (file, cython, openmp, lanes: the float32 numbers of a vector, or why there are no kernels), keeps_memory (see
         `minisenet.backend.memory`), threads, cores, and extras: name of the extra -> package -> version or None.
     """
     kernels = builds.kernels
@@ -45,7 +45,7 @@ def _loops():
 
 
 def _cython():
-    """The version of Cython that made the kernels: their functions' type lives in a module named like _cython_3_3_1."""
+    """The version of Cython that made the kernels: the type of their functions is in a module named like _cython_3_3_1."""
     prefix, _, version = type(_loops().coverage).__module__.partition("_cython_")
     return version.replace("_", ".") if not prefix and version else None
 
@@ -63,7 +63,7 @@ def _version(package):
 
 
 def format_info(i):
-    """The dict of `info` as text; what is missing comes with what to type."""
+    """The dict of `info` as text, with the command for each missing part."""
     k = i["kernels"]
     lines = [f"minisenet    {i['minisenet']}  ({i['location']})",
              f"Python       {i['python']}  ({i['executable']})",
@@ -86,7 +86,7 @@ def format_info(i):
                   "             Windows: Build Tools for Visual Studio), then in the clone: pip install -e ."]
     lines.append(f"threads      {i['threads']} of {i['cores']} cores  (MINISENET_NUM_THREADS or --threads)")
     lines.append("memory       " + ("freed memory is kept for the next arrays  (MINISENET_KEEP_MEMORY=0 gives it back)"
-                                    if i["keeps_memory"] else "freed memory is the C library's to keep or give back"))
+                                    if i["keeps_memory"] else "the C library decides whether to keep freed memory"))
     for extra, packages in i["extras"].items():
         have = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
         missing = [name for name, version in packages.items() if not version]

@@ -1,4 +1,4 @@
-"""What runs: the only place that knows compiled kernels exist.
+"""What runs, kernels or bodies: the only part that imports the kernels.
 
 A public function of `minisenet.functional` is a NumPy body under `@kernelised(check)`. A call runs the check, which
 normalises the arguments and raises the errors, and then either the kernel of the same name or the body itself:
@@ -12,10 +12,10 @@ normalises the arguments and raises the errors, and then either the kernel of th
     auto      fused where kernels are installed, numpy where they are not
     ========  =====================================================================================
 
-Kernels exist for float32 and float64. Every other dtype, complex128 among them, takes the body under every backend.
+Kernels exist for float32 and float64. For every other dtype, such as complex128, the body runs on every backend.
 
-`builds.kernels` is the module that runs, or None; `builds.isa` is the instruction set that it was compiled for.
-`watching(hook)` lets a function see, time, or replace every call.
+`builds.kernels` is `minisenet.kernels` with the compiled build in use, or None; `builds.isa` is this build's instruction set.
+`watching(hook)` calls `hook` in place of every kernel and body.
 """
 from minisenet.backend import memory, spurious
 from minisenet.backend.choice import BACKENDS, get_backend, set_backend, use_backend

@@ -1,4 +1,4 @@
-"""Which build of the kernels runs: the best that this processor can, or the one that MINISENET_ISA names.
+"""Which build of the kernels runs: the best that this processor supports, or the one that MINISENET_ISA names.
 
 Attributes
 ----------
@@ -9,8 +9,8 @@ isa : str or None
 why_no_kernels : str or None
     Why there is none.
 refused : ImportError or None
-    What the environment asks for and cannot have. Raised at the first use of a backend, not at import: by then the command
-    line is there to say it in one line.
+    The error of an invalid MINISENET_ISA. It is raised at the first use of a backend, not at import: by then the command line
+    can report it in one line.
 """
 import contextlib
 import importlib.util
@@ -34,7 +34,7 @@ def modules_of(name):
 
 
 def load():
-    """Import the best build that this processor can run; (module or None, name, why there is none)."""
+    """Import the best build that this processor runs; (module or None, name, why there is none)."""
     wanted, there, can = os.environ.get("MINISENET_ISA"), installed(), supported()
     if wanted and wanted not in BUILDS:
         raise ImportError(f"MINISENET_ISA must be one of {', '.join(BUILDS)}, got {wanted!r}")
@@ -60,9 +60,9 @@ def load():
 def threads_that_sleep():
     """Let OpenMP's threads wait for each other without spinning for long, unless the environment says how they wait.
 
-    At the end of a loop a thread that is done waits for the others. GNU's OpenMP spins for milliseconds before it sleeps,
-    and where something else wants the core too, it spins on the very core that the last thread needs: a training step
-    beside one busy process took five times as long. The library reads these once, when it is loaded with the kernels.
+    At the end of a loop each thread waits for the others. GNU's OpenMP spins for milliseconds before it sleeps. If another
+    process uses the core too, the waiting thread spins on the very core that the last thread needs: a training step beside one
+    busy process took five times as long. The library reads these variables once, when it is loaded with the kernels.
     """
     ours = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
     ours = {} if os.environ.keys() & {"OMP_WAIT_POLICY", *ours} else ours

@@ -1,6 +1,6 @@
 """The choice of a backend: `set_backend`, `use_backend`, or MINISENET_BACKEND.
 
-A backend that was asked for by name never gives way to another in silence.
+A backend chosen by name is never replaced silently.
 """
 import contextlib
 import os
@@ -10,7 +10,7 @@ from minisenet.backend import builds, threads
 BACKENDS = ("auto", "fused", "cython", "numpy")
 
 current = None                                  # the backend in use; None if the environment's settings are invalid
-refused = threads.refused or builds.refused     # the error that says so
+refused = threads.refused or builds.refused     # the error about them
 
 
 def _resolve(name):

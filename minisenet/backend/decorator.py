@@ -15,8 +15,8 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
     Parameters
     ----------
     check : callable
-        Takes what the body takes and returns `(args, options)`: a tuple of arrays and shapes, clean and C-contiguous,
-        and a dict of the keyword-only arguments, normalised.
+        Has the body's arguments and returns `(args, options)`: a tuple of clean, C-contiguous arrays and shapes, and a dict of
+        the keyword-only arguments, normalised.
     backends : tuple of str
         The backends under which the kernel is used.
     dtype_of : int
@@ -36,7 +36,7 @@ def kernelised(check, *, backends=("cython", "fused"), dtype_of=0):
             return hook(watch.Call(function, kind, args, options, run))
 
         function = _checked(body, check, unchecked)
-        function.unchecked = unchecked      # for who has clean arrays already: the rules of deferred values
+        function.unchecked = unchecked      # without the checks: the rules of deferred values have clean arrays already
         return function
     return decorate
 

@@ -1,13 +1,13 @@
 """Freed memory stays with the process, for the next arrays.
 
-Every function of the package returns fresh arrays. GNU's C library asks the system for the memory of each large one, and
-gives it back when the array is gone. The system maps memory page by page, at the first write to each page, and clears it: in
-a training step of SE-ResNet-20 at batch 128 that may happen 16,000 times and take a fifth of the time. So the library is told
-to keep what is freed. The next step then takes the memory of the last one. The peak stays the same, but freed memory,
-whoever in the process freed it, goes back only where more than `KEPT` bytes lie idle at the heap's end.
+Every function of the package returns fresh arrays. GNU's C library asks the system for the memory of each large array, and
+returns it when the array is freed. The system maps memory page by page, at the first write to each page, and clears it. In a
+training step of SE-ResNet-20 at batch 128 this may happen 16,000 times and take a fifth of the time. So this module tells the
+library to keep freed memory, and the next step uses the memory of the last one. The peak stays the same. All freed memory of the
+process stays with it, unless more than `KEPT` bytes lie idle at the heap's end.
 
-MINISENET_KEEP_MEMORY=0 leaves the library as it is, and so does any setting of the user's for it. Other C libraries, those
-of macOS, Windows and Alpine Linux among them, have no such settings.
+MINISENET_KEEP_MEMORY=0 leaves the library as it is, and so does any of the library's own settings in the environment. Other C
+libraries, such as those of macOS, Windows and Alpine Linux, have no such settings.
 """
 import contextlib
 import ctypes
@@ -16,7 +16,7 @@ import os
 import numpy as np
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4           # mallopt's names, from malloc.h
-KEPT = 2**31 - 1                                # bytes, the most that mallopt takes
+KEPT = 2**31 - 1                                # bytes, the largest value of mallopt
 AHEAD = 2**30
 OF_THE_USER = ("MALLOC_MMAP_MAX_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
 
@@ -33,8 +33,8 @@ def keep_freed_memory():
             return False
     except (AttributeError, OSError, TypeError):                # another library; Windows has no CDLL(None)
         return False
-    with contextlib.suppress(MemoryError):      # addresses alone, no memory: NumPy asks for huge pages there, where it can,
-        np.empty(AHEAD, np.uint8)               # and later arrays, which take its place, have them too
+    with contextlib.suppress(MemoryError):      # addresses only, no memory: NumPy asks for huge pages there if it can,
+        np.empty(AHEAD, np.uint8)               # and later arrays at these addresses have them too
     return True
 
 

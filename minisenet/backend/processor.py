@@ -13,7 +13,7 @@ def is_x86():
 
 
 def numpy_says(name):
-    """Whether the processor has this instruction set by NumPy's detection, which is private; None if it cannot tell."""
+    """Whether the processor has this instruction set by NumPy's detection, which is private; None if NumPy cannot tell."""
     try:
         from numpy._core._multiarray_umath import __cpu_features__ as features
     except ImportError:
@@ -22,7 +22,7 @@ def numpy_says(name):
 
 
 def linux_says(name):
-    """Whether Linux, whose kernel has to support the registers too, lists all features; None elsewhere."""
+    """Whether Linux lists all features, for it must support the registers too; None elsewhere."""
     try:
         with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
             flags = next(line.partition(":")[2].split() for line in lines if line.startswith("flags"))
@@ -34,7 +34,7 @@ def linux_says(name):
 def has(name):
     """Whether this processor has an instruction set; None if no source can tell.
 
-    Each source that can tell must say so: under an emulator Linux lists what the real processor has.
+    Each source that can tell must agree: under an emulator Linux lists the features of the real processor.
     """
     said = [answer for answer in (numpy_says(name), linux_says(name)) if answer is not None]
     return all(said) if said else None

@@ -17,10 +17,10 @@ def cores():
 
 
 def set_num_threads(n):
-    """Let the kernels use `n` threads. Their results do not depend on it: every bit is the same for every n.
+    """Let the kernels use `n` threads. Their results are bit-identical for every n.
 
-    A forked child starts with its parent's number, and may choose its own. Several children at a time are fastest with 1
-    each.
+    A forked child starts with its parent's number, and may choose its own. Several children at the same time are fastest with
+    1 each.
     """
     global _threads
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
@@ -36,7 +36,7 @@ def get_num_threads():
 
 
 def from_environment():
-    """What MINISENET_NUM_THREADS asks for, or OMP_NUM_THREADS, which may be a list; None where neither is set."""
+    """The number in MINISENET_NUM_THREADS, or the first in OMP_NUM_THREADS, which may be a list; None if neither is set."""
     for name in ("MINISENET_NUM_THREADS", "OMP_NUM_THREADS"):
         value = os.environ.get(name, "").split(",")[0].strip()
         if value:

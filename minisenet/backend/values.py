@@ -1,9 +1,9 @@
-"""Deferred values: how a function is handed something that is not an array yet.
+"""Deferred values: arguments that are not arrays yet.
 
-A deferred value stands for an array that nobody has formed. A function of `minisenet.functional` that is given one looks for
-the rule of its own name in `RULES`, which takes the value as it is; a function that has none gets the array. (NumPy's
-`__array_function__` does the same for arrays of other libraries.) `minisenet/functional/deferred.py` has the values and the
-rules; here is only how they are found.
+A deferred value stands for an array that is not computed yet. If a function of `minisenet.functional` gets one, it looks up its
+own name in `RULES`. The rule uses the value as it is; a function without a rule gets the array. (NumPy's `__array_function__`
+does the same for arrays of other libraries.) The values and the rules are in `minisenet/functional/deferred.py`. This file only
+finds them.
 """
 import contextlib
 import threading
@@ -19,9 +19,9 @@ _thread = _Thread()
 
 
 class deferring(contextlib.ContextDecorator):
-    """`with deferring():` functions that are given deferred values may return some. Outside, they return arrays.
+    """`with deferring():` functions with deferred arguments may return deferred values. Outside, they return arrays.
 
-    The forward and the backward of a layer are such a block. `as` gives how many there are, this one included.
+    The forward and the backward of a layer are such a block. `as` gives the number of nested blocks, this one included.
     """
 
     def __enter__(self):
@@ -43,7 +43,7 @@ class Deferred:
     Attributes
     ----------
     stand_in : ndarray
-        Any array with the shape and the dtype of the one that the value stands for: the checks of arguments take it.
+        Any array with the shape and the dtype of the deferred one. The checks of arguments use it.
     """
 
     def form(self):
@@ -52,7 +52,7 @@ class Deferred:
 
 
 def formed(value):
-    """The array where `value` is deferred, also inside tuples, lists and dicts; anything else as it is."""
+    """The array if `value` is deferred, also inside tuples, lists and dicts; anything else unchanged."""
     if isinstance(value, Deferred):
         return value.form()
     if type(value) in (tuple, list):
@@ -77,7 +77,7 @@ def apply_rule(function, check, args, options):
     if rule is None or not is_deferring():
         return function(*map(formed, args), **{name: formed(value) for name, value in options.items()})
     positional = function.__wrapped__.__code__.co_varnames[len(args):function.__wrapped__.__code__.co_argcount]
-    while positional and positional[0] in options:          # a map that was given by its name
+    while positional and positional[0] in options:          # a map passed by name
         args, positional = (*args, options.pop(positional[0])), positional[1:]
     stand_in = {name: value.stand_in if isinstance(value, Deferred) else value for name, value in options.items()}
     clean, clean_options = check(*[value.stand_in if isinstance(value, Deferred) else value for value in args], **stand_in)

@@ -1,4 +1,4 @@
-"""The hook through which benchmarks, tests and fault injection see every call of a kernel or a body.
+"""A hook for every call of a kernel or a body. Benchmarks, tests and fault injection use it.
 
     def hook(call):
         began = time.perf_counter()
@@ -58,10 +58,10 @@ def watching(inner):
     """`with watching(hook):` every function under `@kernelised` returns `hook(call)`, call being a `Call`.
 
     The hook may time the call, record it, run it on other arguments, change its result, raise, or return arrays of its own
-    and run nothing. It is called after the arguments are checked, on every backend, in every thread, and for the whole
-    process. Functions that are compositions and have no kernel (`excitation`, `conv2d_backward`) show as their parts, and a
-    body that calls other functions shows together with them: the hook gets these calls inside the first. Hooks nest: the
-    inner one gets a call first, and the outer one gets it if the inner one runs it.
+    without running it. It is called after the arguments are checked, on every backend, in every thread, and for the whole
+    process. A composition without a kernel (`excitation`, `conv2d_backward`) shows as its parts. If a body calls other functions,
+    the hook gets their calls during the body's. Hooks nest: the inner hook gets a call first, and the outer hook gets it when the
+    inner one runs it.
     """
     global hook
     outer = hook

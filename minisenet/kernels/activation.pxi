@@ -1,5 +1,5 @@
-# ReLU and its gradient: one pass over flat arrays, in pieces of a fixed size. A comparison with NaN is false, so `<= 0` lets
-# NaN through where `> 0` would not.
+# ReLU and its gradient: one pass over flat arrays, in pieces of a fixed size. A comparison with NaN is false, so `<= 0` keeps
+# NaN and `> 0` would not.
 
 cpdef enum:
     FLAT_PIECE = 32768

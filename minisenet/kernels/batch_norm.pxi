@@ -1,8 +1,8 @@
-# Batch norm. Every sweep is over images: a piece is one image.
+# Batch norm. A piece is one image.
 #
-# The statistics: each image gives its own mean and its own sum of squares about that mean, in the array's dtype; the images'
-# are then merged in float64 by the formula of Chan, Golub and LeVeque (1979). (Plain float32 sums of squares would lose half
-# of the digits where the mean is large.)
+# Statistics: each image has its own mean and its own sum of squares about that mean, in the array's dtype. They are then merged
+# in float64 with the formula of Chan, Golub and LeVeque (1979). (Plain float32 sums of squares would lose half of the digits if
+# the mean is large.)
 
 def moments_images(const real[:, :, :, ::1] x, real[:, ::1] means, real[:, ::1] squares,
                    Py_ssize_t first, Py_ssize_t last, int threads):
@@ -26,8 +26,8 @@ def merge_moments_loop(const real[:, ::1] means, const real[:, ::1] squares, dou
             var[c] += (squares[n, c] / positions + d * d) / images
 
 
-# Backward. One sweep gives sum(dy) and sum(dy (x - mean)) of each image; with their totals, dx is one more sweep, p dy + q -
-# r (x - mean): `affine_gradient` (fused.pxi) has p, q and r.
+# Backward: one pass computes sum(dy) and sum(dy (x - mean)) of each image. With their totals a second pass computes
+# dx = p dy + q - r (x - mean). `affine_gradient` (passes.py) computes p, q and r.
 
 def gradient_sums_images(const real[:, :, :, ::1] dy, const real[:, :, :, ::1] x, const real[::1] mean, real[:, ::1] sums,
                          real[:, ::1] products, Py_ssize_t first, Py_ssize_t last, int threads):

@@ -1,24 +1,24 @@
-# Convolution: forward, and both gradients. Direct, on register tiles.
+# Direct convolution on register tiles: forward, and both gradients.
 #
-# The forward and the input gradient are one loop nest, `correlate`. For one image and one group it computes, for each output
-# position (i, j) of a lattice and each output channel c,
+# The forward and the input gradient are one loop nest. For one image and one group it computes, for each output position (i, j)
+# of a lattice and each output channel c,
 #
 #     out[i, j, c] = start[c] + sum over taps t and channels k of source[i * row_step + row_t, k, j + column_t] * w[t, k, c]
 #
-# - Layout: the image is first copied into a zero-padded scratch [row][column][channel], so that no tile has to ask where the
+# - Layout: the image is first copied into a zero-padded scratch [row][column][channel], so that no tile needs to know where the
 #   image ends. The weights are packed [block of output channels][tap][channel][lane], in the order in which they are read.
-# - Register tile: TILE columns x 2 vectors of output channels (or NARROW_TILE x 1 where one vector holds all the channels).
-#   The accumulators stay in registers over the whole reduction; for each (tap, channel) two vectors of weights are loaded,
-#   and each of the columns is broadcast against both. There are no more columns than there are registers for their addresses.
+# - Register tile: TILE columns x 2 vectors of output channels (or NARROW_TILE x 1 if one vector holds all the channels). The
+#   accumulators stay in registers over the whole reduction. For each (tap, channel) two vectors of weights are loaded, and each
+#   column is broadcast against both. The columns are as many as there are registers for their addresses.
 # - Loop order: image, lattice, block of output channels, row, tile of columns; inside the tile, taps, then channels.
 #
-# The input gradient is the same sum with the roles of the channels exchanged. dy[p, q] met x[p t + i d - a, q t + j d - a], so
-# the rows h of dx with h + a = i d modulo t see just the taps i of that residue. Those rows, every t-th, and likewise the
-# columns, form a lattice: t x t lattices, each a correlation of dy with stride 1 and some of the taps. (A lattice without
-# taps is zero.)
+# The input gradient is the same sum with the roles of the channels exchanged. dy[p, q] depends on x[p t + i d - a, q t + j d - a].
+# So the rows h of dx with h + a = i d modulo t use only the taps i of that residue. Those rows, every t-th, and likewise the
+# columns, form a lattice. There are t x t lattices, each a correlation of dy with stride 1 and some of the taps. (A lattice
+# without taps is zero.)
 
 cpdef enum:
-    NARROW_TILE = 8              # an addition takes four cycles, and two can begin in each: eight are on their way
+    NARROW_TILE = 8              # an addition takes four cycles, and two can begin in each cycle: eight overlap
 
 
 cdef inline void correlate_tile(const real* source, const real* weights, const real* start, real* out,
@@ -64,8 +64,8 @@ cdef inline void correlate_lattice(const real* source, const real* weights, cons
 
 cdef inline void pad_image(const real* image, real* padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t all_channels,
                            Py_ssize_t channels, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t top, Py_ssize_t left) noexcept nogil:
-    """Copy `channels` channels of an image, with its corner at (top, left) of the scratch. Only the image is written: the
-    border stays as it was, zero."""
+    """Copy `channels` channels of an image, with its corner at (top, left) of the scratch. Only the image is written, so the
+    border stays zero."""
     cdef Py_ssize_t h, j, image_row = width * all_channels
     width = min(width, columns - left)
     for h in range(min(height, rows - top)):
@@ -82,7 +82,7 @@ cdef inline void pad_image(const real* image, real* padded, Py_ssize_t height, P
 def correlate_images(const real[:, :, :, ::1] x, const real[:, ::1] weights, const real[:, ::1] start,
                      real[:, :, :, ::1] out, const Py_ssize_t[::1] offsets, const Py_ssize_t[:, ::1] lattices,
                      tuple geometry, Py_ssize_t groups, Py_ssize_t first, Py_ssize_t last, int threads):
-    """`correlate` for the pieces from first to last; a piece is one group of one image."""
+    """The pieces from first to last; a piece is one group of one image."""
     cdef Py_ssize_t rows, columns, top, left, row_step, column_step, step_h, step_w
     rows, columns, top, left, row_step, column_step, step_h, step_w = geometry
     cdef Py_ssize_t height = x.shape[1], width = x.shape[2], channels = x.shape[3] // groups
@@ -110,8 +110,8 @@ def correlate_images(const real[:, :, :, ::1] x, const real[:, ::1] weights, con
 
 # The weight gradient is, for each tap, a sum of outer products over all positions: dw[k, c] += x[position, k] dy[position, c].
 #
-# - Layout: x is read where it lies: the channels of one position are neighbours, which is just the tile's other side. dy is
-#   copied, a band of rows and one block of output channels at a time, into an aligned scratch.
+# - Layout: x is read in place: the channels of one position are neighbours, and they are the tile's other side. dy is copied, a
+#   band of rows and one block of output channels at a time, into an aligned scratch.
 # - Register tile: TILE input channels x 2 vectors of output channels (or 2 TILE x 1), kept over a band of rows.
 # - Loop order: block of output channels, image, band of rows, tap, tile of input channels; inside, the positions.
 # - A piece is some of the images and one block of output channels. It has a partial sum of its own.

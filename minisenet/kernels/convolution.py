@@ -9,7 +9,7 @@ import numpy as np
 
 from minisenet.kernels import loops
 from minisenet.kernels.loops import aligned, of
-from minisenet.kernels.sweeps import affine_add, affine_gradient_map, gradient_sums, image_moments
+from minisenet.kernels.passes import affine_add, affine_gradient_map, gradient_sums, image_moments
 from minisenet.kernels.threads import PRODUCTS_PER_NUMBER, run
 
 SHARES = 16                  # of the images, each with a partial sum of the weight gradient: enough for 16 threads
@@ -54,7 +54,7 @@ def source_plan(rows, columns, lattices, row_step, column_step, top, left, steps
 
     rows and columns are each tap's displacement from an output position's corner.
     """
-    tiled = -(-max([l[5] for l in lattices]) // loops.NARROW_TILE) * loops.NARROW_TILE             # a tile may hang over the right edge
+    tiled = -(-max([l[5] for l in lattices]) // loops.NARROW_TILE) * loops.NARROW_TILE             # a tile may extend beyond the right edge
     width = (tiled - 1) * column_step + max(columns, default=0) + 1
     height = max([(l[4] - 1) * row_step for l in lattices]) + max(rows, default=0) + 1
     offsets = [(r * width + c) * channels for r, c in zip(rows, columns)]
@@ -75,7 +75,7 @@ def forward_plan(kernel, out_size, stride, padding, dilation, channels):
 def input_plan(kernel, x_size, stride, padding, dilation, channels):
     """The order of the taps, lattice by lattice, and the tables. Lattice (r, c) is dx[r::stride, c::stride]."""
     def meets(side, residue):
-        """The taps that reach rows h = residue modulo stride, each with p - h // stride."""
+        """The taps of the rows h = residue modulo stride, each with p - h // stride."""
         return [(i, (residue + padding[side] - i * dilation[side]) // stride[side]) for i in range(kernel[side])
                 if (residue + padding[side] - i * dilation[side]) % stride[side] == 0]
     order, rows, columns, lattices = [], [], [], []
@@ -154,7 +154,7 @@ def winograd_kernels(w, turned):
 
 
 def winograd_suits(w_shape, x_shape, stride, padding, dilation, groups):
-    """Whether a convolution goes this way: where the channels fill the register tiles, and the tiles of an image too."""
+    """Whether Winograd's way is the faster one: if channels and tiles of an image fill the register tiles."""
     c_out, c_in, kh, kw = w_shape
     return ((kh, kw) == (3, 3) and stride == padding == dilation == (1, 1) and groups == 1
             and min(c_in, c_out) >= loops.CHANNEL_STEP and x_shape[1] * x_shape[2] >= 4 * loops.CHANNEL_STEP)
@@ -169,7 +169,7 @@ def together(arrays, channels):
 
 
 def winograd_forward(x, w, norm, with_moments):
-    """conv2d of x, or of relu(k (x - mean) + beta) for norm = (mean, k, beta); (y, means, squares), None if not asked for."""
+    """conv2d of x, or of relu(k (x - mean) + beta) if norm = (mean, k, beta): (y, means, squares), or (y, None, None)."""
     n, height, width, c_in = x.shape
     c_out = len(w)
     y = np.empty((n, height, width, c_out), x.dtype)
@@ -182,10 +182,10 @@ def winograd_forward(x, w, norm, with_moments):
 
 
 def winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, plus=None):
-    """Both gradients, or one: (dx, dw, sums, products), None for what is not asked for.
+    """Both gradients, or one: (dx, dw, sums, products), with None for those that are not computed.
 
-    upstream = (p, q, r, y, mean) for an upstream gradient p g + q - r (y - mean), norm = (mean, k, beta) for x formed as in
-    the forward; then dx is the gradient of what the ReLU saw, with its sums of dx and of dx (x - mean) for each image.
+    With upstream = (p, q, r, y, mean) the upstream gradient is p g + q - r (y - mean). With norm = (mean, k, beta) x is formed as in
+    the forward. Then dx is the gradient of the ReLU's input, and each image has its sums of dx and of dx (x - mean).
     """
     n, height, width, c_out = g.shape
     c_in, dtype = w.shape[1] if x is None else x.shape[3], g.dtype
@@ -216,7 +216,7 @@ def winograd_backward(g, x, w, with_dx, with_dw, upstream=None, norm=None, plus=
 
 # ---- fused with the batch norms around it ------------------------------------------------------------------------------
 
-# If Winograd's way suits, its loops form what they read. Otherwise (a stride, a 1x1 kernel, three channels) one sweep forms the map
+# If Winograd's way suits, its loops form what they read. Otherwise (a stride, a 1x1 kernel, three channels) one pass forms the map
 # before the convolution, and another computes the sums after it.
 
 def conv2d_normalised(a, w, mean=None, k=None, beta=None, *, stride, padding, dilation, groups):

@@ -1,7 +1,7 @@
-# Which branches of the kernels have run. Each is marked where it is taken, in the loop itself, so that a test sees what a
-# loop chose: that every branch has run, and which ones a shape takes.
+# Which branches of the kernels have run. Each branch marks itself, in the loop. So a test can check that every branch runs, and
+# which branches run for a shape.
 #
-# A branch is marked once and then only read, so that marking costs a load, and threads do not fight for the memory.
+# A branch is marked once and then only read. So a mark costs one load, and threads do not write to the same memory.
 
 cpdef enum Branch:
     # conv.pxi
@@ -13,14 +13,14 @@ cpdef enum Branch:
     CONV_DW_IMAGES, CONV_DW_BANDS               # more than one in a share, and more than one of an image
     # winograd.pxi and winograd_batch.pxi
     WINOGRAD_FORWARD, WINOGRAD_DX, WINOGRAD_DW
-    WINOGRAD_PLAIN, WINOGRAD_NORMALISED, WINOGRAD_GRADIENT      # what is formed while it is read
-    WINOGRAD_MOMENTS, WINOGRAD_SUMS, WINOGRAD_PLUS              # what is taken from, or added to, what was computed
+    WINOGRAD_PLAIN, WINOGRAD_NORMALISED, WINOGRAD_GRADIENT      # what is computed while it is read
+    WINOGRAD_MOMENTS, WINOGRAD_SUMS, WINOGRAD_PLUS              # what is computed from the result, or added to it
     WINOGRAD_TWO_VECTORS, WINOGRAD_ONE_VECTOR, WINOGRAD_SMALLEST            # of output channels: the products
     WINOGRAD_DW_TWO_VECTORS, WINOGRAD_DW_ONE_VECTOR
-    WINOGRAD_ODD_HEIGHT, WINOGRAD_ODD_WIDTH     # a tile of the output hangs over
+    WINOGRAD_ODD_HEIGHT, WINOGRAD_ODD_WIDTH     # a tile of the output is partly outside
     WINOGRAD_IMAGES, WINOGRAD_DW_BLOCKS         # more than one at a time, and more than one of output channels
     # tiles.pxi and linear.pxi
-    TILE_HANGS_OVER                             # of a register tile only a part is stored
+    TILE_HANGS_OVER                             # only a part of a register tile is stored
     LINEAR_FULL_TILE, LINEAR_SINGLE_ROW
     # reduce.pxi and fused.pxi
     SUMS_LEFT_OVER                              # positions, after whole fours of a row

@@ -1,4 +1,4 @@
-# Softmax cross-entropy: N rows of K numbers, small beside everything else, so one thread; exp and log in double.
+# Softmax cross-entropy: N rows of K numbers. This is little work, so it has one thread. exp and log are in double.
 
 def cross_entropy_rows(const real[:, ::1] logits, const long long[::1] labels, real[:, ::1] p, double smoothing):
     """p = softmax(logits), and the sum over the rows of the cross-entropy."""

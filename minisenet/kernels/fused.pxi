@@ -1,11 +1,10 @@
-# What minisenet/functional/fused.py runs: the sweeps between two convolutions, and convolutions that form what they read.
+# The loops of minisenet/functional/fused.py: the passes between two convolutions. winograd_batch.pxi has the fused convolutions.
 #
-# A sweep reads each map once and writes one, an image a piece, with a few numbers for each channel in the first-level cache.
-# Everything that a batch norm, a squeeze or a gate needs to know of a map is a sum over an image's positions, and falls off
-# while the map passes by.
+# A pass reads each map once and writes one. A piece is one image. A few numbers for each channel stay in the first-level cache.
+# A batch norm, a squeeze and a gate need only sums over an image's positions, and these are computed during the same pass.
 
 cpdef enum:
-    ALONE, PLUS, PLUS_NORMALISED        # the shortcut: none, as it is, or through a batch norm of its own
+    ALONE, PLUS, PLUS_NORMALISED        # the shortcut: none, unchanged, or through its own batch norm
 
 
 cdef inline inlined affine_add_positions(int shortcut, bint positive, const real* a, const real* mean, const real* k,
@@ -30,7 +29,7 @@ cdef inline inlined affine_add_positions(int shortcut, bint positive, const real
 cdef inline void affine_add_image(int shortcut, bint positive, const real* a, const real* mean, const real* k,
                                   const real* beta, const real* x, const real* mean_x, const real* k_x, const real* beta_x,
                                   real* y, Py_ssize_t positions, Py_ssize_t channels) noexcept nogil:
-    """`affine_add_positions`, with what decides its loop made constants."""
+    """`affine_add_positions` with constants for `shortcut` and, if there is none, `positive`."""
     if shortcut == ALONE:
         cover(AFFINE_ALONE)
         if positive:
@@ -73,8 +72,8 @@ def add_images(real[:, :, :, ::1] dx, const real[:, :, :, ::1] plus, Py_ssize_t 
         add_image(&dx[n, 0, 0, 0], &plus[n, 0, 0, 0], size)
 
 
-# The arithmetic between the sweeps is a few numbers for each image and channel. These loops only spare NumPy's calls, of which
-# there would be twenty to each convolution; the sums are taken in float64.
+# The arithmetic between the passes is a few numbers for each image and channel. This loop only avoids NumPy's calls, about twenty
+# for each convolution. The sums are in float64.
 
 def affine_gradient_loop(const real[::1] k, const real[::1] rstd, const real[:, ::1] sums, const real[:, ::1] products,
                          const real[:, ::1] p, const real[:, ::1] q, double positions, bint gated, bint training,
@@ -96,6 +95,3 @@ def affine_gradient_loop(const real[::1] k, const real[::1] rstd, const real[:, 
             p_out[n, c] = k[c] * p[n, c] if gated else k[c]
             q_out[n, c] = <real>((k[c] * q[n, c] if gated else 0) - (k[c] * total[0, c] / m if training else 0))
 
-
-# Where Winograd's convolution suits, it forms what it reads by itself. Elsewhere (a stride, a 1x1 kernel, three channels) a
-# sweep forms the map before, and another takes the sums after.

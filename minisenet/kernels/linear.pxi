@@ -6,8 +6,8 @@
 #     y[n]  = sum over c of x[n, c] w^T[c]              dx[n] = sum over o of dy[n, o] w[o]
 #                                                       dw[o] = sum over n of dy[n, o] x[n]
 #
-# The vector runs along a row of b, and a tile is NARROW_TILE rows x 1 vector. b is copied only where its rows do not fill
-# vectors, or are columns (w^T). Only the order in which a is read differs. A piece is PRODUCT_ROWS rows of the result.
+# The vector runs along a row of b, and a tile is NARROW_TILE rows x 1 vector. b is copied only if its rows do not fill vectors,
+# or are columns (w^T). Only the order in which a is read differs. A piece is PRODUCT_ROWS rows of the result.
 
 cpdef enum:
     PRODUCT_ROWS = 16

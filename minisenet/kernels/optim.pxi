@@ -1,4 +1,4 @@
-# The SGD step, in place: one sweep over a parameter, its gradient and its velocity.
+# The SGD step, in place: one pass over a parameter, its gradient and its velocity.
 
 # The numbers come as double: Cython would convert a Python float to `real` as to a float32, also where REAL is double.
 def sgd_flat(real[::1] value, const real[::1] grad, real[::1] velocity, double rate, double keep, double decay, bint nesterov):

@@ -1,14 +1,13 @@
-# What this machine can do at most, for `minisenet bench --ops` to hold the other kernels against. Both loops are as bare as
-# they can be, in float32, in this build's vectors and on the same threads as everything else.
+# The machine's limits: `minisenet bench --ops` compares the other kernels with them. Both loops do as little else as possible, in
+# float32, with this build's vectors and on the same threads as all kernels.
 #
-# Arithmetic: a fused multiply-add takes four or five cycles, and a core starts two in each. So up to ten must be on their
-# way at any moment, each in a chain of its own; twelve chains leave some slack, and fit, with the two operands that they
-# share, into the 16 registers of the older instruction sets. Nothing is loaded or stored. Each chain of each piece begins with
-# a number of its own: of twelve chains that are equal, or of eight pieces, the compiler makes one. (The baseline build has no
-# FMA: a product and a sum, which take six to eight cycles together.)
+# Arithmetic: a fused multiply-add takes four or five cycles, and a core starts two in each cycle. So up to ten must overlap, each in
+# its own chain. Twelve chains leave some slack. With the two operands that they share, they fit into the 16 registers of the older
+# instruction sets. Nothing is loaded or stored. Each chain of each piece begins with a different number: the compiler would merge
+# equal chains, or equal pieces. (The baseline build has no FMA: a product and a sum take six to eight cycles together.)
 #
-# Memory: the triad of McCalpin's STREAM, out = x + factor y, over arrays that no cache holds: two streams in and one out,
-# about what a sweep does. The stores are ordinary ones, as the kernels' are.
+# Memory: the triad of McCalpin's STREAM, out = x + factor y, on arrays larger than every cache. It has two streams in and one out,
+# about as many as a pass over maps. Its stores are ordinary ones, like the kernels' own.
 
 cpdef enum:
     PEAK_CHAINS = 12

@@ -1,5 +1,5 @@
-# Pooling. A piece is one image; for each output position the window is cut off at the image's edges, and all channels of a
-# position are taken together, as they lie.
+# Pooling. A piece is one image. For each output position the window is cut off at the image's edges, and the loop goes over all
+# channels of a position together, in memory order.
 
 def max_pool_images(const real[:, :, :, ::1] x, real[:, :, :, ::1] y, long long[:, :, :, ::1] argmax, tuple geometry,
                     Py_ssize_t first, Py_ssize_t last, int threads):

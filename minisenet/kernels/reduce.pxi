@@ -1,17 +1,17 @@
-# Sums over the positions of one image, channel by channel: what batch norm, the squeeze and the gates' gradient are made of.
+# Sums over the positions of one image, channel by channel. Batch norm, the squeeze and the gates' gradient consist of them.
 #
-# Layout: an image is positions x channels. Loop order: a vector of channels, then all positions, with four accumulators in
-# registers that take the positions in turn, because an addition takes four cycles and four of them can be on their way. (The
-# inner loop over the four has a constant length, so that the compiler unrolls it and keeps them in registers; what is left
-# over goes to the first.) An image is read once from memory and stays in the second-level cache for its other channels.
+# Layout: an image is positions x channels. Loop order: a vector of channels, then all positions. Four accumulators in registers
+# add up the positions in turn, because an addition takes four cycles and four of them can overlap. (The inner loop over the four
+# has a constant length, so the compiler unrolls it and keeps them in registers. The rest goes to the first.) An image is read once
+# from memory and stays in the second-level cache for its other channels.
 #
-# One loop takes all of them; `what` is a constant wherever it is inlined:
+# One loop computes all these sums. `what` is a constant wherever the loop is inlined:
 #
 #     SUM            sum of g
 #     SQUARES        sum of (g - mean)^2
 #     PRODUCTS       sum of g x
 #     BOTH           sum of g, and of g (x - mean)
-#     MASKED         the same for g = 0 where y is not positive, which is written to out
+#     MASKED         the same for g = 0 where y is not positive; g is written to out
 
 cdef enum:
     CHAINS = 4

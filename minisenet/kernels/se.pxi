@@ -1,5 +1,5 @@
-# Squeeze and scale. A piece is one image: everything here is a sweep over an image's positions with one number for each channel
-# in a register or the first-level cache.
+# Squeeze and scale. A piece is one image: every loop here is a pass over an image's positions, with one number for each channel in
+# a register or the first-level cache.
 
 def squeeze_images(const real[:, :, :, ::1] u, real[:, ::1] z, Py_ssize_t first, Py_ssize_t last, int threads):
     """z = mean over positions, eq. (2)."""

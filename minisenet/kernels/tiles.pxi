@@ -1,22 +1,21 @@
-# The register tile: the one small matrix product that every convolution and every fully connected layer is made of,
+# The register tile: a small matrix product. Every convolution and every fully connected layer consists of it.
 #
 #     acc[i] += sum over terms t of a[i, t] b[t]               i: the tile's rows; b[t]: one or two vectors
 #
-# For each term the vectors of b are loaded once, and each row's number of a is broadcast against them. The sums stay in
-# registers over all terms, and no two of them wait for each other. `rows` and `vectors` are constants wherever this is
-# inlined, so the compiler unrolls the loops over them, every index into `acc` is a constant, and `acc` lives in
-# registers. The rows' addresses need registers too, unless their distance is a constant: hence no more than TILE rows, or
-# NARROW_TILE.
+# For each term the vectors of b are loaded once, and each row's number of a is broadcast against them. The sums stay in registers
+# over all terms, and they do not depend on each other. `rows` and `vectors` are constants wherever this is inlined. So the compiler
+# unrolls the loops over them, every index into `acc` is a constant, and `acc` lives in registers. The rows' addresses need registers
+# too, unless their distance is a constant: hence at most TILE rows, or NARROW_TILE.
 
 cdef extern from *:
     """
-    /* The return type of what must be inlined: a copy for several tiles would have variables where constants belong. */
+    /* The return type of functions that must be inlined: otherwise rows and vectors would not be constants. */
     #if defined(__GNUC__)
       #define INLINED_VOID __attribute__((always_inline)) void
     #else
       #define INLINED_VOID void
     #endif
-    /* For a tile of few rows GCC would load a vector once for each row, and broadcast beside it: a quarter slower. */
+    /* With few rows GCC would load a vector again for each row and broadcast it: a quarter slower. */
     #if defined(__GNUC__) && defined(__x86_64__)
       #define KEEP_IN_REGISTER(v) __asm__("" : "+v"(v))
     #else
@@ -54,7 +53,7 @@ cdef inline inlined multiply_add(vec* acc, const real* a, Py_ssize_t a_row, Py_s
 
 cdef inline inlined store_tile(const vec* acc, real* out, Py_ssize_t row, Py_ssize_t rows_left, Py_ssize_t left, int rows,
                                int vectors) noexcept nogil:
-    """out[i] = acc[i], as far as it lies inside the matrix: `rows_left` rows, and `left` numbers of each."""
+    """out[i] = acc[i] inside the matrix: `rows_left` rows, and `left` numbers of each."""
     cdef int i, v
     if rows_left >= rows and left >= vectors * VECTOR_LANES:
         for i in range(rows):

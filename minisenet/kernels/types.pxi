@@ -63,7 +63,7 @@ cdef inline vec zero() noexcept nogil:
 
 
 cdef inline vec load(const void* p, Py_ssize_t count) noexcept nogil:
-    """The vector at p; where only `count` numbers are left in the row, those, and zeros: nothing is read beyond them."""
+    """The vector at p. If the row has only `count` more numbers: these, and zeros. Nothing is read beyond them."""
     cdef vec v
     if count >= VECTOR_LANES:
         return (<const vec*>p)[0]

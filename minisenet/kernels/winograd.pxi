@@ -1,7 +1,7 @@
 # Winograd's convolution, F(2x2, 3x3): for a 3x3 kernel with stride 1 and padding 1 (Lavin and Gray 2016; Winograd 1980).
 #
-# Directly, 2x2 outputs of a 3x3 kernel take 36 products for each pair of channels. They are polynomials' products in disguise,
-# and a polynomial of degree 3 is known from its values at 4 points: 4 x 4 = 16 products do, 2.25 times fewer. With
+# Directly, 2x2 outputs of a 3x3 kernel need 36 products for each pair of channels. Each dimension is a product of polynomials, and
+# a polynomial of degree 3 is determined by its values at 4 points. So 4 x 4 = 16 products are enough, 2.25 times fewer. With
 #
 #           [1  0 -1  0]            [ 1    0    0 ]            [1  0]
 #     B^T = [0  1  1  0]        G = [1/2  1/2  1/2]        A = [1  1]
@@ -13,21 +13,21 @@
 #     forward           y  = A^T [ sum over input channels of (G g G^T) (B^T d B) ] A         element by element inside [ ]
 #     weight gradient   dg = G^T [ sum over all tiles of (A dy A^T) (B^T d B) ] G
 #
-# The input gradient is a forward: the correlation of dy with the kernels turned by 180 degrees, channels exchanged. The
-# transforms are additions, and the sums over channels or tiles are 16 matrix products, one for each point. The halves in G
-# cost a little accuracy: the tests state how much.
+# The input gradient is a forward too: the correlation of dy with the kernels turned by 180 degrees and their channels exchanged. The
+# transforms are additions, and the sums over channels or tiles are 16 matrix products, one for each point. The transforms add
+# rounding errors: the tests state how large they may be.
 #
-# - Layout: an image lies in a zero-padded scratch [row][column][channel], its channels filled up to a multiple of CHANNEL_STEP.
-#   A block of tile rows at a time is transformed to v[point][tile][channel], which fits the first- and second-level cache.
-#   Each point's plane ends with an odd cache line: 16 stores a power of two apart would fight for the same lines.
+# - Layout: an image is in a zero-padded scratch [row][column][channel], its channels filled up to a multiple of CHANNEL_STEP. A block
+#   of tile rows at a time is transformed to v[point][tile][channel], which fits into the first- and second-level cache. Each
+#   point's plane ends with an odd cache line: 16 stores a power of two apart would use the same few lines of the cache.
 # - Register tile of the products: TILE tiles x 2 vectors of output channels, or 2 TILE x 1, as in the direct convolution.
 # - Loop order: block of tiles; point; vectors of output channels; tile; inside, the input channels.
-# - While it multiplies, the kernel asks for the memory that comes next (`fetch`): the other half of the machine would idle.
+# - While it multiplies, the kernel prefetches the memory that it needs next (`fetch`): memory would be idle otherwise.
 
 cdef extern from *:
     """
     #if defined(__GNUC__)
-      /* clang takes only literals here */
+      /* clang accepts only literals here */
       #define PREFETCH(p, write) ((write) ? __builtin_prefetch(p, 1, 2) : __builtin_prefetch(p, 0, 2))
     #else
       #define PREFETCH(p, write) ((void)0)
@@ -50,7 +50,7 @@ cdef inline Py_ssize_t filled(Py_ssize_t channels) noexcept nogil:
 
 
 cdef inline void fetch(const char* start, Py_ssize_t size, int write) noexcept nogil:
-    """Ask for `size` bytes that will soon be read, or written."""
+    """Prefetch `size` bytes that will soon be read, or written."""
     cdef Py_ssize_t i
     for i in range((size + CACHE_LINE - 1) // CACHE_LINE):
         PREFETCH(start + i * CACHE_LINE, write)
@@ -106,7 +106,7 @@ cdef inline void transform_upstream(const real* dy, Py_ssize_t row, Py_ssize_t p
 
 cdef inline void transform_products(const real* m, Py_ssize_t plane, real* y, Py_ssize_t row, Py_ssize_t pixel,
                                     int rows, int columns, Py_ssize_t channels) noexcept nogil:
-    """The tile at y = A^T m A; of its two rows and columns, those that lie inside the image."""
+    """The tile at y = A^T m A: those of its two rows and columns that are inside the image."""
     cdef vec a[POINTS]
     cdef vec b[8]
     cdef Py_ssize_t c, block
@@ -174,7 +174,7 @@ cdef inline void accumulate_point(const real* v, const real* z, real* du, Py_ssi
 
 # ---- a few images ------------------------------------------------------------------------------------------------------
 #
-# Small images are taken several at a time, as if they stood one below the other: there are never too few tiles in a block.
+# Several small images are processed at a time, as if they were one above the other. So a block always has enough tiles.
 
 cdef inline Py_ssize_t tiles_of(Py_ssize_t size) noexcept nogil:
     """The tiles on a side of an image."""
@@ -198,7 +198,7 @@ cdef inline Py_ssize_t block_rows(Py_ssize_t width, Py_ssize_t deep) noexcept no
 
 
 cdef inline Py_ssize_t group_of(Py_ssize_t height, Py_ssize_t width, Py_ssize_t deep) noexcept nogil:
-    """The images that are taken at a time, so that a block has all its rows."""
+    """How many images are processed at a time, so that a block has all its rows."""
     return (block_rows(width, deep) + tiles_of(height) - 1) // tiles_of(height)
 
 
@@ -212,7 +212,7 @@ cdef inline Py_ssize_t plane_of(Py_ssize_t height, Py_ssize_t width, Py_ssize_t 
 cdef inline void winograd_correlate(const real* padded, const real* u, real* v, real* m, real* out, Py_ssize_t images,
                                     Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels, Py_ssize_t out_channels,
                                     const char* ahead, Py_ssize_t ahead_size) noexcept nogil:
-    """out = the padded images * the transformed kernels u. `ahead` is what will be read after them."""
+    """out = the padded images * the transformed kernels u. `ahead` is the memory that will be read after them."""
     cdef Py_ssize_t tile_rows = tiles_of(height), columns = tiles_of(width), row = padded_row(width, channels)
     cdef Py_ssize_t wide = filled(out_channels), step = block_rows(width, channels)
     cdef Py_ssize_t v_plane = plane_of(height, width, channels, channels), m_plane = plane_of(height, width, channels, wide)

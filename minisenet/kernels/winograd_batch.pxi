@@ -1,7 +1,7 @@
-# Winograd's convolution of whole batches: the kernels that Python calls.
+# Winograd's convolution of whole batches.
 #
-# A piece is a share of the images, which one thread takes in turn. What a convolution reads need not be a plain map: it is
-# formed while it is copied to the padded scratch, and so is never stored (functional/fused.py says what for).
+# A piece is a share of the images. The convolution need not read a plain map: it can compute its input while it copies it to the
+# padded scratch. So that input is never stored (functional/fused.py explains why).
 #
 #     PLAIN         x
 #     NORMALISED    relu(k (x - mean) + beta)             the batch norm and the ReLU before this convolution
@@ -55,7 +55,7 @@ cdef inline void forward_group(int how, const real* x, const real* mean, const r
                                real* padded, real* v, real* m, real* y, real* y_mean, real* y_square, bint with_moments,
                                Py_ssize_t images, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
                                Py_ssize_t out_channels) noexcept nogil:
-    """A few images: form them, convolve them, and look at each result while it is at hand."""
+    """A few images: form them, convolve them, and compute each result's moments while it is in the cache."""
     cdef Py_ssize_t n, size = height * width * channels, out_size = height * width * out_channels
     cover(WINOGRAD_FORWARD)
     for n in range(images):
