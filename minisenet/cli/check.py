@@ -10,7 +10,7 @@ from minisenet.train.options import number
 
 
 def add(commands):
-    description = ("Check one function of a file: its values, complex step and central differences. A wrong one is shown the "
+    description = ("Check one function of a file: its values, complex step and central differences. If it is wrong, print the "
                    "smallest case on which it fails, and the mistake's name. The file runs in a process of its own.")
     parser = commands.add_parser("check", help="check your own forward or backward", description=description)
     parser.add_argument("target", metavar="FILE.py:FUNCTION",
@@ -19,11 +19,11 @@ def add(commands):
                         help="the function to compare it with, where it has another name")
     parser.add_argument("--shapes", metavar="\"x=(N, C), w=(C,)\"", type=_shapes,
                         help="the arguments of a layer of your own, whose backward is FUNCTION_backward")
-    parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N")
+    parser.add_argument("--seed", type=number(int, 0), default=0, metavar="N", help="of the values that are drawn (default: 0)")
     parser.add_argument("--time-limit", type=number(float, 0.1), default=10.0, metavar="SECONDS",
-                        help="default: 10")
+                        help="for all calls of the function together (default: 10)")
     parser.add_argument("--memory-limit", type=number(float, 0.1), default=2.0, metavar="GIB",
-                        help="default: 2 (where the system can)")
+                        help="default: 2, if the system can limit memory")
     _options.add_json(parser)
     return parser
 

@@ -11,15 +11,15 @@ PROCESSES = 2
 
 def add(commands):
     parser = commands.add_parser("course", help="exercises: write the passes yourself",
-                                 description="Thirteen exercises in the paper's order, and their marks.")
+                                 description="Thirteen exercises in the paper's order: write their files, and mark them.")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     start = actions.add_parser("start", help="write a file for each exercise",
                                description="Write the exercises into a folder that is new or empty.")
-    start.add_argument("folder", metavar="DIR")
-    start.add_argument("--solutions", action="store_true", help="with the package's own bodies, for lecturers")
+    start.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    start.add_argument("--solutions", action="store_true", help="write the solutions instead, for lecturers")
     start.set_defaults(action=_start)
     check = actions.add_parser("check", help="mark them", description="Mark the exercises of a folder.")
-    check.add_argument("folder", metavar="DIR")
+    check.add_argument("folder", metavar="DIR", help="the folder with your files")
     check.add_argument("exercises", nargs="*", type=_exercise, metavar="EXERCISE",
                        help="a number, a name or a file: 06, squeeze, e06_squeeze.py (default: all)")
     _options.add_json(check)
