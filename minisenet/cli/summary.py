@@ -8,7 +8,7 @@ from minisenet.train import options
 def add(commands):
     parser = commands.add_parser("summary", help="count a network's cost",
                                  description="Shapes, parameters, multiply-adds and saved bytes of each layer, and the "
-                                             "totals beside the expected ones.")
+                                             "totals beside the specification's.")
     parser.add_argument("model", metavar="MODEL", help=f"one of {', '.join(models.MODELS)}")
     options.add_model(parser)
     parser.add_argument("--classes", type=options.number(int, 1), metavar="K", help="default: the number of classes of its data set")
