@@ -730,7 +730,7 @@ def test_a_block_is_right_with_a_file_that_cannot_be_used(change, solutions):
     assert points_of(solutions, "09", "10") == {"09": 10, "10": 6}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", pytest.param("latin-1", marks=pytest.mark.slow)])
 def test_a_file_in_an_encoding_of_its_own_is_read(encoding, solutions, stubs):
     (solutions / "e08_scale.py").write_text((stubs / "e08_scale.py").read_text(encoding="utf-8"), encoding=encoding)
     path = solutions / "e09_se_block.py"
