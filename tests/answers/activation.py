@@ -304,3 +304,8 @@ def sigmoid_backward__slope_twice(dy, y):
 def sigmoid_backward__slope_of_relu(dy, y):
     """WRONG: the mask of a ReLU: y > 0 holds for every sigmoid."""
     return dy * (y > 0)
+
+
+def sigmoid_backward__two_products(dy, y):
+    """RIGHT: dy y - dy y y, of which rounding alone is left where y is nearly 1."""
+    return dy * y - (dy * y) * y

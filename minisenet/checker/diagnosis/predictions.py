@@ -29,9 +29,10 @@ def explain(evidence):
     best, most = None, 0.0
     for mistake, predict in itertools.chain.from_iterable(source(evidence, wrong) for source in GUESSES):
         found = [name for name in wrong if _predicts(predict, evidence, name)]
-        if getattr(predict, "needs", set()) - set(found):
-            continue
-        score = found and len(found) - 0.5 * sum(_contradicts(predict, evidence, name) for name in right)
+        contradicted = sum(_contradicts(predict, evidence, name) for name in right) if found else 0
+        if getattr(predict, "needs", set()) - set(found) or contradicted and "{}" not in mistake.says:
+            continue                                                   # its words may be of a result that is right
+        score = found and len(found) - 0.5 * contradicted
         if found and score > most:
             best, most = Mistake(mistake.name, _said(mistake.says, found), mistake.lesson), score
             if score == len(wrong):

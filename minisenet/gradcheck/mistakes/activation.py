@@ -62,11 +62,11 @@ WRONG = [
          "Each element has its own mask. A batch of one hides the mistake.", lambda v: v.dy * (v.y[:1] > 0)))),
 
     *(Wrong("sigmoid", "y", name, says, lesson, formula) for name, says, lesson, formula in (
-        ("sign of the exponent", "y is 1 / (1 + exp(x)): the minus is missing.",
-         "Yours is 1 - sigma(x), which falls where sigma rises.", lambda v: F.sigmoid(-v.x)),
+        ("sign of the exponent", "y is 1 / (1 + exp(x)), which is 1 - sigma(x).",
+         "sigma(x) = 1 / (1 + exp(-x)), with a minus.", lambda v: F.sigmoid(-v.x)),
         (*OVERFLOW, lambda v: overflowing(v.x)),
-        ("sigmoid overflows", "y is 0 for large inputs, and should be 1: exp(x) becomes inf, and inf / inf is NaN.", OVERFLOW[2],
-         lambda v: np.nan_to_num(overflowing(v.x))),
+        ("sigmoid overflows", "y is 0 for large inputs, and should be 1: exp(x) becomes inf, and inf / inf is NaN.",
+         OVERFLOW[2], lambda v: np.nan_to_num(overflowing(v.x))),
         ("sigma(2 x)", "y is (1 + tanh(x)) / 2, which is sigma(2 x).", "sigma(x) = (1 + tanh(x / 2)) / 2.",
          lambda v: F.sigmoid(2 * v.x)),
         ("tanh for sigmoid", "y is tanh(x), from -1 to 1.", "A gate lies between 0 and 1. tanh(x) = 2 sigma(2 x) - 1.",

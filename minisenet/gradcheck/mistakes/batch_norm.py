@@ -94,13 +94,21 @@ FORWARD = [
         ("beta inside the factor", "y is gamma (xhat + beta).", lambda v: v.gamma * (_xhat(v) + v.beta)),
         ("mean not subtracted", "y is gamma x / sqrt(var + eps) + beta.",
          lambda v: v.gamma * v.x / np.sqrt(_statistics(v)[1] + v.eps) + v.beta))),
+    Wrong("batch_norm batch_norm_inference", "y", "gamma and beta forgotten", "y is xhat.", "y = gamma xhat + beta.", _xhat),
+    *each("batch_norm", "y var", "sum for mean", "The squares are added up, and not divided by M.",
+          "var is the mean of (x - mean)^2.", lambda v: dict(
+              y=_divided(lambda var, eps: np.sqrt(var * _count(v) + eps))(v), var=v.var * _count(v))),
     Wrong("batch_norm_inference", "y", "statistics of the batch", "y is normalised with the batch's own mean and variance.",
           "In inference an image must not depend on the others in its batch.", lambda v: _over()(v)["y"]),
     *(Wrong("batch_norm_inference", "y", *entry) for entry in (
         ("eps forgotten", "y divides by sqrt(running_var), without eps.", OWN_K, lambda v: v.gamma * _xhat(v, 0) + v.beta),
         ("another eps", "y uses 1e-5 whatever eps is.", UNUSED, lambda v: v.gamma * _xhat(v, 1e-5) + v.beta),
         ("variance for deviation", "y divides by running_var + eps, without the root.", ROOT,
-         lambda v: v.gamma * _xhat(v, root=lambda a: a) + v.beta))),
+         lambda v: v.gamma * _xhat(v, root=lambda a: a) + v.beta),
+        ("variance for deviation", "y divides by running_var, without the root and eps.", ROOT,
+         lambda v: v.gamma * _xhat(v, 0, lambda a: a) + v.beta),
+        ("eps outside the root", "y divides by sqrt(running_var) + eps instead of sqrt(running_var + eps).", INSIDE,
+         lambda v: v.gamma * _xhat(v, root=lambda a: np.sqrt(a - v.eps) + v.eps) + v.beta))),
 ]
 
 
@@ -147,9 +155,8 @@ def _sums(v, axis, dy=None):
     return dict(dgamma=(dy * _xhat(v)).sum(axis=axis), dbeta=dy.sum(axis=axis))
 
 
-def _together_or_alone(functions, outputs, name, says, lesson, formula):
-    """The entries of a mistake in several results at once, and of one that spoils only one of them."""
-    yield from each(functions, outputs, name, says, lesson, formula)
+def _alone(functions, outputs, name, says, lesson, formula):
+    """The entries of a mistake that may be in one result, or in several."""
     for output in outputs.split():
         yield from each(functions, output, name, says.format(output), lesson, formula)
 
@@ -162,37 +169,45 @@ OTHER_AXES = tuple(
                         ("the channels (axis 3)", (3,)), ("all four axes", (0, 1, 2, 3)))
     for inside in (False, True)[:1 + (3 in axis)])
 
+SLIPS_OF_K = (
+    ("eps forgotten", "{} divides by sqrt(var), without eps.", OWN_K, lambda var, eps: 1 / np.sqrt(var)),
+    ("another eps", "{} uses 1e-5 whatever eps is.", UNUSED, lambda var, eps: 1 / np.sqrt(var + 1e-5)),
+    ("eps outside the root", "{} divides by sqrt(var) + eps instead of sqrt(var + eps).", INSIDE,
+     lambda var, eps: 1 / (np.sqrt(var) + eps)),
+    ("variance for deviation", "{} divides by var + eps, without the root.", ROOT, lambda var, eps: 1 / (var + eps)),
+)
+
 BACKWARD = [
-    *(entry for name, says, lesson, k in (
-        ("eps forgotten", "{} divides by sqrt(var), without eps.", OWN_K, lambda var, eps: 1 / np.sqrt(var)),
-        ("another eps", "{} uses 1e-5 whatever eps is.", UNUSED, lambda var, eps: 1 / np.sqrt(var + 1e-5)),
-        ("eps outside the root", "{} divides by sqrt(var) + eps instead of sqrt(var + eps).", INSIDE,
-         lambda var, eps: 1 / (np.sqrt(var) + eps)),
-        ("variance for deviation", "{} divides by var + eps, without the root.", ROOT, lambda var, eps: 1 / (var + eps)),
-    ) for entry in each("batch_norm_backward", "dx dgamma", name, says, lesson, _with_k(k))),
-    *(entry for says, correction in (
-        ("{} uses var M / (M - 1) in k and in xhat.", lambda v: 1.0),
-        ("{} uses var M / (M - 1) in k and in xhat, and dx has the mean of dy xhat over M - 1.", _biased))
-      for entry in each("batch_norm_backward", "dx dgamma", "unbiased variance", says,
-                        BIASED, lambda v, correction=correction: _unbiased(v, correction(v)))),
+    *(entry for name, says, lesson, k in SLIPS_OF_K
+      for entry in _alone("batch_norm_backward", "dx dgamma", name, says, lesson, _with_k(k))),
+    Wrong("batch_norm_backward", "dgamma", "unbiased variance", "dgamma uses var M / (M - 1) in xhat.", BIASED,
+          lambda v: _unbiased(v)["dgamma"]),
+    *(Wrong("batch_norm_backward", "dx", "unbiased variance", says, BIASED, lambda v, correction=correction: _unbiased(
+        v, correction(v))["dx"]) for says, correction in (
+            ("dx uses var M / (M - 1) in k and in xhat, and the mean of dy xhat has M - 1.", _biased),
+            ("dx uses var M / (M - 1) in k and in xhat.", lambda v: 1.0))),
     *(Wrong(BOTH, "dgamma", name, says, TIMES_XHAT, formula) for name, says, formula in (
         ("dgamma from x", "dgamma is sum(dy x) instead of sum(dy xhat).", lambda v: (v.dy * v.x).sum(axis=AXES)),
         ("dgamma from x - mean", "dgamma is sum(dy (x - mean)): not divided by the deviation.",
          lambda v: (v.dy * (v.x - _statistics(v)[0])).sum(axis=AXES)),
         ("xhat forgotten", "dgamma is sum(dy), which is dbeta.", lambda v: v.dy.sum(axis=AXES)))),
-    *_together_or_alone(BOTH, "dgamma dbeta", "gamma dy for dy", "{} is summed over gamma dy, not over dy.", GAMMA_LATE,
-                        lambda v: _sums(v, AXES, v.gamma * v.dy)),
-    *_together_or_alone(BOTH, "dgamma dbeta", "axes of (N, C, H, W)",
-                        "{} is summed over axes 0, 2 and 3, so the height is left.", NCHW, lambda v: _sums(v, (0, 2, 3))),
-    *_together_or_alone(BOTH, "dgamma dbeta", "mean for sum", "{} is a mean over the batch and the positions, not their sum.",
-                        "One parameter serves every value of its channel, so their gradients add up.",
-                        lambda v: {name: value / _count(v) for name, value in _sums(v, AXES).items()}),
+    *_alone(BOTH, "dgamma dbeta", "gamma dy for dy", "{} is summed over gamma dy, not over dy.", GAMMA_LATE,
+            lambda v: _sums(v, AXES, v.gamma * v.dy)),
+    *_alone(BOTH, "dgamma dbeta", "axes of (N, C, H, W)",
+            "{} is summed over axes 0, 2 and 3, so the height is left.", NCHW, lambda v: _sums(v, (0, 2, 3))),
+    *_alone(BOTH, "dgamma dbeta", "mean for sum", "{} is a mean over the batch and the positions, not their sum.",
+            "One parameter serves every value of its channel, so their gradients add up.",
+            lambda v: {name: value / _count(v) for name, value in _sums(v, AXES).items()}),
     Wrong("batch_norm_backward", "dx", "axes of (N, C, H, W)", "The two means in dx are over axes 0, 2 and 3.", NCHW,
           lambda v: _dx(v, axis=(0, 2, 3))),
     Wrong("batch_norm_backward", "dx", "axes of (N, C, H, W)", "The two means in dx are over axes 0, 2 and 3.", NCHW,
           lambda v: _dx(v, axis=(0, 2, 3), inside=True)),
     *(Wrong("batch_norm_backward", "dx", name, says, lesson, formula) for name, says, lesson, formula in (
         ("gamma forgotten", "dx lacks the factor gamma.", "gamma dy arrives at xhat.", lambda v: _dx(v) / v.gamma),
+        ("gamma forgotten in the means", "In dx gamma multiplies dy alone, not the two means.", ALONG_XHAT,
+         lambda v: _dx(v) / v.gamma + (v.gamma - 1) * v.dy / np.sqrt(v.var + v.eps)),
+        ("x for xhat", "The term with mean(dy xhat) is multiplied by x instead of xhat.", ALONG_XHAT,
+         lambda v: _dx(v, xhat=v.x)),
         ("deviation forgotten", "dx lacks the factor 1 / sqrt(var + eps).",
          "xhat = (x - mean) / sqrt(var + eps), so that is its slope in x.", lambda v: _dx(v) * np.sqrt(v.var + v.eps)),
         ("deviation for its inverse", "dx is multiplied by sqrt(var + eps) instead of divided by it.", ALONG_XHAT,
@@ -212,6 +227,14 @@ BACKWARD = [
          lambda v: _dx(v, correction=_biased(v))),
         ("unbiased variance", "In dx both means are divided by M - 1, not by M.", BIASED,
          lambda v: _dx(v, m=_count(v) - 1)))),
+    *(Wrong("batch_norm_inference_backward", "dx", name, says, "dx = gamma dy / sqrt(running_var + eps).", formula)
+      for name, says, formula in (
+        ("gamma forgotten", "dx lacks the factor gamma.", lambda v: v.dy / np.sqrt(v.running_var + v.eps)),
+        ("deviation forgotten", "dx lacks the factor 1 / sqrt(running_var + eps).", lambda v: v.gamma * v.dy))),
+    *(entry for name, says, lesson, k in SLIPS_OF_K for entry in _alone(
+        "batch_norm_inference_backward", "dx dgamma", name, says.replace("var", "running_var"), lesson, lambda v, k=k: dict(
+            dx=v.gamma * v.dy * k(v.running_var, v.eps),
+            dgamma=(v.dy * (v.x - v.running_mean) * k(v.running_var, v.eps)).sum(axis=AXES)))),
     Wrong("batch_norm_inference_backward", "dx", "statistics taken for functions of x",
           "dx has the two corrections of training.", "In inference the statistics are constants.", _training),
 ]

@@ -27,6 +27,8 @@ FORWARD = [entry for name, says, lesson, changed in (
      dict(squeeze=lambda v: relu(v.u).mean(axis=(1, 2)), scale=lambda v, s: relu(v.u) * beside_maps(s))),
     ("residual around the gates", "y is u + s u.", "Eq. (4) is s u; the shortcut belongs to the residual block.",
      dict(scale=lambda v, s: v.u * (1 + beside_maps(s)))),
+    ("gates turned round", "y is (1 - s) u: an open gate stops its channel.", "Eq. (4) is s u.",
+     dict(scale=lambda v, s: v.u * (1 - beside_maps(s)))),
     ("block never called", "y is u: the gates are not used.", "Eq. (4) is s u. No gradient check sees this.",
      dict(scale=lambda v, s: v.u)),
     ("gates broadcast", "y is the gates at every position, without u.", "Eq. (4) is s u.",
@@ -40,10 +42,10 @@ FORWARD = [entry for name, says, lesson, changed in (
 
 
 def backward(v, dy, *, ds=lambda v, dy: (dy * v.u).sum(axis=(1, 2)), share=lambda dz, v: dz / (v.height * v.width),
-             direct=lambda v, dy: dy * beside_maps(v.s), **changed):
+             direct=lambda v, dy: dy * beside_maps(v.s), ds_for_dz=False, **changed):
     """The gradients of the SE block, with everything left open that can be got wrong."""
     g = through(v, ds(v, dy), **changed)
-    return g | dict(du=direct(v, dy) + beside_maps(share(g["dz"], v)))
+    return g | dict(du=direct(v, dy) + beside_maps(share(ds(v, dy) if ds_for_dz else g["dz"], v)))
 
 
 def arriving(v):
@@ -75,6 +77,8 @@ BACKWARD = [entry for outputs, name, says, lesson, changed in (
      "The mean of a product is not the product of the means.", dict(ds=lambda v, dy: dy.sum(axis=(1, 2)) * v.z)),
     ("du", "squeeze path dropped", "du is s dy alone: the path through the squeeze, dz / (H W), is missing.", TWO_PATHS,
      dict(share=lambda dz, v: 0 * dz)),
+    ("du", "ds for dz", "du adds ds / (H W) instead of dz / (H W): ds has not gone back through the excitation.",
+     "s = excitation(z), so dz comes from the excitation's backward.", dict(ds_for_dz=True)),
     ("du", "squeeze path not shared out", "du adds dz at every position instead of dz / (H W).",
      "z is a mean, so each position gets 1 / (H W) of dz.", dict(share=lambda dz, v: dz)),
     ("du", "scale path dropped", "du is dz / (H W) alone: the path through the scale, s dy, is missing.", TWO_PATHS,

@@ -8,7 +8,7 @@ ADDS_UP = "q must add up to 1, and here it does not."
 Q = "q = (1 - e) onehot + e / K, for all K classes."
 SMALL = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15)
 OWN_SUM = "Each image's probabilities add up to 1."
-KEEPDIMS = "It broadcasts along the wrong axis: that fails unless N is 1 or K, and is wrong for N = K."
+KEEPDIMS = "(N,) beside (N, K) broadcasts along the wrong axis, or not at all. keepdims=True keeps (N, 1)."
 STABLE = "Subtract the maximum, and take log p = a - log sum exp(a)."
 ONE_N = "The loss is the mean over the images, so dlogits is divided by N, once."
 
@@ -56,6 +56,9 @@ TARGETS = (                         # q, as the loss and its gradient may have i
      lambda v: _q(v, 1 - v.label_smoothing)),
     ("labels of the whole batch in every row", "Every row has the labels of the whole batch.",
      "q[np.arange(N), labels] marks one class in each row; q[:, labels] marks all of them in every row.", _all_rows),
+    ("labels of the whole batch in every row", "Every row has the labels of the whole batch, and no smoothing.",
+     "q[np.arange(N), labels] marks one class in each row; q[:, labels] marks all of them in every row.",
+     lambda v: np.broadcast_to(_one_hot(v).max(axis=0), v.p.shape)),
     ("labels from 1", "Column label - 1 is taken for the class, so class 0 is the last column.",
      "Classes are numbered from 0: label n is column n.", _from_one),
 )
@@ -128,7 +131,7 @@ FORWARD = [
                                 ("maximum and the sum", dict(maximum=False, total=False)))
       for formula in (_with_logs(lambda v, kept=kept: _logs(v, **kept)), _with_p(lambda v, kept=kept: _softmax(v, **kept)))
       for entry in each("softmax_cross_entropy", "loss p", "keepdims forgotten",
-                        f"The {words} over the classes lack{'s' * (' ' not in words)} keepdims=True.", KEEPDIMS, formula)),
+                        f"The {words} over the classes: the shape is (N,), without keepdims.", KEEPDIMS, formula)),
     Wrong("softmax_cross_entropy", "p", "log-probabilities returned", "p is log softmax.", "Return exp of it.", _logs),
     Wrong("softmax_cross_entropy", "p", "not normalised", "p is exp(logits), without the division by the sum.", OWN_SUM,
           lambda v: np.exp(v.logits)),

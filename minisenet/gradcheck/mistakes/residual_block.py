@@ -80,6 +80,7 @@ BACKWARD = [
         ("mask from u", "The mask is where u (or s u) is positive, not where y is.", BOTH_WAYS, _both(lambda v: v.u > 0)),
         ("mask from z", "The mask is where z is positive, not where y is.", BOTH_WAYS,
          _both(lambda v: beside_maps(v.z) > 0)),
+        ("output for mask", "dy is multiplied by y instead of by the mask y > 0.", BOTH_WAYS, _both(lambda v: v.y)),
         ("mask of the first image", "The mask of image 0 is used for the whole batch.", BOTH_WAYS,
          _both(lambda v: v.y[:1] > 0)),
         ("mask turned round", "The mask lets dy through where y is 0 and stops it where y is positive.", BOTH_WAYS,
@@ -87,9 +88,11 @@ BACKWARD = [
     ) for entry in each("residual_block_backward", "du dx dw1 dw2", name, says, lesson, _masked(*masks))] + [
     *each("residual_block_backward", "du dw1 dw2", "mask forgotten in ds", "ds is sum(dy u), without the mask y > 0.",
           BOTH_WAYS, lambda v: backward(v, v.dy * _mask(v), ds=lambda v, dy: (v.dy * v.u).sum(axis=(1, 2)))),
+    *each("residual_block_backward", "du", "mask forgotten in s dy", "du adds s dy, without the mask y > 0.",
+          BOTH_WAYS, lambda v: backward(v, v.dy * _mask(v), direct=lambda v, dy: v.dy * beside_maps(v.s))),
     *each("residual_block_backward", "dx", "shortcut gated", "dx is s dy [y > 0]: the gates act on the shortcut.",
           IN_THE_BRANCH, lambda v: dict(dx=v.dy * _mask(v) * beside_maps(v.s))),
-    *(Wrong("residual_block_backward", output, "ways added", f"{output} is du + dx: the two gradients are added.",
+    *(Wrong("residual_block_backward", output, "ways added", f"{output} has {'du' if output == 'dx' else 'dx'} added to it.",
             TWO_ARGUMENTS, lambda v: _masked(_mask, _mask)(v)["du"] + v.dy * _mask(v)) for output in ("dx", "du")),
 ]
 

@@ -52,8 +52,8 @@ BACKWARD = [Wrong("scale_backward", output, name, says, lesson, formula) for out
      lambda v: v.dy.sum(axis=(1, 2)) * v.u.sum(axis=(1, 2))),
     ("ds", "summed apart", "ds is sum(dy) times the mean of u.", "The sum of a product is not the product of the sums.",
      lambda v: v.dy.sum(axis=(1, 2)) * v.u.mean(axis=(1, 2))),
-    ("ds", "summed apart", "ds is the mean of dy times the mean of u.", ADD + " The mean of a product is not the product of the "
-     "means.", lambda v: v.dy.mean(axis=(1, 2)) * v.u.mean(axis=(1, 2))),
+    ("ds", "summed apart", "ds is the mean of dy times the mean of u.", ADD,
+     lambda v: v.dy.mean(axis=(1, 2)) * v.u.mean(axis=(1, 2))),
     ("ds", "summed over the batch", "ds adds up over the images too.", PER_IMAGE,
      lambda v: np.broadcast_to((v.dy * v.u).sum(axis=AXES), v.s.shape)),
     ("ds", "sigmoid's slope too", "ds is multiplied by s (1 - s).", "The sigmoid belongs to the excitation.",

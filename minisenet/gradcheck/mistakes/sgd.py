@@ -28,35 +28,45 @@ def _step(*, lr=lambda v: v.lr, decay=lambda v: v.weight_decay, momentum=lambda 
     return formula
 
 
+def _entries(name, says, lesson, formula):
+    """Of velocity and of value, each with words of its own where `says` is a pair."""
+    if isinstance(says, str):
+        return each("sgd_step", "velocity value", name, says, lesson, formula)
+    return [entry for output, text in zip(("velocity", "value"), says)
+            for entry in each("sgd_step", output, name, text, lesson, formula)]
+
+
 WRONG = [entry for name, says, lesson, formula in (
-    ("learning rate inside the velocity", "velocity collects lr g, and value subtracts it as it is.",
+    ("learning rate inside the velocity", ("velocity collects lr g, not g.", "value subtracts its step without lr."),
      "Then a new lr changes only the new part of the velocity. Multiply by lr outside, as PyTorch does.", _step(inside=True)),
-    ("velocity as a step", "velocity is momentum velocity - lr g, and value adds it.",
-     VELOCITY + " Here velocity has the gradient's sign, without lr; value subtracts lr velocity.",
-     _step(inside=True, sign=-1, step=-1)),
-    ("velocity's sign", "velocity is momentum velocity - g, and value adds lr velocity.",
-     VELOCITY + " Here velocity has the gradient's sign.", _step(sign=-1, step=-1)),
+    ("velocity as a step", ("velocity is momentum velocity - lr g.", "value adds its step."),
+     VELOCITY + " It has the gradient's sign, and no lr in it: value -= lr velocity.", _step(inside=True, sign=-1, step=-1)),
+    ("velocity's sign", ("velocity is momentum velocity - g.", "value adds lr times its step."),
+     VELOCITY + " It has the gradient's sign.", _step(sign=-1, step=-1)),
     ("gradient damped", "velocity takes (1 - momentum) g.", VELOCITY + " Yours is a running mean.",
      _step(take=lambda m: 1 - m)),
     ("momentum and 1 - momentum exchanged", "velocity is (1 - momentum) velocity + momentum g.", VELOCITY,
      _step(keep=lambda m: 1 - m, take=lambda m: m)),
     ("1 - momentum for momentum", "1 - momentum is used where momentum belongs.", VELOCITY,
      _step(momentum=lambda v: 1 - v.momentum)),
+    ("velocity not damped", "velocity += g: the factor momentum is missing.", VELOCITY, _step(keep=lambda m: 1)),
     *(("momentum fixed", f"The momentum is {m} whatever you pass.", "Use the argument momentum.",
        _step(momentum=lambda v, m=m: m)) for m in (0.9, 0.1, 0.5, 0.99)),
     *(("learning rate fixed", f"The learning rate is {lr} whatever you pass.", "Use the argument lr.",
        _step(lr=lambda v, lr=lr: lr)) for lr in (0.1, 0.01, 0.001)),
-    *(("weight decay decoupled", f"value loses lr weight_decay value {when}; the velocity has no weight decay.",
+    ("weight decay forgotten", "weight_decay value is not added to the gradient.", DECAY, _step(decay=lambda v: 0.0)),
+    *(("weight decay decoupled", ("velocity has no weight decay in it.", f"value loses lr weight_decay value {when}."),
        DECAY + " Yours is decoupled weight decay, as in AdamW.", _step(decoupled=which))
       for which, when in (("old", "by itself"), ("new", "after the step"))),
-    ("weight decay forgotten", "weight_decay value is not added to the gradient.", DECAY, _step(decay=lambda v: 0.0)),
+    ("weight decay times lr", "lr weight_decay value is added to the gradient.", DECAY + " The step multiplies by lr.",
+     _step(decay=lambda v: v.lr * v.weight_decay)),
     ("weight decay's sign", "weight_decay value is subtracted from the gradient.", DECAY + " It pulls weights to zero.",
      _step(decay=lambda v: -v.weight_decay)),
     ("weight decay doubled", "2 weight_decay value is added to the gradient.",
      "The penalty is weight_decay value^2 / 2, so its slope has no 2.", _step(decay=lambda v: 2 * v.weight_decay)),
     ("weight decay on the velocity", "weight_decay velocity is added to the gradient, not weight_decay value.", DECAY,
      _step(on_velocity=True)),
-    ("momentum forgotten", "value -= lr g: the old velocity is not used.", VELOCITY, _step(momentum=lambda v: 0.0)),
+    ("momentum forgotten", "The old velocity is not used: the momentum is 0.", VELOCITY, _step(momentum=lambda v: 0.0)),
     ("momentum on the gradient", "velocity += momentum g: the momentum multiplies g, not the old velocity.", VELOCITY,
      _step(keep=lambda m: 1, take=lambda m: m)),
     ("no look ahead", "With Nesterov value still moves by lr velocity.",
@@ -74,7 +84,7 @@ WRONG = [entry for name, says, lesson, formula in (
     ("old velocity used", "value moves by the velocity before its update.", "Update the velocity first.", _step(late=True)),
     ("learning rate forgotten", "value moves by the velocity, not by lr velocity.", "Multiply the step by lr.",
      _step(lr=lambda v: 1.0)),
-) for entry in each("sgd_step", "value velocity", name, says, lesson, formula)] + [
+) for entry in _entries(name, says, lesson, formula)] + [
     Wrong("sgd_step", output, "not written in place", f"{output} is not changed.", IN_PLACE,
           lambda v, output=output: getattr(v, output)) for output in ("value", "velocity")]
 

@@ -39,7 +39,7 @@ FORWARD = [
      lambda v: v.u.mean(axis=(2, 3))),
     ("mean over the channels", "z is the mean over the channels of each position.",
      "z has one number for each channel.", lambda v: v.u.mean(axis=3).reshape(len(v.u), -1)),
-    ("height for width in the loops", "Both loops run over the height.", SQUARE,
+    ("height for width in the loops", "The columns are summed up to H, not to W.", SQUARE,
      lambda v: v.u[:, :, :v.u.shape[1]].sum(axis=(1, 2)) / (v.u.shape[1] * v.u.shape[2])),
     ("reshaped, not transposed", "u is reshaped to (N, C, H, W), which mixes up the channels of (N, H, W, C).", RESHAPE,
      lambda v: v.u.reshape(len(v.u), v.u.shape[3], -1).mean(axis=2)),
