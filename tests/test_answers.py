@@ -359,6 +359,8 @@ NAMED = {
         "conv2d_backward_input__crops_bottom_only conv2d__padding_below_and_right "
         "conv2d_backward_weight__padding_below_and_right avg_pool2d__padding_below_and_right",
     "size of dx": "conv2d_backward_input__too_small conv2d_backward_input__size_of_dy",
+    "earlier result returned": "squeeze__cached_by_shape",
+    "argmax read as w H + h": "max_pool2d_backward__height_for_width",
     "last position only": "conv2d_backward_weight__last_position_wins",
     "padding at one end": "conv2d__padded_once",
     "size of dw": "conv2d_backward_weight__kernel_from_sizes",

@@ -233,3 +233,19 @@ def test_a_size_that_cannot_be_smaller_is_not_called_needed():
         y, mean, var = F.batch_norm(x, gamma, beta, eps=eps)
         return y + 0.1 * y**2, mean, var
     assert gradcheck.check(batch_norm).mistake == "wrong values"
+
+
+def test_one_number_for_both_axes_is_shown_as_it_was_given():
+    def avg_pool2d(x, kernel_size, stride=None, padding=0):
+        y = F.avg_pool2d(x, range(kernel_size + 1)[-1], stride=stride, padding=padding)
+        return y + 0.1 * y**2 * (kernel_size > 1)
+    verdict = gradcheck.check(avg_pool2d)
+    assert "y is wrong has kernel_size = 2" in words(verdict), str(verdict)
+
+
+def test_a_result_that_is_kept_by_shape_is_told_so():
+    kept = {}
+
+    def squeeze(u):
+        return kept.setdefault(u.shape, u.mean(axis=(1, 2))).copy()
+    assert gradcheck.check(squeeze).mistake == "earlier result returned"

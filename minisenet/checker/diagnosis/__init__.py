@@ -22,7 +22,7 @@ from minisenet.checker.diagnosis.evidence import Evidence
 __all__ = ["diagnose", "ended", "not_imported"]
 
 EXPLANATIONS = (conduct.before_numbers, predictions.order, conduct.dtypes, precision.explain, predictions.explain,
-                predictions.one_branch, shapes.explain, conduct.beside_right_numbers, places.explain)
+                predictions.one_branch, shapes.explain, conduct.beside_right_numbers, conduct.remembered, places.explain)
 
 
 def diagnose(spec, smallest, trials):

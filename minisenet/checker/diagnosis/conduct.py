@@ -2,6 +2,9 @@
 import itertools
 import re
 
+import numpy as np
+
+from minisenet.checker.comparison import as_array
 from minisenet.checker.diagnosis.branches import where
 from minisenet.checker.result import Mistake
 
@@ -72,6 +75,25 @@ def beside_right_numbers(evidence):
             return _seen("returns its argument", _sentence(fault.text),
                          "Writing to one changes the other: return a new array.")
     return None
+
+
+def remembered(evidence):
+    """The Mistake of an answer that returns what it returned for other values, or None."""
+    reals = [trial for trial in evidence.trials if trial.kind == "reals" and trial.given]
+    right = [trial for trial in reals if not trial.faults]
+    wrong = [trial for trial in reals if trial.faults]
+    if wrong and all(any(_same_result(one, other) for other in right) for one in wrong):
+        return _seen("earlier result returned", "It returns the result of an earlier call, whose arguments had other values.",
+                     "Does it keep results by the shapes of the arguments?")
+    return None
+
+
+def _same_result(one, other):
+    """Whether two trials have the same numbers, fractions among them: real numbers that are equal by chance are rare."""
+    arrays = [as_array(trial.given.get(name)) for trial in (one, other) for name in one.given]
+    ones, others = arrays[:len(one.given)], arrays[len(one.given):]
+    return all(a is not None and b is not None and np.array_equal(a, b) for a, b in zip(ones, others)) and any(
+        np.any(a != np.round(a)) for a in ones)
 
 
 # ---- one function for each kind of `comparison.Fault` ---------------------------------------------------------------------

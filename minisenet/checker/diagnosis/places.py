@@ -1,4 +1,6 @@
 """Where it is wrong: what the smallest case needs. The last explanation, and always true."""
+import itertools
+
 from minisenet.checker.diagnosis.branches import where
 from minisenet.checker.diagnosis.conduct import hint
 from minisenet.checker.result import Mistake, letters, symbol
@@ -9,9 +11,12 @@ from minisenet.checker.text import conjunction
 def explain(evidence):
     """The Mistake of an answer that has no other explanation."""
     smallest, cases = evidence.smallest, evidence.spec.small_cases
-    needed = [name for name, value in smallest.sizes.items()          # could be smaller: there is such a case
-              if any(cases.fits(smallest.sizes | {name: less}) for less in range(cases.sizes[name][0], value))]
-    outputs = conjunction(list(dict.fromkeys(fault.output for fault in smallest.faults if fault.output)) or ["the result"])
+    ranges = {name: range(cases.sizes[name][0], value + 1) for name, value in smallest.sizes.items()}
+    smaller = [sizes for sizes in (dict(zip(ranges, values)) for values in itertools.product(*ranges.values()))
+               if cases.fits(sizes)]
+    needed = [name for name, value in smallest.sizes.items() if any(sizes[name] < value for sizes in smaller)]
+    wrong_results = list(dict.fromkeys(fault.output for fault in smallest.faults if fault.output)) or ["the result"]
+    outputs = f"{conjunction(wrong_results)} {'are' if len(wrong_results) > 1 else 'is'}"
     wrong = [trial for trial in evidence.trials if trial.faults]
     right = [trial for trial in evidence.trials if not trial.faults]
     place = where(wrong, right)
@@ -23,15 +28,14 @@ def explain(evidence):
         lesson = hint(raised) or lesson
     if not needed:
         return Mistake(f"wrong{place}" if place else "wrong values",
-                       f"{outputs[0].upper() + outputs[1:] if outputs == 'the result' else outputs} is wrong on the smallest "
-                       f"case already.{everywhere}", lesson, certain=True)
+                       f"On the smallest case already, {outputs} wrong.{everywhere}", lesson, certain=True)
     larger = [text for text in (symbol(name) for name in needed) if text]
     options = list(dict.fromkeys(_option(name, smallest) for name in needed if not symbol(name)))
     name = " ".join([f"for larger {', '.join(larger)}"] * bool(larger) + [f"with {', '.join(options)}"] * bool(options))
     shown = [f"{letter} = {value}" for letter, value in letters(smallest.sizes).items() if letter in larger]
     return Mistake(f"wrong{place or ' ' + name}",
-                   f"The smallest case on which {outputs} {'are' if ' and ' in outputs else 'is'} wrong has "
-                   f"{conjunction(shown + options)}.{everywhere}", lesson, certain=True)
+                   f"The smallest case on which {outputs} wrong has {conjunction(shown + options)}.{everywhere}", lesson,
+                   certain=True)
 
 
 def _option(size, trial):
@@ -40,8 +44,8 @@ def _option(size, trial):
         return "a bias"
     if size == "far":
         return "large numbers"
-    if size in ("groups", "default_stride"):
-        name = dict(default_stride="stride").get(size, size)
+    if size in ("groups", "default_stride", "kernel"):
+        name = dict(default_stride="stride", kernel="kernel_size").get(size, size)
     else:
         name = next(pair for pair in PAIRS if size.startswith(pair)) if size.startswith(PAIRS) else OPTIONS[size][0]
     options = trial.call.args | trial.call.kwargs

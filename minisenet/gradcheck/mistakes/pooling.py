@@ -54,12 +54,13 @@ def _short(v, array, short):
     return array * (np.arange(array.shape[1])[:, None, None] < rows) * (np.arange(array.shape[2])[:, None] < columns)
 
 
-def _scattered(v, argmax, add=True, width=None):
-    """dy carried back to the winners."""
+def _scattered(v, argmax, add=True, width=None, wrap=False):
+    """dy carried back to the winners; a position outside of the image is dropped, or wraps."""
     n, height, own_width, c = v.x_shape
     dx = np.zeros(v.x_shape)
     for index in np.ndindex(*v.dy.shape):
         row, column = divmod(argmax[index], width or own_width)
+        row, column = (row % height, column % own_width) if wrap else (row, column)
         if row < height and column < own_width:
             at = (index[0], row, column, index[3])
             dx[at] = v.dy[index] + (dx[at] if add else 0)
@@ -111,9 +112,9 @@ WRONG = [
     Wrong("max_pool2d_backward", "dx", "overlapping windows overwrite", "A pixel keeps only the last window that it won.",
           "An indexed assignment in NumPy keeps the last value, and so does dx[index] += dy; np.add.at adds them all. "
           "Windows without overlap hide it.", lambda v: _scattered(v, v.argmax, add=False)),
-    Wrong("max_pool2d_backward", "dx", "argmax read as w H + h",
-          "The winner's position is divided by the height instead of the width.", "argmax is h W + w. Square maps hide it.",
-          lambda v: _scattered(v, v.argmax, width=v.x_shape[1])),
+    *(Wrong("max_pool2d_backward", "dx", "argmax read as w H + h",
+            "The winner's position is divided by the height instead of the width.", "argmax is h W + w. Square maps hide it.",
+            lambda v, wrap=wrap: _scattered(v, v.argmax, width=v.x_shape[1], wrap=wrap)) for wrap in (False, True)),
     Wrong("max_pool2d_backward", "dx", "winners of the first image", "The winners of image 0 are used for the whole batch.",
           "Each image has its own winners; a batch of one hides it.",
           lambda v: _scattered(v, np.broadcast_to(v.argmax[:1], v.argmax.shape))),
