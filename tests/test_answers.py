@@ -152,12 +152,13 @@ NAMED = {
     "raises ValueError":
         "conv2d_backward_input__channels_not_transposed squeeze__fails_for_wide_maps linear__not_transposed "
         "linear_backward__w_transposed scale__raises_for_one_image",
+    "no bias gradient":
+        "linear_backward__db_always_none se_block_backward__no_biases excitation_backward__biases_never "
+        "se_block_backward__biases_not_asked_for",
     "wrong kind of result":
         "conv2d_backward_input__list_of_lists conv2d_backward__nested squeeze__yields squeeze__text "
-        "squeeze__equal_to_all squeeze__dictionary linear_backward__db_always_none "
-        "residual_block_backward__shortcut_none scale_backward__no_du squeeze__python_list squeeze__object_array "
-        "squeeze_backward__a_tuple_in_a_tuple se_block_backward__no_biases excitation_backward__biases_never "
-        "se_block_backward__biases_not_asked_for conv2d__tuple",
+        "squeeze__equal_to_all squeeze__dictionary squeeze_backward__a_tuple_in_a_tuple conv2d__tuple "
+        "residual_block_backward__shortcut_none scale_backward__no_du squeeze__python_list squeeze__object_array",
     "factor 1 / N":
         "conv2d_backward_weight__mean_over_images excitation_backward__batch_mean linear_backward__dw_averaged "
         "scale_backward__divided_by_batch squeeze_backward__divided_by_batch",

@@ -136,6 +136,9 @@ def _returns(fault, evidence):
         place = _place(evidence, lambda one: "return?" in one.text)
         return _seen("returns None", f"It returns None{place}: is there a return{' in that branch' * bool(place)}?",
                      order(evidence.spec))
+    if (fault.output or "").startswith("db") and fault.text.endswith("is None"):
+        return _seen("no bias gradient", f"{fault.output} is None, though there is a bias.",
+                     "With bias=True, return its gradient too, and hand the option on to the passes that you call.")
     if fault.output and len(evidence.spec.returns) > 1:
         return _seen("wrong kind of result", _sentence(fault.text), order(evidence.spec))
     return _seen("wrong kind of result" if fault.output else "wrong number of results", _sentence(fault.text),
