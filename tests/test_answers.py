@@ -55,7 +55,8 @@ NAMED = {
     "hard sigmoid": "sigmoid__hard excitation__hard_sigmoid se_block__hard_sigmoid",
     "brackets missing": "sigmoid__missing_brackets",
     "float32 inside": "sigmoid__float32 conv2d__float32_inside scale_backward__float32",
-    "softmax for sigmoid": "sigmoid__softmax excitation__softmax excitation__softmax_without_keepdims",
+    "softmax for sigmoid": "sigmoid__softmax excitation__softmax excitation__softmax_without_keepdims "
+        "excitation__softmax_that_overflows",
     "sigmoid's own value": "sigmoid_backward__y",
     "half of the slope": "sigmoid_backward__one_minus_y excitation_backward__half_a_sigmoid",
     "sigmoid applied twice": "sigmoid_backward__of_input scale__sigmoid_again excitation__sigmoid_twice",
@@ -175,13 +176,15 @@ NAMED = {
     "softmax over the batch": "softmax_cross_entropy__over_the_batch",
     "mean over everything": "softmax_cross_entropy__mean_over_classes",
     "divided by K": "softmax_cross_entropy__divided_by_classes softmax_cross_entropy_backward__divided_by_classes",
-    "not divided by N": "softmax_cross_entropy__sum softmax_cross_entropy_backward__not_averaged",
+    "not divided by N":
+        "softmax_cross_entropy__sum softmax_cross_entropy_backward__not_averaged softmax_cross_entropy__sum_of_log_p",
     "sign of the loss": "softmax_cross_entropy__sign",
     "labels of the whole batch in every row":
         "softmax_cross_entropy__all_rows_labelled softmax_cross_entropy_backward__all_rows",
     "integers inside": "softmax_cross_entropy__zeros_like_labels",
     "smoothing over the others":
-        "softmax_cross_entropy__smooths_over_the_others softmax_cross_entropy_backward__smooths_over_the_others",
+        "softmax_cross_entropy__smooths_over_the_others softmax_cross_entropy_backward__smooths_over_the_others "
+        "softmax_cross_entropy__others_and_log_p",
     "label keeps all of its weight":
         "softmax_cross_entropy__smoothing_on_top softmax_cross_entropy_backward__smoothing_on_top",
     "label smoothing forgotten":
@@ -248,7 +251,9 @@ NAMED = {
     "branch not masked": "residual_block_backward__branch_not_masked",
     "mask forgotten in ds": "residual_block_backward__ds_not_masked",
     "mask from u": "residual_block_backward__mask_from_u residual_block_backward__mask_from_gated",
-    "squeeze path dropped": "residual_block_backward__no_squeeze_path se_block_backward__no_squeeze_path",
+    "squeeze path dropped":
+        "residual_block_backward__no_squeeze_path se_block_backward__no_squeeze_path "
+        "se_block_backward__no_squeeze_path_and_no_mask",
     "squeeze path not shared out": "residual_block_backward__dz_in_full se_block_backward__dz_in_full",
     "shortcut gated": "residual_block_backward__shortcut_scaled",
     "ways added": "residual_block_backward__shortcut_added_to_du",
@@ -271,7 +276,7 @@ NAMED = {
     "sum for mean":
         "squeeze__sum squeeze__patches_allclose se_block__sum_squeeze squeeze_backward__not_shared_out "
         "residual_block__sum_squeeze squeeze__adds_in_loops squeeze_backward__as_if_it_added "
-        "squeeze__sum_into_a_real_buffer",
+        "squeeze__sum_into_a_real_buffer squeeze_backward__sum_as_a_view",
     "max-pooled squeeze": "se_block__max_squeeze squeeze__max",
     "block never called": "se_block__not_scaled",
     "mean of absolute values": "se_block__squeezes_absolute_values",
@@ -311,7 +316,14 @@ NAMED = {
         "residual_block_backward__greater_or_equal",
     "sigmoid overflows":
         "sigmoid__overflow sigmoid__overflow_only_above excitation__overflow se_block__overflow",
+    "last row left out": "squeeze__last_row_left_out scale_backward__last_row_left_out",
+    "first column left out": "squeeze__first_column_left_out",
+    "mask without b1": "excitation_backward__mask_without_b1",
+    "weight decay fixed": "sgd_step__decay_of_a_ten_thousandth",
+    "Nesterov with a fixed momentum": "sgd_step__nesterov_of_nine_tenths",
+    "velocity for the gradient": "sgd_step__nesterov_of_the_velocity",
     "means over the wrong axes":
+        "batch_norm_backward__means_of_layer_norm "
         "batch_norm_backward__per_image batch_norm_backward__over_axis_zero batch_norm_backward__means_over_the_batch "
         "batch_norm_backward__means_over_the_channels batch_norm_backward__means_over_everything",
     "dead units let through":

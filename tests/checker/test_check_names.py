@@ -26,6 +26,7 @@ LEFT_RIGHT = {
     "conv2d_backward_weight": {"kernel flipped in dx", "stride on the wrong axis", "padding on the wrong axis",
                                "groups mixed up", "bias gradient misses an axis"},
     "relu_backward": {"upstream gradient overwritten"},
+    "residual_block_backward": {"mask without b1"},
 }
 
 

@@ -104,3 +104,25 @@ def test_eps():
         return gamma * (x - mean) / np.sqrt(var) + beta, mean, var
     sizes = gradcheck.check(batch_norm).smallest.sizes
     assert sizes["c"] == 1 and sorted(sizes[name] for name in ("n", "height", "width")) == [1, 1, 3]
+
+
+def test_it_shows_wrong_numbers_before_shared_memory():
+    """A view of dz is wrong for a map of one pixel too, but there all numbers are right."""
+    smallest = gradcheck.check(answer("squeeze_backward__sum_as_a_view"), like="squeeze_backward").smallest
+    assert "du is off by" in smallest.results[0][3] and smallest.sizes["height"] * smallest.sizes["width"] == 2
+    alone = gradcheck.check(answer("relu__input_when_nothing_to_do"), like="relu").smallest
+    assert "shares memory" in alone.results[0][3] and max(alone.sizes.values()) == 1
+
+
+def test_the_mistake_is_one_that_it_shows():
+    """du has one mistake, dw1 another; the case shows du."""
+    verdict = gradcheck.check(answer("se_block_backward__no_squeeze_path_and_no_mask"), like="se_block_backward")
+    assert [name for name, *_ in verdict.smallest.results] == ["du"] and verdict.named.says.startswith("du ")
+
+
+def test_a_mistake_is_found_beside_an_overflow():
+    """The loss of large numbers is NaN, which is a second mistake."""
+    named = gradcheck.check(answer("softmax_cross_entropy__sum_of_log_p"), like="softmax_cross_entropy").named
+    assert "sum over the batch" in named.says and "NaN or infinite" in named.says
+    named = gradcheck.check(answer("softmax_cross_entropy__overflow"), like="softmax_cross_entropy").named
+    assert named.name == "NaN or infinity"

@@ -5,7 +5,8 @@ Explanations are tried from the particular to the general, and the first that ho
     conduct        how the call went: it raises, returns None, writes into its arguments, ...
     precision      right to seven digits
     predictions    explanations that predict numbers. One is accepted only if the answer gave these very numbers in every
-                   case of the evidence, even where they happen to be right; or in one branch, while the others are right
+                   case of the evidence, even where they happen to be right; or in one branch, while the others are right; or in
+                   all cases in which no exponential overflows
         formulas       mistakes that have a formula of their own: the planted bugs, and `mistakes.WRONG`
         terms          results that are sums: which term is missing, doubled, of the wrong sign or size
         transforms     what can happen to any result: a factor, an axis, an order, a part that was left out
@@ -22,7 +23,8 @@ from minisenet.checker.diagnosis.evidence import Evidence
 __all__ = ["diagnose", "ended", "not_imported"]
 
 EXPLANATIONS = (conduct.before_numbers, predictions.order, conduct.dtypes, precision.explain, predictions.explain,
-                predictions.one_branch, shapes.explain, conduct.beside_right_numbers, conduct.remembered, places.explain)
+                predictions.one_branch, predictions.beside_overflow, shapes.explain, conduct.beside_right_numbers,
+                conduct.remembered, places.explain)
 
 
 def diagnose(spec, smallest, trials):

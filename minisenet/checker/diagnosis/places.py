@@ -28,7 +28,7 @@ def explain(evidence):
         lesson = hint(raised) or lesson
     if not needed:
         return Mistake(f"wrong{place}" if place else "wrong values",
-                       f"On the smallest case already, {outputs} wrong.{everywhere}", lesson, certain=True)
+                       f"No size of the smallest case can be smaller, and {outputs} wrong on it.{everywhere}", lesson, certain=True)
     larger = [text for text in (symbol(name) for name in needed) if text]
     options = list(dict.fromkeys(_option(name, smallest) for name in needed if not symbol(name)))
     name = " ".join([f"for larger {', '.join(larger)}"] * bool(larger) + [f"with {', '.join(options)}"] * bool(options))

@@ -23,8 +23,12 @@ NO_VALUE = (ValueError, IndexError, AttributeError, TypeError, KeyError, ZeroDiv
 
 
 def explain(evidence):
-    """The guess that predicts most of the wrong results, and no right one wrongly; None if there is none."""
+    """The guess that predicts most of the wrong results, and no right one wrongly; None if there is none.
+
+    One that predicts a wrong result of the smallest case comes before all others, because that is the case that is shown.
+    """
     wrong = _wrong(evidence)
+    shown = {fault.output for fault in evidence.smallest.faults} & set(wrong)
     right = [name for name in evidence.spec.returns if name not in wrong]
     best, most = None, 0.0
     for mistake, predict in itertools.chain.from_iterable(source(evidence, wrong) for source in GUESSES):
@@ -32,10 +36,10 @@ def explain(evidence):
         contradicted = sum(_contradicts(predict, evidence, name) for name in right) if found else 0
         if getattr(predict, "needs", set()) - set(found) or contradicted and "{}" not in mistake.says:
             continue                                                   # its words may be of a result that is right
-        score = found and len(found) - 0.5 * contradicted
+        score = len(found) + len(wrong) * bool(shown & set(found)) - 0.5 * contradicted
         if found and score > most:
             best, most = Mistake(mistake.name, _said(mistake.says, found), mistake.lesson), score
-            if score == len(wrong):
+            if score == len(wrong) * (1 + bool(shown)):
                 break
     return best
 
@@ -66,6 +70,21 @@ def one_branch(evidence):
                 return Mistake(f"{mistake.name}, in one branch",
                                f"{_said(mistake.says, wrong)} This is so only{place}; all other cases are right.", mistake.lesson)
     return None
+
+
+def beside_overflow(evidence):
+    """The guess that predicts everything but the large numbers for which the answer is NaN or infinite; None if there is none."""
+    trials = [trial for trial in evidence.trials if not (trial.sizes.get("far") and _overflows(trial))]
+    near = replace(evidence, trials=trials)
+    if len(trials) == len(evidence.trials) or not any(trial.faults for trial in trials):
+        return None
+    found = explain(near) or one_branch(near)
+    return found and replace(found, says=f"{found.says} Besides, it is NaN or infinite for large numbers.")
+
+
+def _overflows(trial):
+    arrays = [as_array(value) for value in trial.given.values()]
+    return any(array is not None and not np.all(np.isfinite(array)) for array in arrays)
 
 
 def _wrong(evidence):

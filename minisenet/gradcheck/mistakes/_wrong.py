@@ -12,6 +12,9 @@ import numpy as np
 AXES = (0, 1, 2)                    # images, rows, columns: the axes of a channel's statistics
 SIDES = ((slice(None), slice(None), 0), (slice(None), 0),                          # the first and the last column and row
          (slice(None), slice(None), -1), (slice(None), -1))
+LINES = (("first", "row", np.s_[:, 1:]), ("last", "row", np.s_[:, :-1]),            # of a map: what is left without it
+         ("first", "column", np.s_[:, :, 1:]), ("last", "column", np.s_[:, :, :-1]))
+LOOP_ENDS = "Does a loop begin too late, or end too early? range(n) runs from 0 to n - 1."
 PER_IMAGE = "Each image has its own gates: that is the point of the block. A batch of one hides the mistake."
 FACTOR = "y = s u, so s gets dy times u."
 NHWC = "Images are (N, H, W, C) here: the positions are axes 1 and 2, the channels are the last."

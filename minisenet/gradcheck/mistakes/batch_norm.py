@@ -166,6 +166,7 @@ OTHER_AXES = tuple(
      "separately for each channel.", lambda v, axis=axis, inside=inside: _dx(v, axis=axis, inside=inside))
     for words, axis in (("the batch only (axis 0)", (0,)), ("images and rows (axes 0 and 1)", (0, 1)),
                         ("images and columns (axes 0 and 2)", (0, 2)), ("rows and columns (axes 1 and 2)", (1, 2)),
+                        ("rows, columns and channels (axes 1, 2 and 3)", (1, 2, 3)),
                         ("the channels (axis 3)", (3,)), ("all four axes", (0, 1, 2, 3)))
     for inside in (False, True)[:1 + (3 in axis)])
 

@@ -127,6 +127,8 @@ BACKWARD_CHANGES = (
     ("dz", "mask forgotten in dz", "dz comes from dh, not from dh [h > 0].", MASK_FIRST, dict(mask=_open)),
     (HIDDEN, "mask from dh", "The hidden mask is where the gradient dh is positive, not where h is.", HIDDEN_MASK,
      dict(mask=lambda dh, v: dh > 0)),
+    (HIDDEN, "mask without b1", "The hidden mask is where W1 z is positive, without b1.", HIDDEN_MASK,
+     dict(mask=lambda dh, v: v.z @ v.w1.T > 0)),
     (HIDDEN, "mask from z", "The hidden mask is where z is positive, not where h is.", HIDDEN_MASK,
      dict(mask=lambda dh, v: v.z > 0)),
     (HIDDEN, "mask of the first image", "The hidden mask of image 0 is used for the whole batch.",

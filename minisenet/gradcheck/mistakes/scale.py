@@ -2,7 +2,7 @@
 import numpy as np
 
 from minisenet import functional as F
-from minisenet.gradcheck.mistakes._wrong import AXES, FACTOR, NHWC, PER_IMAGE, SIDES, Wrong, beside_maps
+from minisenet.gradcheck.mistakes._wrong import AXES, FACTOR, LINES, LOOP_ENDS, NHWC, PER_IMAGE, SIDES, Wrong, beside_maps
 
 PRODUCT = "Eq. (4) is s u."
 SLOPE_IN_U = "y = s u, so u gets dy times s."
@@ -61,6 +61,8 @@ BACKWARD = [Wrong("scale_backward", output, name, says, lesson, formula) for out
     ("ds", "not summed", "ds keeps the positions: it is dy u.", ADD, lambda v: v.dy * v.u),
     ("ds", "axes of (N, C, H, W)", "ds adds up over axes 2 and 3, which are W and C here.", NHWC,
      lambda v: (v.dy * v.u).sum(axis=(2, 3))),
+    *(("ds", f"{which} {line} left out", f"The sum over the map lacks its {which} {line}.", LOOP_ENDS,
+       lambda v, rest=rest: (v.dy * v.u)[rest].sum(axis=(1, 2))) for which, line, rest in LINES),
     *(("ds", "one axis missed", "ds adds up over one side of the map only.", ADD,
        lambda v, at=at: (v.dy * v.u)[at].sum(axis=1)) for at in SIDES),
 )]

@@ -1,7 +1,7 @@
 """Mistakes in the squeeze, eq. (2)."""
 import numpy as np
 
-from minisenet.gradcheck.mistakes._wrong import AXES, NHWC, SIDES, Wrong, beside_maps
+from minisenet.gradcheck.mistakes._wrong import AXES, LINES, LOOP_ENDS, NHWC, SIDES, Wrong, beside_maps
 
 SQUARE = "Square maps hide it: test with H != W."
 MEAN = "Eq. (2) is a mean over all positions."
@@ -28,6 +28,8 @@ FORWARD = [
      lambda v: np.broadcast_to(v.u.mean(axis=AXES), (len(v.u), v.u.shape[3]))),
     *(("one axis missed", "z is the mean over one side of the map only.", MEAN,
        lambda v, at=at: v.u[at].mean(axis=1)) for at in SIDES),
+    *((f"{which} {line} left out", f"The sum over the map lacks its {which} {line}.", LOOP_ENDS,
+       lambda v, rest=rest: v.u[rest].sum(axis=(1, 2)) / (v.u.shape[1] * v.u.shape[2])) for which, line, rest in LINES),
     *(("one pixel for the map", f"z is the {which} pixel of each map.", MEAN, lambda v, at=at: v.u[:, *at(*v.u.shape[1:3])])
       for which, at in (("first", lambda h, w: (0, 0)), ("middle", lambda h, w: (h // 2, w // 2)),
                         ("last", lambda h, w: (-1, -1)))),
