@@ -1,10 +1,11 @@
 """Build the kernels: one source, and for each instruction set one module for float32 and one for float64. Everything else is in
 pyproject.toml.
 
-By default only one is built, the best that this processor runs and the compiler knows. (Where no source can tell what the
-processor runs, all of them are built.) Environment variables change that:
+In a clone (`pip install -e .`, `setup.py build_ext --inplace`) only one is built, the best that this processor runs and the
+compiler knows. A wheel may be installed elsewhere, so it gets all of them, and so does a clone where no source can tell what the
+processor runs. Environment variables change that:
 
-    MINISENET_BUILD=all               every instruction set of this architecture: for a wheel that others will install
+    MINISENET_BUILD=all               every instruction set of this architecture
     MINISENET_BUILD=v3,baseline       these instruction sets
     MINISENET_OPENMP=0                without OpenMP
     MINISENET_REQUIRE_KERNELS=1       a build that fails is an error; otherwise minisenet is installed without it
@@ -45,12 +46,12 @@ processor = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(processor)
 
 
-def wanted():
-    """The instruction sets to build, and whether the first that the compiler knows is enough."""
+def wanted(in_place):
+    """The instruction sets to build, in place or for a wheel, and whether the first that the compiler knows is enough."""
     known = list(BUILDS) if processor.is_x86() else ["baseline"]
     names = os.environ.get("MINISENET_BUILD", "").replace(",", " ").split()
     if not names:
-        return (known, False) if processor.unknown() else (list(processor.supported()), True)
+        return (list(processor.supported()), True) if in_place and not processor.unknown() else (known, False)
     for name in names:
         if name not in [*known, "all"]:
             raise SystemExit(f"minisenet: error: MINISENET_BUILD must be all, or some of {','.join(known)}, got {name!r}")
@@ -84,7 +85,7 @@ class build_kernels(build_ext):
     """build_ext that asks the compiler what it can do, and leaves the result where the clone's own root finds it."""
 
     def build_extensions(self):
-        names, one = wanted()
+        names, one = wanted(self.inplace or self.editable_mode)
         why_not = self._why_not()
         known = () if why_not else (name for name in names if self._knows(name))
         usable = list(itertools.islice(known, 1) if one else known)
@@ -163,4 +164,4 @@ class build_kernels(build_ext):
 
 
 if __name__ == "__main__":
-    setup(ext_modules=extensions(wanted()[0]), cmdclass={"build_ext": build_kernels})
+    setup(ext_modules=extensions(wanted(in_place=False)[0]), cmdclass={"build_ext": build_kernels})

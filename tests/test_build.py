@@ -48,10 +48,10 @@ def script(tmp_path, monkeypatch):
 
 
 def build(script, tmp_path):
-    """Run build_ext; (the builds that are there now, each with both of its modules; the flags with which they were built)."""
-    distribution = dict(name="minisenet", packages=["minisenet"], ext_modules=script.extensions(script.wanted()[0]))
+    """Run build_ext as for an editable installation; (the builds that are there now, each with both of its modules; the flags with which they were built)."""
+    distribution = dict(name="minisenet", packages=["minisenet"], ext_modules=script.extensions(script.wanted(in_place=True)[0]))
     command = script.build_kernels(setuptools.Distribution(distribution))
-    command.build_lib, command.build_temp = str(tmp_path / "lib"), str(tmp_path / "temp")
+    command.build_lib, command.build_temp, command.editable_mode = str(tmp_path / "lib"), str(tmp_path / "temp"), True
     command.ensure_finalized()
     command.run()
     modules = {path.name.split(".")[0] for path in (tmp_path / "minisenet").iterdir()}
@@ -129,17 +129,23 @@ def test_without_a_compiler_there_is_one_line(script, tmp_path, monkeypatch, cap
 def test_which_builds_are_wanted(script, variable, has, wanted, monkeypatch):
     monkeypatch.setenv("MINISENET_BUILD", variable)
     monkeypatch.setattr(script.processor, "has", has.get)
-    assert script.wanted() == wanted
+    assert script.wanted(in_place=True) == wanted
+
+
+@pytest.mark.parametrize("variable, wanted", [("", ["v4", "v3", "baseline"]), ("v3", ["v3"])])
+def test_a_wheel_gets_all_builds_unless_told(script, variable, wanted, monkeypatch):
+    monkeypatch.setenv("MINISENET_BUILD", variable)
+    assert script.wanted(in_place=False) == (wanted, False)
 
 
 @pytest.mark.parametrize("variable, wanted", [("", (["baseline"], True)), ("all", (["baseline"], False))])
 def test_other_processors_have_one_build(script, variable, wanted, monkeypatch):
     monkeypatch.setenv("MINISENET_BUILD", variable)
     monkeypatch.setattr(script.processor, "is_x86", lambda: False)
-    assert script.wanted() == wanted
+    assert script.wanted(in_place=True) == wanted
     monkeypatch.setenv("MINISENET_BUILD", "v4")
     with pytest.raises(SystemExit, match="MINISENET_BUILD must be all, or some of baseline, got 'v4'$"):
-        script.wanted()
+        script.wanted(in_place=True)
 
 
 def test_setup_makes_the_modules_that_the_package_looks_for(script):
@@ -215,7 +221,7 @@ def test_the_wheel_runs_far_from_the_clone(installed, tmp_path):
     assert Path(where).is_relative_to(installed.parent) and where != minisenet.__file__
     info = run(command, "info", cwd=tmp_path)
     if os.environ.get("MINISENET_REQUIRE_KERNELS") == "1":
-        assert "backend      fused" in info
+        assert "backend      fused" in info and re.search(r"^builds +(v4, v3, )?baseline$", info, re.M)
     settings = "--data shapes --limit 128 --epochs 1 --width 2 --reduction 2 --batch-size 32 --out run".split()
     run(command, "train", *settings, cwd=tmp_path, MINISENET_DATA=str(tmp_path), HOME=str(tmp_path))
     assert (tmp_path / "run" / "metrics.jsonl").read_text().count("\n") == 1
