@@ -242,8 +242,9 @@ BUGS = (
         "The ReLU comes after the sum, so the shortcut and the block both get dy [y > 0].",
         backward=_by_table("residual_block", "branch not masked")),
 
-    Bug("overlapping windows overwrite", "max_pool2d", "dx[winner] = dy where it should be dx[winner] += dy.",
-        "NumPy's indexed assignment keeps the last value. Windows without overlap hide it.",
+    Bug("overlapping windows overwrite", "max_pool2d", "A pixel that several windows picked keeps only the last one's dy.",
+        "In NumPy dx[index] = dy keeps the last value, and so does dx[index] += dy. np.add.at adds them all. "
+        "Windows without overlap hide it.",
         backward=_instead("max_pool2d", x=_max_pool_overwrites)),
     Bug("argmax read as w H + h", "max_pool2d", "dx splits the winner's position by the height instead of the width.",
         "argmax is h W + w. Square maps hide it: test with H != W.", backward=_instead("max_pool2d", x=_max_pool_transposed)),

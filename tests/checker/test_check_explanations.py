@@ -249,3 +249,9 @@ def test_a_result_that_is_kept_by_shape_is_told_so():
     def squeeze(u):
         return kept.setdefault(u.shape, u.mean(axis=(1, 2))).copy()
     assert gradcheck.check(squeeze).mistake == "earlier result returned"
+
+
+def test_who_writes_plus_equals_is_not_told_to():
+    """dx[index] += dy counts an index once that comes several times."""
+    named = verdict_on("max_pool2d_backward__fancy_plus").named
+    assert "should be" not in named.says and "np.add.at" in named.lesson
