@@ -1,4 +1,6 @@
 """Answers of an examiner, who had not read the checker: one for each kind of mistake that it did not name truly."""
+import math
+
 import numpy as np
 
 
@@ -76,6 +78,21 @@ def softmax_cross_entropy__others_and_log_p(logits, labels, *, label_smoothing=0
     q = np.full((n, k), label_smoothing / (k - 1))
     q[np.arange(n), labels] = 1 - label_smoothing
     return -(q * np.log(p)).sum() / n, p
+
+
+def sigmoid__math_exp_of_minus_x(x):
+    """WRONG: math.exp(-x) raises OverflowError below x = -709."""
+    y = np.zeros(x.shape)
+    for at, value in np.ndenumerate(x):
+        y[at] = 1 / (1 + math.exp(-value))
+    return y
+
+
+def softmax_cross_entropy__math_log_of_p(logits, labels):
+    """WRONG: math.log(p) raises ValueError where p is rounded to 0."""
+    e = np.exp(logits - logits.max(1, keepdims=True))
+    p = e / e.sum(1, keepdims=True)
+    return -sum(math.log(p[n, label]) for n, label in enumerate(labels)) / len(p), p
 
 
 def sgd_step__decay_of_a_ten_thousandth(value, grad, velocity, *, lr, momentum=0.9, weight_decay=0.0):

@@ -255,3 +255,9 @@ def test_who_writes_plus_equals_is_not_told_to():
     """dx[index] += dy counts an index once that comes several times."""
     named = verdict_on("max_pool2d_backward__fancy_plus").named
     assert "should be" not in named.says and "np.add.at" in named.lesson
+
+
+@pytest.mark.parametrize("name, learns", [("sigmoid__math_exp_of_minus_x", "overflows beyond x = 709"),
+                                          ("softmax_cross_entropy__math_log_of_p", "rounded to 0")])
+def test_an_exception_of_math_is_explained(name, learns):
+    assert learns in verdict_on(name).named.lesson

@@ -115,11 +115,19 @@ def _raises(fault, evidence):
     return _seen(f"raises {kind}", f"On the smallest case it {fault.text}.{only}", hint(fault.text))
 
 
+NOT_POSITIVE = "math.log needs a number above 0, and math.sqrt one that is not negative. Can the argument be rounded to 0?"
+OF_MATH = {                         # what the exceptions of Python's math mean; the last two are one error, by version
+    "math range error": "math.exp(x) overflows beyond x = 709, where np.exp gives inf. Keep its argument at 0 or below.",
+    "math domain error": NOT_POSITIVE,
+    "expected a positive input": NOT_POSITIVE,
+}
+
+
 def hint(text):
     """What one learns from the text of an exception; "" if that is unknown."""
     if "raises IndexError" in text:
         return OUT_OF_RANGE * ("out of bounds" in text)
-    return KEEPDIMS * _without_axes(text)
+    return next((says for error, says in OF_MATH.items() if error in text), KEEPDIMS * _without_axes(text))
 
 
 def _without_axes(text):
