@@ -37,6 +37,7 @@ FIGURES = {
     "training-curves": trained.curves,
     "gates": trained.gates,
     "gates-shapes": lambda: trained.gates(HERE / "gates-shapes.json"),
+    "gates-readme": lambda: trained.gates(HERE / "gates-readme.json"),
 }
 
 

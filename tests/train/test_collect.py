@@ -9,6 +9,7 @@ import pytest
 
 import minisenet
 from minisenet import models
+from minisenet.train import gates
 from minisenet.train.run_folder import RunError
 
 ROOT = Path(__file__).parents[2]
@@ -31,9 +32,14 @@ def test_the_page_has_the_tables_of_its_data(name):
     assert table in (ROOT / "docs" / "training.md").read_text(encoding="utf-8"), table
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, "gates-readme.json"])
 def test_the_data_name_no_folder(name):
     assert not re.search(r"[/\\~]", (FIGURES / name).read_text(encoding="utf-8"))
+
+
+def test_the_readme_shows_the_gates_of_its_figure():
+    rows = json.loads((FIGURES / "gates-readme.json").read_text(encoding="utf-8"))["tables"][0]["rows"]
+    assert gates.format_table(rows) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 # ---- tiny runs ---------------------------------------------------------------------------------------------------------
