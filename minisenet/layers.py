@@ -427,7 +427,8 @@ class Sequential(Layer, deferred=True):
             x = layer.forward(x)
         return x
 
-    def backward(self, dy):
-        for layer in reversed(self.children().values()):
+    def backward(self, dy, *, input_gradient=True):
+        first, *others = self.children().values()
+        for layer in reversed(others):
             dy = layer.backward(dy)
-        return dy
+        return first.backward(dy, input_gradient=input_gradient)

@@ -26,7 +26,7 @@ ALLOWED = {
     "functional": {"arguments", "backend"},
     "layers": {"arguments", "backend", "functional"},
     "blocks": {"arguments", "functional", "layers"},
-    "models": {"arguments", "layers", "blocks"},
+    "models": {"arguments", "backend", "layers", "blocks"},
     "optim": {"arguments", "backend"},
     "data": {"arguments", "backend"},
     "train": {"_version", "arguments", "backend", "functional", "layers", "blocks", "models", "optim", "data"},

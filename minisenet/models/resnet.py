@@ -8,10 +8,11 @@ import numpy as np
 
 from minisenet import arguments
 from minisenet.blocks import BasicBlock
-from minisenet.layers import BatchNorm2d, Conv2d, Layer, Linear, ReLU, Sequential, Squeeze
+from minisenet.layers import BatchNorm2d, Conv2d, Linear, ReLU, Sequential, Squeeze
+from minisenet.models.network import Network
 
 
-class CifarResNet(Layer):
+class CifarResNet(Network):
     """A ResNet of depth 6n + 2 for 32x32 images.
 
     Parameters
@@ -50,18 +51,6 @@ class CifarResNet(Layer):
         self.stage3 = _stage(n, 2 * width, 4 * width, 2, options)
         self.squeeze = Squeeze()
         self.fc = Linear(4 * width, num_classes, rng=rng)
-
-    def forward(self, x):
-        """Logits (N, num_classes) of images (N, H, W, 3)."""
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.stage3(self.stage2(self.stage1(x)))
-        return self.fc(self.squeeze(x))
-
-    def backward(self, dy, input_gradient=False):
-        """Set every parameter's gradient. Returns the images' gradient if `input_gradient` is true, else None."""
-        dy = self.squeeze.backward(self.fc.backward(dy))
-        dy = self.stage1.backward(self.stage2.backward(self.stage3.backward(dy)))
-        return self.conv1.backward(self.bn1.backward(self.relu.backward(dy)), input_gradient=input_gradient)
 
 
 def _stage(n, in_channels, out_channels, stride, options):

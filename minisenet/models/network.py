@@ -1,0 +1,96 @@
+"""What all networks share: their layers run in the order in which they are assigned, and a detector gets each stage's maps."""
+import numpy as np
+
+from minisenet import arguments
+from minisenet.backend.values import deferring, formed
+from minisenet.layers import Layer
+
+
+class Network(Layer):
+    """Images (N, H, W, 3) to logits (N, num_classes): a stem, stages and a head.
+
+    A subclass only assigns layers. Their order is the order of the forward; the children `stage1`, `stage2`, ... are the stages.
+    """
+
+    def forward(self, x):
+        """Logits (N, num_classes) of images (N, H, W, 3)."""
+        for layer in self.children().values():
+            x = layer(x)
+        return x
+
+    def backward(self, dy, input_gradient=False):
+        """Set every parameter's gradient. Returns the images' gradient if `input_gradient` is true, else None."""
+        first, *others = self.children().values()
+        for layer in reversed(others):
+            dy = layer.backward(dy)
+        dx = first.backward(dy, input_gradient=input_gradient)
+        return dx if input_gradient else None
+
+    def features(self, x):
+        """The maps of the stages, on which a detector puts its neck.
+
+        Parameters
+        ----------
+        x : ndarray (N, H, W, 3)
+
+        Returns
+        -------
+        list of ndarray (N, H_i, W_i, C_i)
+            The output of each stage. The head does not run.
+
+        Notes
+        -----
+        Source: section 5.3, where SE-ResNets are the backbones of a detector.
+        """
+        maps = []
+        with deferring():
+            for name, layer in self._body():
+                x = layer(x)
+                if name.startswith("stage"):
+                    maps.append(x)
+        maps = formed(maps)
+        self._saved = [map.shape for map in maps]
+        return maps
+
+    def features_backward(self, dmaps, input_gradient=False):
+        """The way back from `features`: each stage's output gets its own gradient and that of the stage after it.
+
+        Parameters
+        ----------
+        dmaps : list of ndarray or None
+            The gradient of each map, None for a map that was not used.
+        input_gradient : bool
+
+        Returns
+        -------
+        ndarray (N, H, W, 3) or None
+            The images' gradient, if `input_gradient` is true.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a gradient is not a NumPy array or does not have its map's shape, or if their number differs.
+        RuntimeError
+            If there was no `features` before.
+        """
+        shapes, body = self._pop_saved(), list(self._body())
+        if len(dmaps) != len(shapes):
+            raise ValueError(f"dmaps must have {len(shapes)} gradients, one for each stage, got {len(dmaps)}: use None for a map "
+                             "without a gradient")
+        dmaps = [given if given is None else arguments.arrays(dmap=(given, 4, shape))[0] for given, shape in zip(dmaps, shapes)]
+        if dmaps[-1] is None:
+            dmaps[-1] = np.zeros(shapes[-1], next(iter(self.parameters().values())).value.dtype)
+        dx = None
+        with deferring():
+            for i, (name, layer) in reversed(list(enumerate(body))):
+                if name.startswith("stage") and (own := dmaps.pop()) is not None:
+                    dx = own if dx is None else dx + own
+                dx = layer.backward(dx, input_gradient=i > 0 or input_gradient)
+        return formed(dx) if input_gradient else None
+
+    def _body(self):
+        """(name, layer) from the stem to the last stage."""
+        children = list(self.children().items())
+        last = max(i for i, (name, _) in enumerate(children) if name.startswith("stage"))
+        return children[:last + 1]
+
