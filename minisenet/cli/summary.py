@@ -1,6 +1,7 @@
 """`minisenet summary`: a network's cost, layer by layer."""
 from minisenet import models
 from minisenet.cli import _options
+from minisenet.graph import draw
 from minisenet.summary import format_summary, summary
 from minisenet.train import options
 
@@ -14,12 +15,16 @@ def add(commands):
     parser.add_argument("--classes", type=options.number(int, 1), metavar="K", help="default: the number of classes of its data set")
     parser.add_argument("--image-size", type=options.number(int, 1), metavar="N",
                         help="default: the image size that the network was designed for")
+    parser.add_argument("--graph", metavar="FILE", help="draw the network's graph too: .svg, .png or .pdf (by Graphviz), or .dot")
     _options.add_json(parser)
     return parser
 
 
 def run(args):
-    result = summary(models.create(args.model, args.classes, **options.model_options(args)), args.image_size)
+    model = models.create(args.model, args.classes, **options.model_options(args))
+    result = summary(model, args.image_size)
+    if args.graph:
+        draw(model, args.graph, args.image_size)
     if args.json:
         _options.print_json(result)
     else:
