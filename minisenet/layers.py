@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 import minisenet.functional as F
-from minisenet import arguments
+from minisenet import arguments, random
 from minisenet.backend.values import deferring, formed
 from minisenet.functional.deferred import as_gradient, as_map
 
@@ -413,6 +413,97 @@ class AvgPool2d(Layer):
 
     def backward(self, dy):
         return F.avg_pool2d_backward(dy, self._pop_saved(), self.kernel_size, **self.options)
+
+
+class Concat(Layer):
+    """The channels of several maps, one after the other. Its backward returns one gradient for each map."""
+
+    def forward(self, *xs):
+        y = F.concat(*xs)
+        self._saved = [x.shape[3] for x in xs]
+        return y
+
+    def backward(self, dy):
+        return F.concat_backward(dy, *self._pop_saved())
+
+
+class ChannelShuffle(Layer):
+    """ShuffleNet's shuffle; see `minisenet.functional.channel_shuffle`."""
+
+    def __init__(self, groups):
+        self.groups, = _sizes(groups=groups)
+
+    def forward(self, x):
+        self._saved = ()
+        return F.channel_shuffle(x, self.groups)
+
+    def backward(self, dy):
+        self._pop_saved()
+        return F.channel_shuffle_backward(dy, self.groups)
+
+
+class Random(Layer):
+    """The base of layers that draw numbers in training. What they draw is a pure function of `seed` and `step`.
+
+    Attributes
+    ----------
+    seed : int
+        Drawn from `rng`, so that the layers of a network differ.
+    step : int
+        The number of the next training step. A forward in training mode counts it up; `minisenet.fit` sets it, so that a
+        resumed run draws what an uninterrupted one does.
+    """
+
+    def __init__(self, *, rng):
+        self.seed, self.step = int(rng.integers(1 << 32)), 0
+
+    def next_step(self):
+        """The number of this training step."""
+        self.step += 1
+        return self.step - 1
+
+
+class Dropout(Random):
+    """Dropout with probability p in training; the identity otherwise. See `minisenet.functional.dropout`."""
+
+    def __init__(self, p, *, rng):
+        super().__init__(rng=rng)
+        self.p = arguments.real_number("p", p, least=0, below=1)
+
+    def forward(self, x):
+        if not self.training or self.p == 0:
+            self._saved = (None,)
+            return x
+        y, mask = F.dropout(x, self.p, seed=self.seed, step=self.next_step())
+        self._saved = (mask,)
+        return y
+
+    def backward(self, dy):
+        mask, = self._pop_saved()
+        return dy if mask is None else F.dropout_backward(dy, mask)
+
+
+class Shake(Random):
+    """The random mix of two branches; see `minisenet.functional.shake`. Its backward returns (du1, du2).
+
+    In training alpha is uniform in [0, 1) for each image, and so is beta, or 0.5 with `even`. Otherwise both are 0.5.
+    """
+
+    def __init__(self, *, even=False, rng):
+        super().__init__(rng=rng)
+        self.even = even
+
+    def forward(self, u1, u2):
+        alpha = beta = np.full(len(u1), 0.5)
+        if self.training:
+            step, images = self.next_step(), np.arange(len(u1))
+            alpha = random.uniform(self.seed, random.ALPHA, step, images)
+            beta = beta if self.even else random.uniform(self.seed, random.BETA, step, images)
+        self._saved = beta.astype(u1.dtype)
+        return F.shake(u1, u2, alpha.astype(u1.dtype))
+
+    def backward(self, dy):
+        return F.shake_backward(dy, self._pop_saved())
 
 
 class Sequential(Layer, deferred=True):

@@ -111,11 +111,9 @@ def command(spec):
     words = ["minisenet", "train", "--data", spec["data"], "--model", spec["model"]]
     network = models.MODELS[spec["model"]]
     chosen = network.defaults | spec["options"]
-    if chosen.pop("se_bias"):
-        words.append("--se-bias")
-    if network.plain is None:
-        del chosen["reduction"]
     for name, value in (chosen | spec["settings"] | dict(limit=spec["limit"], backend=spec["backend"])).items():
-        if value is not None:
-            words += [f"--{name.replace('_', '-')}", f"{value}"]
+        if value is True:
+            words.append(f"--{name.replace('_', '-')}")
+        elif value is not None and value is not False:
+            words += [f"--{name.replace('_', '-')}", ",".join(map(str, value)) if isinstance(value, (tuple, list)) else f"{value}"]
     return shlex.join(words)

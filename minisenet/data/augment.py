@@ -7,7 +7,7 @@ import numpy as np
 
 from minisenet import arguments
 from minisenet.backend import kernelised
-from minisenet.data import random
+from minisenet import random
 
 
 def _check_images(images):

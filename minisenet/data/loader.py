@@ -9,7 +9,7 @@ import contextvars
 import numpy as np
 
 from minisenet import arguments
-from minisenet.data import random
+from minisenet import random
 from minisenet.data.augment import augment, draw, normalise
 from minisenet.data.dataset import Dataset
 

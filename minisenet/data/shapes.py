@@ -16,7 +16,7 @@ a pixel by one grey level.
 import numpy as np
 
 from minisenet import arguments
-from minisenet.data import random
+from minisenet import random
 from minisenet.data.dataset import Dataset
 
 SIZE = 32

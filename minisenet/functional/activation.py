@@ -1,4 +1,4 @@
-"""The two activations of eq. (3): delta, the ReLU, and sigma, the sigmoid. Each backward needs only the output."""
+"""The two activations of eq. (3), delta, the ReLU, and sigma, the sigmoid, and the tanh. Each backward needs only the output."""
 import numpy as np
 
 from minisenet import arguments
@@ -120,3 +120,65 @@ def sigmoid_backward(dy, y):
     Source: derived from eq. (3).
     """
     return dy * y * (1 - y)
+
+
+@composed(_check_forward)
+def tanh(x):
+    """The hyperbolic tangent, y = (exp(x) - exp(-x)) / (exp(x) + exp(-x)), element by element: a gate of Table 12.
+
+    Parameters
+    ----------
+    x : ndarray, any shape
+
+    Returns
+    -------
+    y : ndarray, the shape and dtype of x
+        Between -1 and 1 for real x.
+
+    Raises
+    ------
+    TypeError
+        If x is not a floating-point NumPy array.
+    ValueError
+        If x is empty.
+
+    Notes
+    -----
+    Source: Table 12, section 6.3.
+    """
+    return np.tanh(x)
+
+
+@composed(_check_backward)
+def tanh_backward(dy, y):
+    """The gradient of `tanh`: dx = dy (1 - y^2).
+
+    Parameters
+    ----------
+    dy, y : ndarray, any one shape
+        The upstream gradient and the output of `tanh`.
+
+    Returns
+    -------
+    dx : ndarray, the shape of y
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a floating-point NumPy array, or if dtypes or shapes do not match.
+
+    Notes
+    -----
+    Source: derived from Table 12's gate.
+    """
+    return dy * (1 - y * y)
+
+
+GATES = dict(sigmoid=(sigmoid, sigmoid_backward), tanh=(tanh, tanh_backward), relu=(relu, relu_backward))
+
+
+def gate_functions(gate):
+    """(forward, backward) of the gate with this name, the last activation of an excitation."""
+    if not isinstance(gate, str) or gate not in GATES:
+        raise ValueError(f"gate must be one of {', '.join(GATES)}, got {gate!r}")
+    return GATES[gate]

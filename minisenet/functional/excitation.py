@@ -6,25 +6,27 @@ Eq. (3) has no biases, and neither have the ablations of section 6; the released
 """
 from minisenet import arguments
 from minisenet.backend import composed
-from minisenet.functional.activation import relu, relu_backward, sigmoid, sigmoid_backward
+from minisenet.functional.activation import gate_functions, relu, relu_backward
 from minisenet.functional.linear import linear, linear_backward
 
 
-def _check_forward(z, w1, w2, b1=None, b2=None):
+def _check_forward(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
+    gate_functions(gate)
     c, hidden = arguments.shape_of(z)[1:], arguments.shape_of(w1)[:1]
     return tuple(arguments.arrays(z=(z, 2), w1=(w1, 2, (None, *c)), w2=(w2, 2, (*c, *hidden)),
-                                  b1=arguments.optional(b1, 1, hidden), b2=arguments.optional(b2, 1, c))), {}
+                                  b1=arguments.optional(b1, 1, hidden), b2=arguments.optional(b2, 1, c))), dict(gate=gate)
 
 
-def _check_backward(ds, z, h, s, w1, w2, *, bias=False):
+def _check_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
+    gate_functions(gate)
     each, hidden = arguments.shape_of(z), arguments.shape_of(w1)[:1]
     args = arguments.arrays(ds=(ds, 2, each), z=(z, 2), h=(h, 2, (*each[:1], *hidden)), s=(s, 2, each),
                             w1=(w1, 2, (None, *each[1:])), w2=(w2, 2, (*each[1:], *hidden)))
-    return tuple(args), dict(bias=bool(bias))
+    return tuple(args), dict(bias=bool(bias), gate=gate)
 
 
 @composed(_check_forward)
-def excitation(z, w1, w2, b1=None, b2=None):
+def excitation(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
     """F_ex, eq. (3): s = sigma(W2 delta(W1 z)).
 
     Parameters
@@ -35,11 +37,13 @@ def excitation(z, w1, w2, b1=None, b2=None):
     w2 : ndarray (C, C / r)
     b1 : ndarray (C / r,), optional
     b2 : ndarray (C,), optional
+    gate : {"sigmoid", "tanh", "relu"}
+        The last activation: sigma in eq. (3), the others in Table 12.
 
     Returns
     -------
     s : ndarray (N, C)
-        The gates, between 0 and 1.
+        The gates, between 0 and 1 for the sigmoid.
     h : ndarray (N, C / r)
         The hidden activations after the ReLU, which the backward needs.
 
@@ -48,19 +52,19 @@ def excitation(z, w1, w2, b1=None, b2=None):
     TypeError
         If an argument is not a floating-point NumPy array, or if the dtypes differ.
     ValueError
-        If the shapes do not match.
+        If the shapes do not match, or if there is no such gate.
 
     Notes
     -----
     Source: eq. (3), section 3.2; biases as in the released models.
     """
     h = relu(linear(z, w1, b1))
-    s = sigmoid(linear(h, w2, b2))
+    s = gate_functions(gate)[0](linear(h, w2, b2))
     return s, h
 
 
 @composed(_check_backward)
-def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
+def excitation_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
     """The gradients of `excitation`: its two lines in reverse order.
 
     Parameters
@@ -71,6 +75,8 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
     w1, w2 : ndarray (C / r, C), (C, C / r)
     bias : bool
         Whether `excitation` had b1 and b2.
+    gate : {"sigmoid", "tanh", "relu"}
+        As given to `excitation`.
 
     Returns
     -------
@@ -86,6 +92,7 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
     -----
     Source: derived from eq. (3).
     """
-    dh, dw2, db2 = linear_backward(sigmoid_backward(ds, s), h, w2, bias=bias)      # s = sigmoid(linear(h, w2, b2))
+    da = gate_functions(gate)[1](ds, s)                                            # s = gate(linear(h, w2, b2))
+    dh, dw2, db2 = linear_backward(da, h, w2, bias=bias)
     dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)         # h = relu(linear(z, w1, b1))
     return dz, dw1, dw2, db1, db2

@@ -7,11 +7,21 @@
 `minisenet.blocks.SEBlock` is the layer: it holds the weights, and what the backward needs.
 """
 from minisenet.functional.excitation import excitation, excitation_backward
+from minisenet.functional.max_squeeze import max_squeeze, max_squeeze_backward
 from minisenet.functional.scale import scale, scale_backward
 from minisenet.functional.squeeze import squeeze, squeeze_backward
 
+SQUEEZES = dict(avg=(squeeze, lambda dz, u, z: squeeze_backward(dz, *u.shape[1:3])), max=(max_squeeze, max_squeeze_backward))
 
-def se_block(u, w1, w2, b1=None, b2=None):
+
+def squeeze_functions(kind):
+    """(forward, backward) of a squeeze: u -> z, and (dz, u, z) -> du."""
+    if not isinstance(kind, str) or kind not in SQUEEZES:
+        raise ValueError(f"kind must be one of {', '.join(SQUEEZES)}, got {kind!r}")
+    return SQUEEZES[kind]
+
+
+def se_block(u, w1, w2, b1=None, b2=None, *, kind="avg", gate="sigmoid"):
     """The squeeze-and-excitation block, eqs. (2) to (4), without state.
 
     Parameters
@@ -20,6 +30,10 @@ def se_block(u, w1, w2, b1=None, b2=None):
         The feature maps.
     w1, w2 : ndarray (C / r, C), (C, C / r)
     b1, b2 : ndarray (C / r,), (C,), optional
+    kind : {"avg", "max"}
+        The squeeze: the mean of eq. (2), or the maximum of Table 11.
+    gate : {"sigmoid", "tanh", "relu"}
+        See `excitation`.
 
     Returns
     -------
@@ -36,12 +50,12 @@ def se_block(u, w1, w2, b1=None, b2=None):
     -----
     Source: Fig. 1 and eqs. (2) to (4), section 3.
     """
-    z = squeeze(u)                                                     # eq. (2)
-    s, h = excitation(z, w1, w2, b1, b2)                               # eq. (3)
+    z = squeeze_functions(kind)[0](u)                                  # eq. (2)
+    s, h = excitation(z, w1, w2, b1, b2, gate=gate)                    # eq. (3)
     return scale(u, s), z, h, s                                        # eq. (4)
 
 
-def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False):
+def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False, kind="avg", gate="sigmoid"):
     """The gradients of `se_block`: u is used twice, by the scale and by the squeeze, so du is the sum of two gradients.
 
     Parameters
@@ -52,6 +66,8 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False):
     w1, w2 : ndarray (C / r, C), (C, C / r)
     bias : bool
         Whether `se_block` had b1 and b2.
+    kind, gate
+        As given to `se_block`.
 
     Returns
     -------
@@ -68,5 +84,5 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False):
     Source: derived from eqs. (2) to (4).
     """
     du, ds = scale_backward(dy, u, s)                                  # the direct path into u ...
-    dz, dw1, dw2, db1, db2 = excitation_backward(ds, z, h, s, w1, w2, bias=bias)
-    return du + squeeze_backward(dz, *u.shape[1:3]), dw1, dw2, db1, db2     # ... and the path through the squeeze
+    dz, dw1, dw2, db1, db2 = excitation_backward(ds, z, h, s, w1, w2, bias=bias, gate=gate)
+    return du + squeeze_functions(kind)[1](dz, u, z), dw1, dw2, db1, db2     # ... and the path through the squeeze

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 
 from minisenet.blocks import SEBlock
-from minisenet.data.random import permutation
+from minisenet.random import permutation
 from minisenet.train.evaluate import predictions
 
 IMAGES = 1000

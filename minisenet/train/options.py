@@ -29,17 +29,38 @@ def add_data(parser, default):
                         help=f"a data set by name, or the folder or .tar.gz that holds CIFAR (default: {default})")
 
 
+def numbers(text):
+    """An argparse type: positive integers with commas between them, one alone as an int."""
+    values = tuple(number(int, 1)(each) for each in text.split(","))
+    return values if len(values) > 1 else values[0]
+
+
+def multiple(text):
+    """An argparse type: a positive number, an int where it is one."""
+    value = number(float, 0)(text)
+    return int(value) if value.is_integer() else value
+
+
+MODEL_OPTIONS = ("reduction", "width", "se_bias", "squeeze", "gate", "place", "se_stages", "shortcut")
+
+
 def add_model(parser):
-    parser.add_argument("--reduction", type=number(int, 1), metavar="R", help="r of the SE blocks (default: 16)")
-    parser.add_argument("--width", type=number(int, 1), metavar="W", help="channels of the first stage (default: the network's own)")
+    parser.add_argument("--reduction", type=numbers, metavar="R", help="r of the SE blocks, or one for each stage: 16,16,8,8 (default: 16)")
+    parser.add_argument("--width", type=multiple, metavar="W",
+                        help="channels of the first stage, or a multiplier where the network has one (default: the network's own)")
     parser.add_argument("--se-bias", action="store_true",
                         help="biases in the SE blocks, as in the released models (default: none, eq. 3)")
+    parser.add_argument("--squeeze", choices=("avg", "max", "none"), help="Tables 11 and 16 (default: avg)")
+    parser.add_argument("--gate", choices=("sigmoid", "tanh", "relu"), help="the last activation of the excitation, Table 12 (default: sigmoid)")
+    parser.add_argument("--place", choices=("standard", "pre", "post", "identity", "3x3"),
+                        help="the place of the SE block in a residual block, Tables 14 and 15 (default: standard)")
+    parser.add_argument("--se-stages", type=numbers, metavar="N,N", help="only these stages have SE blocks, Table 13 (default: all)")
     parser.add_argument("--shortcut", choices=("A", "B"), help="padded identity or projection (default: B)")
 
 
 def model_options(args):
     """The network's options that were given, for `minisenet.models.create`."""
-    return {name: value for name in ("reduction", "width", "se_bias", "shortcut") if (value := getattr(args, name, None))}
+    return {name: value for name in MODEL_OPTIONS if (value := getattr(args, name, None))}
 
 
 def add_run(parser):

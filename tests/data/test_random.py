@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minisenet.data import random
+from minisenet import random
 
 words = st.integers(0, 2**64 - 1)
 

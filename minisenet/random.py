@@ -17,7 +17,7 @@ GOLDEN = 0x9E3779B97F4A7C15     # 2^64 / golden ratio, odd: its multiples reach 
 _WORD = (1 << 64) - 1
 
 # One stream for each thing that is drawn, so that no two draws share bits. (Those of the shapes begin at SHAPES.)
-ORDER, SHIFT_ROW, SHIFT_COLUMN, FLIP, HOLE_ROW, HOLE_COLUMN, SHAPES = 0, 1, 2, 3, 4, 5, 64
+ORDER, SHIFT_ROW, SHIFT_COLUMN, FLIP, HOLE_ROW, HOLE_COLUMN, DROPOUT, ALPHA, BETA, SHAPES = 0, 1, 2, 3, 4, 5, 6, 7, 8, 64
 
 
 def finalise(z):
