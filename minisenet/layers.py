@@ -507,11 +507,11 @@ class Shake(Random):
 
 
 class Sequential(Layer, deferred=True):
-    """Layers in sequence; backward runs them in reverse order. The children's names are 0, 1, 2, …"""
+    """Layers in sequence; backward runs them in reverse order. The children's names are 0, 1, 2, … or those that are given."""
 
-    def __init__(self, *layers):
-        for i, layer in enumerate(layers):
-            setattr(self, str(i), layer)
+    def __init__(self, *layers, **named):
+        for name, layer in (dict(enumerate(layers)) | named).items():
+            setattr(self, str(name), layer)
 
     def forward(self, x):
         for layer in self.children().values():
