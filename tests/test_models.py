@@ -8,7 +8,7 @@ from minisenet.backend import builds
 from minisenet.bench import ours, plot, report
 from minisenet.bench.contenders import Settings, why_not
 from minisenet.layers import Linear, Sequential, Squeeze
-from minisenet.models.registry import Counts, Network
+from minisenet.models.registry import Counts, Entry
 from minisenet.summary import format_summary, summary
 
 
@@ -87,7 +87,7 @@ class Tiny(Sequential):
 def test_a_network_of_another_family_is_an_entry_of_the_registry(monkeypatch, tmp_path):
     """Its image size, its classes and its options are data, which summary, bench and the commands use."""
     counts = {None: Counts(parameters=12, million_multiply_adds=9e-6, features=3)}
-    monkeypatch.setitem(models.MODELS, "tiny", Network(Tiny, 6, 3, counts=counts, source="By hand."))
+    monkeypatch.setitem(models.MODELS, "tiny", Entry(Tiny, 6, 3, False, counts=counts, source="By hand."))
     assert models.create("tiny").options == dict(num_classes=3)
     result = summary(models.create("tiny", seed=1))
     assert result["image"] == [6, 6, 3] and result["totals"]["conv_and_fc"] == 9
@@ -119,7 +119,7 @@ def test_the_seed_decides_the_weights():
     (lambda: models.create("se_resnet21"), "model name must be one of resnet20, se_resnet20, .*, got 'se_resnet21'"),
     (lambda: models.create(None), "model name must be one of .*, got None"),
     (lambda: models.create(["resnet20"]), r"model name must be one of .*, got \['resnet20'\]"),
-    (lambda: models.create("se_resnet20", depth=3), "options of se_resnet20 must be among width, reduction, .*, got 'depth'"),
+    (lambda: models.create("se_resnet20", depth=3), "options of se_resnet20 must be among width, .*, reduction, .*, got 'depth'"),
     (lambda: models.create("se_resnet20", se=False), "options of se_resnet20 .*, got 'se'"),
     (lambda: models.create("se_resnet20", reduction=17), "reduction must be at most 16, the number of channels, got 17"),
     (lambda: models.create("se_resnet20", reduction=0), "reduction must be at least 1, got 0"),
@@ -127,8 +127,8 @@ def test_the_seed_decides_the_weights():
     (lambda: models.create("se_resnet20", width=0), "width must be at least 1, got 0"),
     (lambda: models.create("se_resnet20", num_classes=0), "num_classes must be at least 1, got 0"),
     (lambda: models.create("se_resnet20", shortcut="C"), "shortcut must be 'A' .*, got 'C'"),
-    (lambda: models.CifarResNet(21, se=True), r"depth must be 6n \+ 2 \(20, 32, 44, 56, 110\), got 21"),
-    (lambda: models.CifarResNet(2, se=True), r"depth must be 6n \+ 2 .*, got 2"),
+    (lambda: models.CifarResNet(21), r"depth must be 6n \+ 2 \(20, 32, 44, 56, 110\), got 21"),
+    (lambda: models.CifarResNet(2), r"depth must be 6n \+ 2 .*, got 2"),
 ])
 def test_the_errors_of_create(make, message):
     with pytest.raises(ValueError, match=message):

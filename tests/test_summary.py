@@ -13,8 +13,16 @@ from minisenet import models
 from minisenet.backend import watching
 from minisenet.cli import main
 from minisenet.layers import Conv2d, Layer, Linear, Sequential, Squeeze
-from minisenet.models.registry import CIFAR
 from minisenet.summary import UNRUN, arrays_in, format_summary, multiply_adds, summary
+
+
+CIFAR = {       # depth -> SE weights, SE biases; by shortcut: parameters without SE, millions of multiply-adds
+    20: (2_016, 357, dict(A=(269_722, 40.551), B=(272_474, 40.813))),
+    32: (3_360, 595, dict(A=(464_154, 68.863), B=(466_906, 69.125))),
+    44: (4_704, 833, dict(A=(658_586, 97.174), B=(661_338, 97.436))),
+    56: (6_048, 1_071, dict(A=(853_018, 125.486), B=(855_770, 125.748))),
+    110: (12_096, 2_142, dict(A=(1_727_962, 252.888), B=(1_730_714, 253.150))),
+}
 
 
 @pytest.mark.section_4

@@ -1,8 +1,11 @@
 """Networks by name: `create("se_resnet20", num_classes=10, reduction=4)`."""
 from minisenet.models.registry import MODELS
-from minisenet.models.resnet import CifarResNet
+from minisenet.models.network import Network
+from minisenet.models.preact import PreActResNet
+from minisenet.models.resnet import CifarResNet, ResNet
+from minisenet.models.shake import ShakeEven29, ShakeShake26
 
-__all__ = ["MODELS", "CifarResNet", "create"]
+__all__ = ["MODELS", "CifarResNet", "Network", "PreActResNet", "ResNet", "ShakeEven29", "ShakeShake26", "create"]
 
 
 def create(name, num_classes=None, **options):
@@ -11,11 +14,13 @@ def create(name, num_classes=None, **options):
     Parameters
     ----------
     name : str
-        One of `MODELS`. Every network has a plain twin, whose name has no "se_".
+        One of `MODELS`. Every network has a plain twin, whose name has no "se_"; that of "senet154" is itself with
+        `reduction=None`.
     num_classes : int, optional
-        By default that of the network's data set, 10 for the CIFAR networks.
+        By default that of the network's data set, 10 for the CIFAR networks and 1,000 for those of ImageNet.
     **options
-        Those of the network's class, such as width, reduction, se_bias, shortcut and seed.
+        Those of the network's class, such as width and seed, and of a network with SE blocks those of
+        `minisenet.models.network.stage_options`: reduction, se_bias, squeeze, gate, place, se_stages.
 
     Returns
     -------
@@ -30,11 +35,11 @@ def create(name, num_classes=None, **options):
     """
     if name not in tuple(MODELS):                           # a list has no hash
         raise ValueError(f"model name must be one of {', '.join(MODELS)}, got {name!r}")
-    network = MODELS[name]
+    entry = MODELS[name]
     for option in options:
-        if option not in network.defaults:
-            raise ValueError(f"options of {name} must be among {', '.join(network.defaults)}, got {option!r}")
-    options = dict(num_classes=network.num_classes if num_classes is None else num_classes, **options)
-    model = network.build(**options)
-    model.name, model.options, model.image_size = name, options, network.image_size
+        if option not in entry.defaults:
+            raise ValueError(f"options of {name} must be among {', '.join(entry.defaults)}, got {option!r}")
+    options = dict(num_classes=entry.num_classes if num_classes is None else num_classes, **options)
+    model = entry.create(**options)
+    model.name, model.options, model.image_size = name, options, entry.image_size
     return model

@@ -1,9 +1,14 @@
 """What all networks share: their layers run in the order in which they are assigned, and a detector gets each stage's maps."""
+from dataclasses import fields
+
 import numpy as np
 
 from minisenet import arguments
 from minisenet.backend.values import deferring, formed
+from minisenet.blocks import SE
 from minisenet.layers import Layer
+
+SE_OPTIONS = {field.name: field.default for field in fields(SE)} | dict(se_stages=None)
 
 
 class Network(Layer):
@@ -94,3 +99,44 @@ class Network(Layer):
         last = max(i for i, (name, _) in enumerate(children) if name.startswith("stage"))
         return children[:last + 1]
 
+
+
+def stage_options(stages, *, reduction=16, se_stages=None, **se):
+    """The SE options of each stage.
+
+    Parameters
+    ----------
+    stages : int
+        Their number.
+    reduction : int, sequence of int, or None
+        r of all stages, or one for each.
+    se_stages : sequence of int, optional
+        The numbers of the stages with SE blocks: 1 is `stage1`, which the paper's Tables 1 and 13 call stage 2. Default: all.
+    **se
+        See `minisenet.blocks.SE`.
+
+    Returns
+    -------
+    list of dict
+        The keywords of a block of each stage.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such stage or option, or if the number of reductions is not that of the stages.
+    """
+    if unknown := se.keys() - SE_OPTIONS.keys():
+        raise TypeError(f"options of the SE blocks must be among {', '.join(SE_OPTIONS)}, got {min(unknown)}")
+    SE(**se)                                                # report a wrong name before anything is built
+    reductions = list(reduction) if isinstance(reduction, (tuple, list)) else [reduction] * stages
+    if len(reductions) != stages:
+        raise ValueError(f"reduction must be an int or {stages} ints, one for each stage, got {reduction}")
+    numbers = range(1, stages + 1)
+    chosen = numbers if se_stages is None else [arguments.integer("se_stages", number, 1) for number in _sequence(se_stages)]
+    if wrong := [number for number in chosen if number > stages]:
+        raise ValueError(f"se_stages must be from 1 to {stages}, got {wrong[0]}")
+    return [dict(se, reduction=r if number in chosen else None) for number, r in zip(numbers, reductions)]
+
+
+def _sequence(value):
+    return value if isinstance(value, (tuple, list)) else (value,)
