@@ -57,8 +57,10 @@ def test_the_last_line_reproduces_the_run(unbroken, tmp_path):
 
 
 @pytest.mark.parametrize("model, given, words", [
-    ("se_resnet20", dict(se_bias=True, width=4), "--se-bias --width 4 --reduction 16 --shortcut B --seed 3"),
-    ("se_resnet20", dict(reduction=4), "--width 16 --reduction 4 --shortcut B --seed 3"),
+    ("se_resnet20", dict(se_bias=True, width=4), "--width 4 --shortcut B --seed 3 --reduction 16 --se-bias --squeeze avg --gate sigmoid --place standard"),
+    ("se_resnet20", dict(reduction=4), "--width 16 --shortcut B --seed 3 --reduction 4 --squeeze avg --gate sigmoid --place standard"),
+    ("se_resnet20", dict(reduction=[8, 4, 2], se_stages=[2, 3], gate="tanh"),
+     "--width 16 --shortcut B --seed 3 --reduction 8,4,2 --squeeze avg --gate tanh --place standard --se-stages 2,3"),
     ("resnet20", dict(shortcut="A"), "--width 16 --shortcut A --seed 3")])
 def test_the_command_names_every_option_that_the_network_has(model, given, words):
     spec = dict(data="shapes", model=model, options=given, settings=dict(seed=3, lr=0.1), limit=None, backend="numpy")

@@ -71,10 +71,12 @@ def test_names_are_pytorch_like():
 
 
 def test_every_network_has_its_plain_twin():
-    assert {name for name, network in models.MODELS.items() if network.plain is None} == {
-        f"resnet{d}" for d in (20, 32, 44, 56, 110)}
-    assert {name: network.plain for name, network in models.MODELS.items() if network.plain} == {
-        f"se_resnet{d}": f"resnet{d}" for d in (20, 32, 44, 56, 110)}
+    plain = {name for name, entry in models.MODELS.items() if not entry.se}
+    assert {name: entry.plain for name, entry in models.MODELS.items() if entry.se} == (
+        {f"se_{name}": name for name in plain} | {"senet154": None})
+    for name in plain:
+        assert "reduction" not in models.MODELS[name].defaults
+        assert models.MODELS[f"se_{name}"].defaults.items() > models.MODELS[name].defaults.items()
 
 
 class Tiny(Sequential):

@@ -63,7 +63,7 @@ def test_where_the_specification_is_silent(name, options):
 
 @pytest.mark.section_4
 def test_another_seed_or_image_size_is_the_same_network():
-    text = format_summary(summary(models.create("resnet20", seed=1, reduction=3), 16))
+    text = format_summary(summary(models.create("resnet20", seed=1), 16))
     assert "specification: 272,474" in text and " M" not in text        # its multiply-adds are those of 32 x 32
 
 

@@ -1,4 +1,6 @@
 """minisenet's contenders: the network on the fastest backend, its plain twin there, and the NumPy bodies."""
+from dataclasses import replace
+
 import numpy as np
 
 import minisenet.functional as F
@@ -52,8 +54,10 @@ def fastest(settings):
 
 
 def plain(settings):
-    """The same network without its SE blocks."""
-    return Ours(settings, models.MODELS[settings.model].plain, "auto")
+    """The same network without its SE blocks, and so without their options."""
+    name = models.MODELS[settings.model].plain
+    own = {option: value for option, value in settings.options.items() if option in models.MODELS[name].defaults}
+    return Ours(replace(settings, options=own), name, "auto")
 
 
 def bodies(settings):
