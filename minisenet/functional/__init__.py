@@ -17,7 +17,7 @@ from minisenet.functional.cross_entropy import softmax_cross_entropy, softmax_cr
 from minisenet.functional.dropout import dropout, dropout_backward
 from minisenet.functional.excitation import excitation, excitation_backward
 from minisenet.functional.linear import linear, linear_backward
-from minisenet.functional.local_excitation import local_se_block, local_se_block_backward
+from minisenet.functional.local_se_block import local_se_block, local_se_block_backward
 from minisenet.functional.max_squeeze import max_squeeze, max_squeeze_backward
 from minisenet.functional.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from minisenet.functional.scale import scale, scale_backward

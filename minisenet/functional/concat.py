@@ -59,7 +59,7 @@ def concat_backward(dy, *channels):
 
     Returns
     -------
-    dx : tuple of ndarray (N, H, W, C_i)
+    dx1, dx2, ... : ndarray (N, H, W, C_i)
 
     Raises
     ------

@@ -19,7 +19,8 @@ def _check_forward(x, p, *, seed, step):
 
 def _check_backward(dy, mask):
     shape = arguments.shape_of(mask)
-    return tuple(arguments.arrays(dy=(dy, len(shape), shape), mask=(mask, len(shape)))), {}
+    mask, dy = arguments.arrays(mask=(mask, len(shape)), dy=(dy, len(shape), shape))
+    return (dy, mask), {}
 
 
 @composed(_check_forward)

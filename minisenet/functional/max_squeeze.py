@@ -1,26 +1,21 @@
 """The maximum as a squeeze, a variant of section 6.2 (Table 11): each map becomes its largest value.
 
     z_c = max_{i, j} u_c(i, j)          du_c(i, j) = dz_c at the first maximum, else 0
-"""
-import numpy as np
 
+It is a max pooling whose window is the whole map, and has its kernel. A mean gives each position a gradient, a maximum one
+position of each map. At equal maxima z has a kink; there we take the first, as PyTorch does.
+"""
 from minisenet import arguments
 from minisenet.backend import composed
+from minisenet.functional.pooling import max_pool2d, max_pool2d_backward
 
 
 def _check_forward(u):
     return tuple(arguments.arrays(u=(u, 4))), {}
 
 
-def _check_backward(dz, u, z):
-    each = arguments.shape_of(u)[::3]
-    return tuple(arguments.arrays(dz=(dz, 2, each), u=(u, 4), z=(z, 2, each))), {}
-
-
-def _first(u):
-    """The position of each map's first maximum, or of its first NaN. Of complex numbers the real part decides."""
-    real = u.real.reshape(len(u), -1, u.shape[3])
-    return real.argmax(axis=1)[:, None]
+def _check_backward(dz, u):
+    return tuple(arguments.arrays(dz=(dz, 2, arguments.shape_of(u)[::3]), u=(u, 4))), {}
 
 
 @composed(_check_forward)
@@ -38,25 +33,28 @@ def max_squeeze(u):
 
     Raises
     ------
-    TypeError, ValueError
-        If u is not a floating-point NumPy array of four dimensions, or is empty.
+    TypeError
+        If u is not a floating-point NumPy array.
+    ValueError
+        If u does not have four dimensions, or is empty.
 
     Notes
     -----
     Source: Table 11, section 6.2.
     """
-    return np.take_along_axis(u.reshape(len(u), -1, u.shape[3]), _first(u), axis=1)[:, 0]
+    z, _ = max_pool2d(u, u.shape[1:3])
+    return z[:, 0, 0]
 
 
 @composed(_check_backward)
-def max_squeeze_backward(dz, u, z):
-    """The gradient of `max_squeeze`: only the first maximum of each map has a weight in z.
+def max_squeeze_backward(dz, u):
+    """The gradient of `max_squeeze`: the first maximum of each map gets dz, and every other position gets 0.
 
     Parameters
     ----------
     dz : ndarray (N, C)
-    u, z : ndarray (N, H, W, C), (N, C)
-        The argument and the result of `max_squeeze`.
+    u : ndarray (N, H, W, C)
+        The argument of `max_squeeze`. The maximum is searched again, so that the forward has one result, as `squeeze` has.
 
     Returns
     -------
@@ -69,8 +67,7 @@ def max_squeeze_backward(dz, u, z):
 
     Notes
     -----
-    Source: the subgradient that picks the first maximum.
+    Source: derived from Table 11's maximum.
     """
-    du = np.zeros((len(u), u.shape[1] * u.shape[2], u.shape[3]), u.dtype)
-    np.put_along_axis(du, _first(u), dz[:, None], axis=1)
-    return du.reshape(u.shape)
+    _, argmax = max_pool2d(u, u.shape[1:3])
+    return max_pool2d_backward(dz[:, None, None, :], argmax, u.shape)

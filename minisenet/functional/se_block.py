@@ -11,11 +11,11 @@ from minisenet.functional.max_squeeze import max_squeeze, max_squeeze_backward
 from minisenet.functional.scale import scale, scale_backward
 from minisenet.functional.squeeze import squeeze, squeeze_backward
 
-SQUEEZES = dict(avg=(squeeze, lambda dz, u, z: squeeze_backward(dz, *u.shape[1:3])), max=(max_squeeze, max_squeeze_backward))
+SQUEEZES = dict(avg=(squeeze, lambda dz, u: squeeze_backward(dz, *u.shape[1:3])), max=(max_squeeze, max_squeeze_backward))
 
 
 def squeeze_functions(kind):
-    """(forward, backward) of a squeeze: u -> z, and (dz, u, z) -> du."""
+    """(forward, backward) of a squeeze: u -> z, and (dz, u) -> du."""
     if not isinstance(kind, str) or kind not in SQUEEZES:
         raise ValueError(f"kind must be one of {', '.join(SQUEEZES)}, got {kind!r}")
     return SQUEEZES[kind]
@@ -85,4 +85,4 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False, kind="avg", gate="s
     """
     du, ds = scale_backward(dy, u, s)                                  # the direct path into u ...
     dz, dw1, dw2, db1, db2 = excitation_backward(ds, z, h, s, w1, w2, bias=bias, gate=gate)
-    return du + squeeze_functions(kind)[1](dz, u, z), dw1, dw2, db1, db2     # ... and the path through the squeeze
+    return du + squeeze_functions(kind)[1](dz, u), dw1, dw2, db1, db2     # ... and the path through the squeeze

@@ -135,6 +135,11 @@ def _max_pool_transposed(d, a, out, o, right):
     return F.max_pool2d_backward(d["y"], out["argmax"], (n, width, height, c)).transpose(0, 2, 1, 3)
 
 
+def _offsets_not_added_up(d, a, out, o):
+    starts = [0, *(x.shape[3] for x in a.values())]
+    return {name: np.roll(d["y"], -start, axis=3)[..., :x.shape[3]] for start, (name, x) in zip(starts, a.items())}
+
+
 def _relu_in_place(d, a, out, o):
     d["y"] *= out["y"] > 0
     return dict(x=d["y"])
@@ -202,6 +207,9 @@ BUGS = (
     Bug("sigmoid from its input", "sigmoid", "dx is dy x (1 - x): the formula in y, fed with x.",
         "A backward says in its signature whether it gets the input or the output.",
         backward=_instead("sigmoid", x=lambda d, a, out, o, right: d["y"] * a["x"] * (1 - a["x"]))),
+    Bug("square forgotten", "tanh", "dx is dy (1 - y) instead of dy (1 - y^2).",
+        "At y = 0 and y = 1 both are right: test other values.",
+        backward=_instead("tanh", x=lambda d, a, out, o, right: d["y"] * (1 - out["y"]))),
     Bug("bias averaged", "linear", "db is the mean of dy over the batch instead of the sum.",
         "The loss divides by N already. A batch of one hides the mistake.",
         backward=_instead("linear", b=lambda d, a, out, o, right: d["y"].mean(axis=0))),
@@ -214,6 +222,12 @@ BUGS = (
         backward=_instead("squeeze", u=lambda d, a, out, o, right: _every_position(d["z"], *a["u"].shape[1:3]))),
     Bug("height twice", "squeeze", "du is dz / (H H).", "Square maps hide it: test with H != W.",
         backward=_instead("squeeze", u=lambda d, a, out, o, right: right["u"] * a["u"].shape[2] / a["u"].shape[1])),
+    Bug("dz shared out", "max_squeeze", "du is dz / (H W) at every position, as if z were a mean.",
+        "Only the maximum changes z, so it gets all of dz.",
+        backward=_instead("max_squeeze", u=lambda d, a, out, o, right: F.squeeze_backward(d["z"], *a["u"].shape[1:3]) + 0)),
+    Bug("slope of another gate", "excitation", "ds goes back through the sigmoid's slope s (1 - s), whatever the gate is.",
+        "Each gate has its own slope: 1 - s^2 for tanh, [s > 0] for the ReLU.",
+        backward=lambda d, a, out, o: OPERATIONS["excitation"].backward(d, a, out, o | dict(gate="sigmoid"))),
     Bug("sigmoid forgotten", "excitation", "ds goes back through W2 without the slope s (1 - s).",
         "Undo every function of the forward, from the last to the first.",
         backward=_by_table("excitation", "sigmoid forgotten")),
@@ -232,6 +246,9 @@ BUGS = (
     Bug("squeeze path not shared out", "se_block", "du adds dz at every position instead of dz / (H W).",
         "z is a mean, so each position gets 1 / (H W) of dz.", backward=_by_table("se_block", "squeeze path not shared out")),
 
+    Bug("path through the gates dropped", "local_se_block", "du is s dy alone: the path through the two convolutions is missing.",
+        "u is used twice here too: in the product and by the first convolution.",
+        backward=_instead("local_se_block", u=lambda d, a, out, o, right: out["s"] * d["y"])),
     Bug("mask from u", "add_relu", "du and dx are dy where u is positive, not where u + x is.",
         "The ReLU acts on the sum u + x, so the mask is y > 0.",
         backward=lambda d, a, out, o: dict.fromkeys(("u", "x"), d["y"] * (a["u"] > 0))),
@@ -242,6 +259,22 @@ BUGS = (
         "The ReLU comes after the sum, so the shortcut and the block both get dy [y > 0].",
         backward=_by_table("residual_block", "branch not masked")),
 
+    Bug("offsets not added up", "concat", "The channels of x_i begin at C_{i-1}, not at C_1 + ... + C_{i-1}.",
+        "The first two maps are right: test with three.", backward=_offsets_not_added_up),
+    Bug("shuffled again", "channel_shuffle", "dx shuffles dy with the same groups once more.",
+        "The inverse has K groups, the size of the forward's. Only where G = K are both the same.",
+        backward=_instead("channel_shuffle", x=lambda d, a, out, o, right: F.channel_shuffle(d["y"], o["groups"]))),
+    Bug("drawn again on the way back", "shake", "The backward draws its own weights.",
+        "That is Shake-Shake as it trains, and no gradient. A gradient check needs the same weights in both passes.",
+        backward=lambda d, a, out, o: dict(zip(("u1", "u2"), F.shake_backward(d["y"], a["alpha"][::-1] ** 2)))),
+    Bug("branches exchanged", "shake", "du1 is (1 - alpha) dy and du2 is alpha dy.", "With alpha = 0.5 nobody sees it.",
+        backward=lambda d, a, out, o: dict(zip(("u1", "u2"), F.shake_backward(d["y"], 1 - a["alpha"])))),
+    Bug("another mask", "dropout", "dx uses a mask that was drawn anew.",
+        "What the forward set to 0 gets no gradient: both passes need one mask.",
+        backward=_instead("dropout", x=lambda d, a, out, o, right: F.dropout(d["y"], o["p"], seed=o["seed"], step=o["step"] + 1)[0])),
+    Bug("mask without its scale", "dropout", "dx is dy where x was kept, without the factor 1 / (1 - p).",
+        "y = m x, and m is 1 / (1 - p), not 1. With p = 0.5 dx is half of what it should be.",
+        backward=_instead("dropout", x=lambda d, a, out, o, right: d["y"] * (out["mask"] > 0))),
     Bug("overlapping windows overwrite", "max_pool2d", "A pixel that several windows picked keeps only the last one's dy.",
         "In NumPy dx[index] = dy keeps the last value, and so does dx[index] += dy. np.add.at adds them all. "
         "Windows without overlap hide it.",
@@ -293,18 +326,15 @@ def _zeros_but(a, **gradients):
 
 
 def _max_squeeze(a, o):
-    flat = a["u"].reshape(len(a["u"]), -1, a["u"].shape[3])
-    winner = flat.real.argmax(axis=1)[:, None, :]
-    z = np.take_along_axis(flat, winner, axis=1)[:, 0]
-    s, h = F.excitation(z, a["w1"], a["w2"], a.get("b1"), a.get("b2"))
-    return dict(y=F.scale(a["u"], s), z=z, h=h, s=s)
+    return OPERATIONS["se_block"].forward(a, o | dict(kind="max"))
 
 
 def _max_squeeze_backward(d, a, out, o):
-    du, ds = F.scale_backward(d["y"], a["u"], out["s"])
-    dz, *rest = F.excitation_backward(ds, out["z"], out["h"], out["s"], a["w1"], a["w2"], bias="b1" in a)
-    du += dz[:, None, None, :] * (a["u"] == out["z"][:, None, None, :])
-    return {name: g for name, g in zip(("u", "w1", "w2", "b1", "b2"), (du, *rest)) if g is not None}
+    return OPERATIONS["se_block"].backward(d, a, out, o | dict(kind="max"))
+
+
+def _every_maximum(d, a, out, o, right):
+    return d["z"][:, None, None, :] * (a["u"] == out["z"][:, None, None, :])
 
 
 def _relu_before_se(a, o):
@@ -329,8 +359,8 @@ def _hidden_r(a, o):
 
 def _hidden_r_backward(d, a, out, o):
     units = _units(o)
-    du, dw1, dw2, db1, db2 = F.se_block_backward(
-        d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"][units], a["w2"][:, units], bias="b1" in a)
+    du, dw1, dw2, db1, db2 = F.se_block_backward(d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"][units], a["w2"][:, units],
+                                                 bias="b1" in a, kind=o["kind"], gate=o["gate"])
     gradients = _zeros_but(a, u=du) | ({"b2": db2} if "b2" in a else {})
     gradients["w1"][units], gradients["w2"][:, units] = dw1, dw2
     if "b1" in a:
@@ -415,6 +445,9 @@ BLIND_SPOTS = (
     Bug("last maximum on a tie", "max_pool2d", "Of several equal maxima the last one wins.",
         "The checks avoid ties too. After a ReLU many windows have ties of zeros.",
         forward=_last_maximum),
+    Bug("every maximum on a tie", "max_squeeze", "Each of several equal maxima gets the whole dz.",
+        "After a ReLU a map may be 0 everywhere, and dz would then be multiplied by H W.",
+        backward=_instead("max_squeeze", u=_every_maximum)),
     Bug("smoothing over the others", "softmax_cross_entropy", "Label smoothing shares e out among the other K - 1 classes.",
         "Both definitions are in use. PyTorch, and the paper it comes from, spread e over all K classes.",
         _smooths_others, _smooths_others_backward),

@@ -163,10 +163,33 @@ def _excitation(pick, rng, n, c):
     return z, weights, dict(reduction=reduction)
 
 
+def _gated(pick, rng, n, c):
+    """As `_excitation`, with any gate. A ReLU as the gate has a kink of its own, so each row of W2 and b2 then has one sign."""
+    z, weights, options = _excitation(pick, rng, n, c)
+    gate = pick(("sigmoid", "tanh", "relu"))
+    if gate == "relu":
+        sign = rng.choice([-1.0, 1.0], c)
+        weights["w2"] = sign[:, None] * np.abs(weights["w2"])
+        weights |= dict(b2=sign * rng.uniform(0.1, 1.0, c)) if "b2" in weights else {}
+    return z, weights, options | dict(gate=gate)
+
+
 def excitation(pick, rng):
-    """With and without biases; r is 1, 2, 4 or 16."""
-    z, weights, options = _excitation(pick, rng, pick(BATCH), pick(CHANNELS))
+    """With and without biases; r is 1, 2, 4 or 16; each gate."""
+    z, weights, options = _gated(pick, rng, pick(BATCH), pick(CHANNELS))
     return Case(dict(z=z) | weights, options)
+
+
+def local_se_block(pick, rng):
+    """Every position has a z of `_excitation`."""
+    n, height, width, c = shape = _maps(pick)
+    z, weights, options = _gated(pick, rng, n * height * width, c)
+    return Case(dict(u=z.reshape(shape)) | weights, options)
+
+
+def max_squeeze(pick, rng):
+    """Maps with H != W, each with one maximum."""
+    return Case(dict(u=distinct(rng, *_maps(pick))), {})
 
 
 def scale(pick, rng):
@@ -178,9 +201,9 @@ def scale(pick, rng):
 def se_block(pick, rng):
     """Maps whose mean is a z of `_excitation`; their values differ, and all have the sign of the mean."""
     n, height, width, c = _maps(pick)
-    z, weights, options = _excitation(pick, rng, n, c)
+    z, weights, options = _gated(pick, rng, n, c)
     around_zero = distinct(rng, n, height, width, c, gap=0.2 / (height * width))               # below 0.1, with mean 0
-    return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
+    return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options | dict(kind=pick(("avg", "max"))))
 
 
 def add_relu(pick, rng):
@@ -194,7 +217,35 @@ def residual_block(pick, rng):
     case = se_block(pick, rng)
     arrays = {name: case.arrays[name] for name in ("u", "w1", "w2")}
     gated = F.se_block(**arrays)[0]
-    return Case(arrays | dict(x=away_from_zero(rng, gated.shape) - gated), case.options)
+    return Case(arrays | dict(x=away_from_zero(rng, gated.shape) - gated), dict(reduction=case.options["reduction"]))
+
+
+# ---- section 5: what other networks have around their blocks -----------------------------------------------------------
+
+def concat(pick, rng):
+    """Two, one or three maps, each with its own number of channels."""
+    shape = _maps(pick)
+    channels = [shape[3], *(pick(CHANNELS) for _ in range(pick((1, 0, 2))))]
+    return Case({f"x{i}": rng.standard_normal((*shape[:3], c)) for i, c in enumerate(channels, 1)}, {})
+
+
+def channel_shuffle(pick, rng):
+    """Groups of one channel, of several, and a single group."""
+    n, height, width, size = _maps(pick)
+    groups = pick((2, 3, 1, 4, 8))
+    return Case(dict(x=rng.standard_normal((n, height, width, groups * size))), dict(groups=groups))
+
+
+def dropout(pick, rng):
+    """Any rank, and p = 0 too. A seed and a step give the same mask to each call, without which no check could repeat it."""
+    shape = pick(((2, 3), (3,), (1, 2, 3, 5), (37,), (2, 3, 5, 17)))
+    return Case(dict(x=rng.standard_normal(shape)), dict(p=pick((0.5, 0.2, 0.0)), seed=pick((0, 1, 2**40)), step=pick((0, 1, 7))))
+
+
+def shake(pick, rng):
+    """One alpha for each image. The backward gets beta = alpha (`signatures.py`): with another it is no gradient."""
+    shape = _maps(pick)
+    return Case(dict(u1=rng.standard_normal(shape), u2=rng.standard_normal(shape), alpha=rng.uniform(0, 1, shape[:1])), {})
 
 
 # ---- pooling, loss, tails of residual blocks ---------------------------------------------------------------------------

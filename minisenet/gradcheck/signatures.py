@@ -4,6 +4,8 @@
     mean, h, argmax                     an output of the forward
     dy                                  the upstream gradient of y
     x_shape, height, width, bias        derived from the arrays
+    *xs, *channels                      x1, x2, ... of the case, and how many channels each has
+    beta                                beside alpha: the same, with which a Shake-Shake backward is a gradient
 """
 import functools
 import inspect
@@ -33,12 +35,20 @@ def returned_names(doc):
     return tuple(names)
 
 
+def numbered(names, count):
+    """The names of `count` results, where the documented ones may end with "...": dx1, dx2, ..."""
+    return tuple(f"{names[0][:-1]}{i}" for i in range(1, count + 1)) if names[-1] == "..." else names
+
+
 def values(arrays, options, outputs=None, upstream=None):
     """Every argument that a signature may name, by name."""
     known = arrays | options | (outputs or {}) | {f"d{name}": value for name, value in (upstream or {}).items()}
     known |= {f"{name}_shape": np.shape(array) for name, array in arrays.items()}
     if "u" in arrays:
         known["height"], known["width"] = known["u_shape"][1:3]
+    known |= {f"channel{name[1:]}": array.shape[-1] for name, array in arrays.items() if name[1:].isdigit() and name[0] == "x"}
+    if "alpha" in arrays:
+        known["beta"] = arrays["alpha"]
     if "labels" in options:
         known["labels"] = np.array(options["labels"])
     if "dloss" in known:
@@ -46,7 +56,24 @@ def values(arrays, options, outputs=None, upstream=None):
     return known | dict(bias="b" in arrays or "b1" in arrays)
 
 
+def chosen(function, known):
+    """The arguments of a function among these values, by name; in the place of *xs, x1, x2, ..."""
+    names = []
+    for name, parameter in parameters(function).items():
+        several = parameter.kind == parameter.VAR_POSITIONAL
+        names += [each for each in known if each[:-1] == name[:-1] and each[-1].isdigit()] if several else [name]
+    return {name: known[name] for name in names if known.get(name) is not None}
+
+
+def call(function, named):
+    """The value of a function for arguments that `chosen` chose."""
+    if any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters(function).values()):
+        return function(*named.values())
+    return function(**named)
+
+
 def results(function, known):
     """The results of a function for these values, by name."""
-    value = function(**{name: known[name] for name in parameters(function) if known.get(name) is not None})
-    return dict(zip(returned_names(inspect.getdoc(function)), value if isinstance(value, tuple) else (value,)))
+    value = call(function, chosen(function, known))
+    value = value if isinstance(value, tuple) else (value,)
+    return dict(zip(numbered(returned_names(inspect.getdoc(function)), len(value)), value))

@@ -31,6 +31,7 @@ def corners():
             "relu": [Case(dict(x=few), {})],                                       # no gradient at the kink itself
             "add_relu": [Case(dict(u=few, x=-few[::-1]), {})],                      # nor at the kink of a sum
             "max_pool2d": [Case(dict(x=few), windows)],                            # the first of several maxima
+            "max_squeeze": [Case(dict(u=few), {})],                                # and of a whole map
             "affine_add": [Case(dict(a=few, mean=np.zeros(3), k=np.ones((2, 3)), beta=np.zeros((2, 3)), x=-few[::-1]),
                                 dict(relu=True))]}
 

@@ -8,6 +8,9 @@ PyTorch's own functions wherever PyTorch has one, and never ours.
 import numpy as np
 
 
+DROPOUT = 6                         # the stream of a dropout's masks
+
+
 def _torch():
     """PyTorch, imported at the first use."""
     try:
@@ -48,6 +51,10 @@ def _sigmoid(f, a, o):
     return dict(y=a["x"].sigmoid())
 
 
+def _tanh(f, a, o):
+    return dict(y=a["x"].tanh())
+
+
 def _linear(f, a, o):
     return dict(y=f.linear(a["x"], a["w"], a.get("b")))
 
@@ -56,9 +63,17 @@ def _squeeze(f, a, o):
     return dict(z=f.adaptive_avg_pool2d(_nchw(a["u"]), 1).flatten(1))
 
 
+def _max_squeeze(f, a, o):
+    return dict(z=f.adaptive_max_pool2d(_nchw(a["u"]), 1).flatten(1))
+
+
+def _gate(o):
+    return getattr(_torch(), o.get("gate", "sigmoid"))
+
+
 def _excitation(f, a, o):
     h = f.relu(f.linear(a["z"], a["w1"], a.get("b1")))
-    return dict(s=f.linear(h, a["w2"], a.get("b2")).sigmoid(), h=h)
+    return dict(s=_gate(o)(f.linear(h, a["w2"], a.get("b2"))), h=h)
 
 
 def _scale(f, a, o):
@@ -68,10 +83,16 @@ def _scale(f, a, o):
 def _se_block(f, a, o):
     # As in most PyTorch code, the fully connected layers are 1x1 convolutions of the pooled map.
     u = _nchw(a["u"])
-    z = f.adaptive_avg_pool2d(u, 1)
+    z = (f.adaptive_max_pool2d if o.get("kind") == "max" else f.adaptive_avg_pool2d)(u, 1)
     h = f.relu(f.conv2d(z, a["w1"][:, :, None, None], a.get("b1")))
-    s = f.conv2d(h, a["w2"][:, :, None, None], a.get("b2")).sigmoid()
+    s = _gate(o)(f.conv2d(h, a["w2"][:, :, None, None], a.get("b2")))
     return dict(y=_nhwc(u * s), z=z.flatten(1), h=h.flatten(1), s=s.flatten(1))
+
+
+def _local_se_block(f, a, o):
+    h = f.relu(f.linear(a["u"], a["w1"], a.get("b1")))                 # of the last axis: at each position
+    s = _gate(o)(f.linear(h, a["w2"], a.get("b2")))
+    return dict(y=s * a["u"], h=h, s=s)
 
 
 def _add_relu(f, a, o):
@@ -81,6 +102,35 @@ def _add_relu(f, a, o):
 def _residual_block(f, a, o):
     outputs = _se_block(f, a, o)
     return outputs | dict(y=f.relu(outputs["y"] + a["x"]))
+
+
+def _concat(f, a, o):
+    return dict(y=_nhwc(_torch().cat([_nchw(x) for x in a.values()], 1)))
+
+
+def _channel_shuffle(f, a, o):
+    return dict(y=_nhwc(f.channel_shuffle(_nchw(a["x"]), o["groups"])))
+
+
+def _dropout(f, a, o):
+    # PyTorch draws other masks: this is ours, drawn once more with the integers of Python, as minisenet/random.py describes it.
+    word, golden = (1 << 64) - 1, 0x9E3779B97F4A7C15
+
+    def finalised(z):
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & word
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & word
+        return z ^ z >> 31
+
+    key, count = 0, a["x"].numel()
+    for each in (o["seed"], DROPOUT, o["step"]):
+        key = finalised(key + golden + each & word)
+    kept = [finalised(key + golden * (i + 1) & word) >> 11 >= o["p"] * 2**53 for i in range(count)]
+    mask = _torch().tensor(kept, dtype=a["x"].dtype).reshape(a["x"].shape) / (1 - o["p"])
+    return dict(y=a["x"] * mask, mask=mask)
+
+
+def _shake(f, a, o):
+    return dict(y=_torch().lerp(a["u2"], a["u1"], a["alpha"][:, None, None, None]))
 
 
 def _max_pool2d(f, a, o):
@@ -123,7 +173,9 @@ EXPRESSIONS = {
     "conv2d": _conv2d, "batch_norm": _batch_norm, "batch_norm_inference": _batch_norm_inference, "relu": _relu,
     "sigmoid": _sigmoid, "linear": _linear, "squeeze": _squeeze, "excitation": _excitation, "scale": _scale,
     "se_block": _se_block, "add_relu": _add_relu, "residual_block": _residual_block, "max_pool2d": _max_pool2d,
-    "avg_pool2d": _avg_pool2d, "softmax_cross_entropy": _softmax_cross_entropy,
+    "avg_pool2d": _avg_pool2d, "softmax_cross_entropy": _softmax_cross_entropy, "tanh": _tanh, "max_squeeze": _max_squeeze,
+    "local_se_block": _local_se_block, "concat": _concat, "channel_shuffle": _channel_shuffle, "dropout": _dropout,
+    "shake": _shake,
     "conv2d_normalised": _conv2d_normalised, "affine_add": _affine_add, "se_residual": _se_residual,
 }
 

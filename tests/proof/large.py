@@ -30,7 +30,7 @@ def statistics(rng):
 
 
 def excitation(rng):
-    z, weights, options = cases._excitation(last, rng, 19, 130)
+    z, weights, options = cases._gated(last, rng, 19, 130)
     return Case(dict(z=z) | weights, options)
 
 
@@ -38,6 +38,11 @@ def se_block(rng):
     z, weights, options = cases._excitation(last, rng, 19, 33)
     around_zero = cases.distinct(rng, *MAPS, gap=0.2 / (MAPS[1] * MAPS[2]))
     return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
+
+
+def local_se_block(rng):
+    z, weights, options = cases._gated(last, rng, MAPS[0] * MAPS[1] * MAPS[2], MAPS[3])
+    return Case(dict(u=z.reshape(MAPS)) | weights, options)
 
 
 def residual_block(rng):
@@ -99,10 +104,19 @@ LARGE = {
     "linear": [lambda rng: Case(dict(x=rng.standard_normal((128, 64)), w=rng.standard_normal((10, 64)),
                                      b=rng.standard_normal(10)), {}),
                lambda rng: Case(dict(x=rng.standard_normal((37, 130)), w=rng.standard_normal((70, 130))), {})],
+    "tanh": [lambda rng: Case(dict(x=rng.normal(0, 2, 100_003)), {})],
     "squeeze": [lambda rng: Case(dict(u=rng.standard_normal(MAPS)), {})],
+    "max_squeeze": [lambda rng: Case(dict(u=cases.distinct(rng, *MAPS)), {})],
     "excitation": [excitation],
     "scale": [lambda rng: Case(dict(u=rng.standard_normal(MAPS), s=rng.uniform(0, 1, MAPS[::3])), {})],
     "se_block": [se_block],
+    "local_se_block": [local_se_block],
+    "concat": [lambda rng: Case({f"x{i}": rng.standard_normal((*MAPS[:3], c)) for i, c in enumerate((64, 33, 1, 130), 1)}, {})],
+    "channel_shuffle": [lambda rng: Case(dict(x=rng.standard_normal((*MAPS[:3], 240))), dict(groups=3)),
+                        lambda rng: Case(dict(x=rng.standard_normal((*MAPS[:3], 99))), dict(groups=9))],
+    "dropout": [lambda rng: Case(dict(x=rng.standard_normal((19, 2048))), dict(p=0.2, seed=3, step=5))],
+    "shake": [lambda rng: Case(dict(u1=rng.standard_normal(MAPS), u2=rng.standard_normal(MAPS), alpha=rng.uniform(0, 1, MAPS[0])),
+                               {})],
     "add_relu": [lambda rng: Case(dict(u=(u := rng.standard_normal(MAPS)), x=cases.away_from_zero(rng, MAPS) - u), {})],
     "residual_block": [residual_block],
     "max_pool2d": [lambda rng: Case(dict(x=cases.distinct(rng, 7, 33, 31, 19)), POOLING)],
