@@ -384,6 +384,20 @@ class Squeeze(Layer, deferred=True):
         return F.squeeze_backward(dz, *self._pop_saved())
 
 
+class Flatten(Layer):
+    """(N, H, W, C) to (N, H W C), before a fully connected layer."""
+
+    def forward(self, x):
+        x, = arguments.arrays(x=(x, 4))
+        self._saved = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, dy):
+        shape = self._pop_saved()
+        dy, = arguments.arrays(dy=(dy, 2, (shape[0], shape[1] * shape[2] * shape[3])))
+        return dy.reshape(shape)
+
+
 class MaxPool2d(Layer):
     """The largest value of each window; see `minisenet.functional.max_pool2d` for the parameters."""
 

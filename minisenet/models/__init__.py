@@ -1,11 +1,15 @@
 """Networks by name: `create("se_resnet20", num_classes=10, reduction=4)`."""
-from minisenet.models.registry import MODELS
+from minisenet.models.inception import BNInception, InceptionResNetV2
+from minisenet.models.mobile import MobileNet, ShuffleNet
 from minisenet.models.network import Network
 from minisenet.models.preact import PreActResNet
+from minisenet.models.registry import MODELS
 from minisenet.models.resnet import CifarResNet, ResNet
 from minisenet.models.shake import ShakeEven29, ShakeShake26
+from minisenet.models.vgg import VGG
 
-__all__ = ["MODELS", "CifarResNet", "Network", "PreActResNet", "ResNet", "ShakeEven29", "ShakeShake26", "create"]
+__all__ = ["MODELS", "BNInception", "CifarResNet", "InceptionResNetV2", "MobileNet", "Network", "PreActResNet", "ResNet",
+           "ShakeEven29", "ShakeShake26", "ShuffleNet", "VGG", "create"]
 
 
 def create(name, num_classes=None, **options):
@@ -41,5 +45,5 @@ def create(name, num_classes=None, **options):
             raise ValueError(f"options of {name} must be among {', '.join(entry.defaults)}, got {option!r}")
     options = dict(num_classes=entry.num_classes if num_classes is None else num_classes, **options)
     model = entry.create(**options)
-    model.name, model.options, model.image_size = name, options, entry.image_size
+    model.name, model.options, model.image_size = name, options, options.get("image_size", entry.image_size)
     return model

@@ -101,13 +101,15 @@ class Network(Layer):
 
 
 
-def stage_options(stages, *, reduction=16, se_stages=None, **se):
+def stage_options(stages, *, standard=None, reduction=16, se_stages=None, **se):
     """The SE options of each stage.
 
     Parameters
     ----------
     stages : int
         Their number.
+    standard : str, optional
+        The name of a network whose SE blocks have only one place, "standard".
     reduction : int, sequence of int, or None
         r of all stages, or one for each.
     se_stages : sequence of int, optional
@@ -127,7 +129,9 @@ def stage_options(stages, *, reduction=16, se_stages=None, **se):
     """
     if unknown := se.keys() - SE_OPTIONS.keys():
         raise TypeError(f"options of the SE blocks must be among {', '.join(SE_OPTIONS)}, got {min(unknown)}")
-    SE(**se)                                                # report a wrong name before anything is built
+    place = SE(**se).place                                  # report a wrong name before anything is built
+    if standard and place != "standard":
+        raise ValueError(f"place must be 'standard' in {standard}, got {place!r}: the other places are for ResNets")
     reductions = list(reduction) if isinstance(reduction, (tuple, list)) else [reduction] * stages
     if len(reductions) != stages:
         raise ValueError(f"reduction must be an int or {stages} ints, one for each stage, got {reduction}")
@@ -140,3 +144,8 @@ def stage_options(stages, *, reduction=16, se_stages=None, **se):
 
 def _sequence(value):
     return value if isinstance(value, (tuple, list)) else (value,)
+
+
+def scaled(channels, width, multiple=1):
+    """A number of channels times `width`, a positive number, rounded to a multiple, and at least one of it."""
+    return max(1, round(channels * arguments.real_number("width", width, least=0) / multiple)) * multiple

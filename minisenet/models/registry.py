@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from minisenet.models.inception import BNInception, InceptionResNetV2
+from minisenet.models.mobile import MobileNet, ShuffleNet
 from minisenet.models.network import SE_OPTIONS
 from minisenet.models.preact import PreActResNet
 from minisenet.models.resnet import CifarResNet, ResNet
 from minisenet.models.shake import ShakeEven29, ShakeShake26
+from minisenet.models.vgg import VGG
 
 
 @dataclass(frozen=True)
@@ -145,3 +148,12 @@ for name, build, features, parameters, millions, weights, biases, own in (
 MODELS["senet154"] = Entry(
     partial(ResNet, "bottleneck", (3, 8, 36, 3), cardinality=64, halved=True), 224, 1000, True, None,
     dict(stride_on="3x3", dropout=0.2), {None: Counts(115_038_120, 20681.8, 2048, 6_578_176, 50_864)}, SOURCE)
+
+SOURCE = "The specification is the network's own paper, or the authors' prototxt, with SE by eq. (5)."
+for name, build, size, features, parameters, millions, weights, biases in (
+        ("vgg16", partial(VGG), 224, 4096, 138_365_992, 15470.3, 226_304, 4_488),
+        ("bn_inception", partial(BNInception), 224, 1024, 11_285_224, 2032.6, 639_360, 7_038),
+        ("inception_resnet_v2", partial(InceptionResNetV2), 299, 1536, 55_843_464, 13156.0, 8_495_360, 48_620),
+        ("mobilenet", partial(MobileNet), 224, 1024, 4_231_976, 568.74, 479_744, 6_324),
+        ("shufflenet", partial(ShuffleNet), 224, 960, 1_865_728, 137.46, 610_416, 8_389)):
+    _add(name, build, size, 1000, features, parameters, millions, weights, biases, SOURCE)
