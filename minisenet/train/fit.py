@@ -11,6 +11,7 @@ import numpy as np
 import minisenet.functional as F
 from minisenet import arguments
 from minisenet.data import batches
+from minisenet.layers import Random
 from minisenet.optim import SCHEDULES, SGD
 from minisenet.train import gates, recipe
 from minisenet.train.evaluate import check_model_and_data, dtype_of, evaluate
@@ -140,12 +141,15 @@ def _train_epoch(model, data, settings, optimiser, epoch, steps, progress, ctrl_
     model.train()
     options = {name: settings[name] for name in ("batch_size", "seed", "padding", "cutout")}
     smoothing, total, seen = settings["label_smoothing"], settings["epochs"] * steps, steps * settings["batch_size"]
+    drawing = [layer for _, layer in model.modules() if isinstance(layer, Random)]
     losses, right, began = 0.0, 0, time.perf_counter()
     # a network that diverges overflows. The loss shows it: no need for NumPy's warnings
     with np.errstate(over="ignore", invalid="ignore"), \
             contextlib.closing(batches(data, epoch=epoch, dtype=dtype_of(model), **options)) as stream:
         for step, (x, labels) in enumerate(stream, 1):
             lr = settings["lr"] * float(SCHEDULES[settings["schedule"]](((epoch - 1) * steps + step - 1) / total))
+            for layer in drawing:
+                layer.step = (epoch - 1) * steps + step - 1
             logits = model.forward(x)
             loss, p = F.softmax_cross_entropy(logits, labels, label_smoothing=smoothing)
             _stop_unless_finite(loss, f"in epoch {epoch}, step {step}", run)

@@ -22,7 +22,8 @@ class Gates:
     ----------
     labels : ndarray (N,) of int
     blocks : dict of str to (ndarray (N, C), ndarray (N, C // r))
-        Each SE block's name, with its gates and hidden activations, from input to output.
+        Each SE block's name, with its gates and hidden activations, from input to output. Without a squeeze they are the means
+        of maps.
     """
 
     labels: np.ndarray
@@ -45,7 +46,7 @@ def collect(model, data, *, images=IMAGES, batch_size=100):
     for _, y, _ in predictions(model, data, batch_size, chosen=chosen):
         labels.append(y)
         for name, layer in se.items():
-            kept[name].append((layer.s, layer.h))
+            kept[name].append(tuple(a if a.ndim == 2 else a.mean(axis=(1, 2)) for a in (layer.s, layer.h)))
     return Gates(np.concatenate(labels), {name: tuple(map(np.concatenate, zip(*pairs))) for name, pairs in kept.items()})
 
 

@@ -20,7 +20,7 @@ def data():
 def new_model():
     """A function that makes a small network, the same at each call: depth 8, three blocks."""
     def make(*, se=True, num_classes=10, width=4, reduction=4):
-        model = CifarResNet(8, num_classes, se=se, width=width, reduction=reduction)
+        model = CifarResNet(8, num_classes, width=width, reduction=reduction if se else None)
         model.name = "se_resnet8" if se else "resnet8"
         model.options = dict(num_classes=num_classes, width=width, reduction=reduction)
         return model

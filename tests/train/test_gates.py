@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from minisenet import models
 from minisenet.train.gates import Gates, collect, format_table, table
 
 pytestmark = pytest.mark.section_7
@@ -50,3 +51,11 @@ def test_every_class_is_seen_whatever_the_order_of_the_set(data, new_model):
 def test_a_plain_network_has_none(data, new_model):
     gates = collect(new_model(se=False), data)
     assert not gates.blocks and table(gates) == []
+
+
+def test_without_a_squeeze_the_gates_are_means_of_maps(data):
+    model = models.create("se_resnet20", width=4, reduction=2, squeeze="none")
+    gates = collect(model, data, images=20)
+    s, h = gates.blocks["stage1.0.se"]
+    assert s.shape == (20, 4) and h.shape == (20, 2) and ((s > 0) & (s < 1)).all()
+    assert len(table(gates)) == 9

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from minisenet.blocks import ShakenBranches
 from minisenet.data.shapes import shapes
+from minisenet.layers import Conv2d, Dropout, Linear, Random, ReLU, Sequential, Squeeze
 from minisenet.train import RunError, fit
 from minisenet.train.run_folder import _checksum, fingerprint, pack, read, write_atomically
 
@@ -85,6 +87,26 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run, data, new_model, tmp_pat
     lines = (out / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == list(history) == about["history"]
     assert not list(out.glob("*tmp")) and (out / "curves.png").exists() and (out / "gates.png").exists()
+
+
+def test_a_resumed_run_draws_what_an_uninterrupted_one_draws(data, tmp_path):
+    """Dropout's masks and Shake's weights depend on the seed and the step alone, not on what ran before."""
+    def model():
+        rng = np.random.default_rng(0)
+        layers = Conv2d(3, 4, 3, stride=4, rng=rng), ReLU(), ShakenBranches(*(Conv2d(4, 4, 1, rng=rng) for _ in "12"), even=False, rng=rng)
+        return Sequential(*layers, Squeeze(), Dropout(0.5, rng=rng), Linear(4, 10, rng=rng))
+
+    settings = dict(epochs=2, batch_size=16, progress=False)
+    whole, resumed = model(), model()
+    fit(whole, data, **settings)
+    with pytest.raises(Crash):
+        fit(model(), data, **settings, out=tmp_path / "run", on_epoch=crash_after(1))
+    fit(resumed, data, **settings, out=tmp_path / "run", resume=True)
+    for name, value in whole.state_dict().items():
+        assert np.array_equal(value, resumed.state_dict()[name]), name
+    drawing = [layer for _, layer in whole.modules() if isinstance(layer, Random)]
+    assert [layer.step for layer in drawing] == [12, 12] and drawing[0].seed != drawing[1].seed
+
 
 
 def test_resume_before_the_first_epoch_is_complete(copy, run, data, new_model):
