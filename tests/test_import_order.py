@@ -38,7 +38,7 @@ ALLOWED = {
     "gradcheck": {"_late", "arguments", "backend", "functional"},
     "checker": {"backend", "functional", "optim", "gradcheck"},
     "course": {"functional", "optim", "gradcheck", "checker"},
-    "reference": {"backend", "blocks", "models", "optim", "data", "train", "gradcheck"},
+    "reference": {"random", "backend", "layers", "blocks", "optim", "data", "train", "gradcheck"},
     "bench": {"_version", "backend", "functional", "layers", "models", "optim", "train", "summary", "reference"},
     "__init__": {"_version", "_late", "backend", "functional", "layers", "train", "gradcheck", "checker", "reference"},
     "cli": {"_version", "backend", "models", "data", "train", "summary", "graph", "paper", "info", "gradcheck", "checker", "course", "bench"},

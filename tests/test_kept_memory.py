@@ -24,7 +24,7 @@ LOOP = """
     minisenet.set_backend(sys.argv[1])
     minisenet.set_num_threads(int(sys.argv[2]))
     x, labels = np.random.default_rng(0).standard_normal((32, 32, 32, 3)).astype(np.float32), np.arange(32) % 10
-    model = CifarResNet(8, 10, se=True, width=8, reduction=4)
+    model = CifarResNet(8, 10, width=8, reduction=4)
     optimiser, faults = SGD(model.parameters(), momentum=0.9, weight_decay=5e-4), []
     for _ in range(14):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -44,7 +44,7 @@ FIT = """
     def on_epoch(_):
         usage = resource.getrusage(resource.RUSAGE_SELF)
         found.append((usage.ru_maxrss * unit, usage.ru_minflt))
-    minisenet.fit(CifarResNet(8, 10, se=True, width=16, reduction=4), data.load("shapes", shapes_train=256, shapes_test=64),
+    minisenet.fit(CifarResNet(8, 10, width=16, reduction=4), data.load("shapes", shapes_train=256, shapes_test=64),
                   epochs=5, batch_size=64, lr=0.05, progress=False, on_epoch=on_epoch)
     print(*(number for both in found for number in both))
 """

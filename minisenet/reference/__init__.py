@@ -1,6 +1,7 @@
 """The reference: the same networks as plain PyTorch modules, for comparison. It needs `pip install "minisenet[torch]"`.
 
-    networks    SEBlock, BasicBlock, Bottleneck, CifarResNet as a PyTorch user would write them, and `reference_of(layer)`
+    blocks      the SE block, its variants and the residual blocks as a PyTorch user would write them
+    networks    the paper's networks of these, and `reference_of(layer)`
     operations  each operation of the gradient checker as one expression of PyTorch's
     freeze      `python -m minisenet.reference.freeze` writes PyTorch's numbers for the gradient checker, which uses them without PyTorch
     train       `python -m minisenet.reference.train` trains one of them as `minisenet train` trains ours

@@ -1,126 +1,110 @@
-"""SE-ResNets as a PyTorch user would write them: `torch.nn` modules, images as (N, C, H, W), gradients by autograd.
-
-These are written from the paper, not from `minisenet.blocks`, so that their agreement means something. Only the parameters'
-names are the same, so that weights can be copied from one to the other:
+"""The paper's networks as a PyTorch user would write them, and minisenet's layers and models turned into them.
 
     reference = reference_of(model)                         a minisenet layer or model in PyTorch, with its weights
     y = to_nhwc(reference(to_nchw(x)))
 """
-try:
-    import torch
-    import torch.nn.functional as F
-    from torch import nn
-except ImportError as error:
-    raise ImportError('minisenet.reference needs PyTorch: pip install "minisenet[torch]"') from error
+import torch
+from torch import nn
 
-from minisenet import blocks, models
+from minisenet import blocks, layers
+from minisenet.reference.blocks import (BasicBlock, Bottleneck, Dropout, SEBlock, ShakeBottleneck, named, pre_activation_basic,
+                                        pre_activation_bottleneck, shake_basic)
 
 
-class SEBlock(nn.Module):
-    """Squeeze, excitation, scale: eqs. (2) to (4)."""
-
-    def __init__(self, channels, reduction=16, bias=False):
-        super().__init__()
-        self.fc1 = nn.Linear(channels, channels // reduction, bias=bias)
-        self.fc2 = nn.Linear(channels // reduction, channels, bias=bias)
-
-    def forward(self, u):
-        z = u.mean(dim=(2, 3))
-        s = torch.sigmoid(self.fc2(F.relu(self.fc1(z))))
-        return u * s[:, :, None, None]
-
-
-class Projection(nn.Module):
-    """Shortcut B: a strided 1x1 convolution and a batch norm."""
-
-    def __init__(self, in_channels, out_channels, stride):
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
-        self.bn = nn.BatchNorm2d(out_channels)
+class GlobalMean(nn.Module):
+    """The mean of each map: the squeeze before a network's last layer."""
 
     def forward(self, x):
-        return self.bn(self.conv(x))
+        return x.mean(dim=(2, 3))
 
 
-class PaddedIdentity(nn.Module):
-    """Shortcut A: every stride-th pixel, and zeros for the new channels."""
-
-    def __init__(self, in_channels, out_channels, stride):
-        super().__init__()
-        self.stride, self.extra = stride, out_channels - in_channels
-
-    def forward(self, x):
-        return F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, 0, self.extra))
+def by_stage(count, reduction=16, se_stages=None, **se):
+    """The SE options of each stage."""
+    reductions = reduction if isinstance(reduction, (tuple, list)) else [reduction] * count
+    return [dict(se, reduction=r if se_stages is None or i in se_stages else None) for i, r in enumerate(reductions, 1)]
 
 
-def _shortcut(in_channels, out_channels, stride, kind):
-    if stride == 1 and in_channels == out_channels:
-        return nn.Identity()
-    return {"A": PaddedIdentity, "B": Projection}[kind](in_channels, out_channels, stride)
+def stages(make, depths, channels, outputs, widths, options, first_stride=1):
+    """dict of stages: `make(in, width, stride, **options)`, of which only the first block of each changes the shape."""
+    found = {}
+    for i, (n, out, width, own) in enumerate(zip(depths, outputs, widths, options)):
+        stage = [make(channels if j == 0 else out, width, (first_stride if i == 0 else 2) if j == 0 else 1, **own) for j in range(n)]
+        found[f"stage{i + 1}"], channels = nn.Sequential(*stage), out
+    return found
 
 
-def _se(channels, reduction, bias):
-    return SEBlock(channels, reduction, bias) if reduction else nn.Identity()
+def cifar_resnet(depth):
+    def build(num_classes, width=16, shortcut="B", **se):
+        widths = [width, 2 * width, 4 * width]
+        options = [dict(each, shortcut=shortcut) for each in by_stage(3, **se)]
+        return named(conv1=nn.Conv2d(3, width, 3, padding=1, bias=False), bn1=nn.BatchNorm2d(width), relu=nn.ReLU(),
+                     **stages(BasicBlock, [(depth - 2) // 6] * 3, width, widths, widths, options),
+                     squeeze=GlobalMean(), fc=nn.Linear(4 * width, num_classes))
+    return build
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions; `reduction=None` leaves the SE block out."""
-
-    def __init__(self, in_channels, out_channels, stride=1, shortcut="B", reduction=16, se_bias=False):
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-        self.se = _se(out_channels, reduction, se_bias)
-        self.shortcut = _shortcut(in_channels, out_channels, stride, shortcut)
-
-    def forward(self, x):
-        u = F.relu(self.bn1(self.conv1(x)))
-        u = self.bn2(self.conv2(u))
-        return F.relu(self.se(u) + self.shortcut(x))
+POOLS = {"ceil": lambda: nn.MaxPool2d(3, 2, ceil_mode=True), "padded": lambda: nn.MaxPool2d(3, 2, padding=1)}
 
 
-class Bottleneck(nn.Module):
-    """1x1, 3x3, 1x1, with the stride on the first 1x1, as in the paper's SE-ResNets."""
-
-    def __init__(self, in_channels, width, stride=1, shortcut="B", reduction=16, se_bias=False):
-        super().__init__()
-        out_channels = 4 * width
-        self.conv1, self.bn1 = nn.Conv2d(in_channels, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
-        self.conv3, self.bn3 = nn.Conv2d(width, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
-        self.se = _se(out_channels, reduction, se_bias)
-        self.shortcut = _shortcut(in_channels, out_channels, stride, shortcut)
-
-    def forward(self, x):
-        u = F.relu(self.bn1(self.conv1(x)))
-        u = F.relu(self.bn2(self.conv2(u)))
-        u = self.bn3(self.conv3(u))
-        return F.relu(self.se(u) + self.shortcut(x))
+def resnet(make, depths, times=1, expansion=4, stride_on="1x1", **fixed):
+    """ImageNet's: the 3x3 convolutions of stage i have `times` * width * 2^i channels."""
+    def build(num_classes, width=64, stem_pool="ceil", stride_on=stride_on, **se):
+        widths, outputs = ([k * width << i for i in range(4)] for k in (times, times * expansion))
+        options = by_stage(4, **se)
+        if make is Bottleneck:
+            options = [dict(each, expansion=expansion, stride_on=stride_on, **fixed) for each in options]
+        return named(conv1=nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False), bn1=nn.BatchNorm2d(width), relu=nn.ReLU(),
+                     pool=POOLS[stem_pool](), **stages(make, depths, width, outputs, widths, options), squeeze=GlobalMean(),
+                     fc=nn.Linear(outputs[-1], num_classes))
+    return build
 
 
-class CifarResNet(nn.Module):
-    """The ResNet of depth 6 n + 2 for small images, with or without SE blocks."""
+def senet154(num_classes, width=64, stem_pool="ceil", stride_on="3x3", dropout=0.2, **se):
+    """The appendix's network."""
+    def unit(i, channels, out, stride):
+        return {f"conv{i}": nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False), f"bn{i}": nn.BatchNorm2d(out),
+                f"relu{i}": nn.ReLU()}
+    widths = [4 * width << i for i in range(4)]
+    options = [dict(each, expansion=1, groups=64, projection=3, stride_on=stride_on, first=w // 2)
+               for each, w in zip(by_stage(4, **se), widths)]
+    return named(**unit(1, 3, width, 2), **unit(2, width, width, 1), **unit(3, width, 2 * width, 1), pool=POOLS[stem_pool](),
+                 **stages(Bottleneck, (3, 8, 36, 3), 2 * width, widths, widths, options), squeeze=GlobalMean(),
+                 dropout=Dropout(dropout), fc=nn.Linear(widths[-1], num_classes))
 
-    def __init__(self, depth, num_classes=10, width=16, shortcut="B", reduction=16, se_bias=False):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
-        stages, channels = [], width
-        for i in range(3):
-            stage, out_channels = [], width * 2 ** i
-            for j in range((depth - 2) // 6):
-                stride = 2 if i > 0 and j == 0 else 1
-                stage.append(BasicBlock(channels, out_channels, stride, shortcut, reduction, se_bias))
-                channels = out_channels
-            stages.append(nn.Sequential(*stage))
-        self.stage1, self.stage2, self.stage3 = stages
-        self.fc = nn.Linear(channels, num_classes)
 
-    def forward(self, x):
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = self.stage3(self.stage2(self.stage1(x)))
-        return self.fc(x.mean(dim=(2, 3)))
+def pre_activation(make, n, widen=1, expansion=1):
+    def build(num_classes, width=16, **se):
+        widths, outputs = ([k * width << i for i in range(3)] for k in (widen, widen * expansion))
+        return named(conv1=nn.Conv2d(3, width, 3, padding=1, bias=False), **stages(make, [n] * 3, width, outputs, widths, by_stage(3, **se)),
+                     bn=nn.BatchNorm2d(outputs[-1]), relu=nn.ReLU(), squeeze=GlobalMean(), fc=nn.Linear(outputs[-1], num_classes))
+    return build
+
+
+def shake_shake26(num_classes, width=96, **se):
+    widths, channels = [width, 2 * width, 4 * width], max(1, width // 6)
+    return named(conv1=nn.Conv2d(3, channels, 3, padding=1, bias=False), bn1=nn.BatchNorm2d(channels),
+                 **stages(shake_basic, [4] * 3, channels, widths, widths, by_stage(3, **se)), relu=nn.ReLU(), squeeze=GlobalMean(),
+                 fc=nn.Linear(4 * width, num_classes))
+
+
+def shake_even29(num_classes, width=64, **se):
+    widths = [4 * width, 8 * width, 16 * width]
+    return named(conv1=nn.Conv2d(3, width, 3, padding=1, bias=False), bn1=nn.BatchNorm2d(width), relu=nn.ReLU(),
+                 **stages(ShakeBottleneck, [3] * 3, width, widths, widths, by_stage(3, **se)), squeeze=GlobalMean(),
+                 fc=nn.Linear(widths[-1], num_classes))
+
+
+# name without "se_" -> (num_classes, **options of `minisenet.models.create`) -> nn.Module
+NETWORKS = {f"resnet{depth}": cifar_resnet(depth) for depth in (20, 32, 44, 56, 110)} | {
+    "resnet18": resnet(BasicBlock, (2, 2, 2, 2), expansion=1), "resnet34": resnet(BasicBlock, (3, 4, 6, 3), expansion=1),
+    "resnet50": resnet(Bottleneck, (3, 4, 6, 3)), "resnet101": resnet(Bottleneck, (3, 4, 23, 3)),
+    "resnet152": resnet(Bottleneck, (3, 8, 36, 3)),
+    "resnext50": resnet(Bottleneck, (3, 4, 6, 3), 2, 2, "3x3", groups=32),
+    "resnext101": resnet(Bottleneck, (3, 4, 23, 3), 2, 2, "3x3", groups=32), "senet154": senet154,
+    "preact_resnet110": pre_activation(pre_activation_basic, 18),
+    "preact_resnet164": pre_activation(pre_activation_bottleneck, 18, expansion=4), "wrn16_8": pre_activation(pre_activation_basic, 2, 8),
+    "shake_shake26_2x96d": shake_shake26, "shake_even29_2x4x64d": shake_even29,
+}
 
 
 # ---- from minisenet to PyTorch -----------------------------------------------------------------------------------------
@@ -157,33 +141,53 @@ def copy_weights(layer, module):
 
 
 def reference_of(layer):
-    """The PyTorch reference of an SEBlock, BasicBlock, Bottleneck or CifarResNet, with its dtype, its mode and copies of its
-    weights. Its input is (N, C, H, W).
+    """The PyTorch reference of a network of `minisenet.models.create`, or of an SEBlock, BasicBlock or Bottleneck, with its dtype,
+    its mode, copies of its weights, and the seeds of what it draws at random. Its input is (N, C, H, W).
 
     Raises
     ------
     TypeError
         For any other layer.
     """
+    name = getattr(layer, "name", None)
+    if name is not None and name.removeprefix("se_") in NETWORKS:
+        options = {option: value for option, value in layer.options.items() if option != "seed"}
+        if name.removeprefix("se_") == name and name != "senet154":
+            options["reduction"] = None
+        return _as(layer, NETWORKS[name.removeprefix("se_")](**options))
     for kind, build in _REFERENCES.items():
         if isinstance(layer, kind):
-            return copy_weights(layer, build(layer)).train(layer.training)
+            return _as(layer, build(layer))
     known = ", ".join(kind.__name__ for kind in _REFERENCES)
-    raise TypeError(f"layer must be one of {known}, got {type(layer).__name__}, which has no PyTorch reference")
+    raise TypeError(f"layer must be one of {known} or a network of minisenet.models.create, got {type(layer).__name__}, which has "
+                    "no PyTorch reference")
 
 
-# Each reference is built from the layer's shapes and structure, not from the arguments with which the layer was made.
+def _as(layer, module):
+    copy_weights(layer, module).train(layer.training)
+    for name, each in layer.modules():
+        if isinstance(each, layers.Random):
+            drawing = module.get_submodule(name)
+            drawing.seed, drawing.step = each.seed, each.step
+    return module
 
-def _reduction(se):
-    """An r that gives this block's hidden size h: where h = C // r, so is C // (C // h)."""
-    hidden, channels = se.fc1.weight.value.shape
-    return channels // hidden
+
+# A block's reference is built from its shapes and structure, not from the arguments with which it was made.
+
+def _se_options(block):
+    se = block.se
+    if se is None:
+        return dict(reduction=None)
+    hidden, channels = se.fc1.weight.value.shape            # where h = C // r, so is C // (C // h)
+    return dict(reduction=channels // hidden, se_bias=se.bias, squeeze=se.squeeze, gate=se.gate, place=block.place)
 
 
 def _block_options(block):
-    padded = isinstance(block.shortcut, blocks.PaddedIdentity)
-    return dict(stride=block.conv1.options["stride"], shortcut="A" if padded else "B",
-                reduction=_reduction(block.se) if block.se else None, se_bias=block.se.bias if block.se else False)
+    options = dict(_se_options(block), stride=max(block.conv1.options["stride"], block.conv2.options["stride"]),
+                   shortcut="A" if isinstance(block.shortcut, blocks.PaddedIdentity) else "B")
+    if isinstance(block.shortcut, blocks.Projection):
+        options["projection"] = block.shortcut.conv.weight.value.shape[2]
+    return options
 
 
 def _basic_block(block):
@@ -192,22 +196,15 @@ def _basic_block(block):
 
 
 def _bottleneck(block):
-    width, in_channels, _, _ = block.conv1.weight.value.shape
-    return Bottleneck(in_channels, width, **_block_options(block))
-
-
-def _cifar_resnet(model):
-    num_blocks, num_classes = len(model.stage1.children()), len(model.fc.weight.value)
-    # The first block of the last stage changes the shape, so its shortcut shows A or B. It also has the most channels, 4w: an r
-    # that gives 4w // r gives 2w // r and w // r too, because floor(floor(a) / 2) = floor(a / 2).
-    options = _block_options(getattr(model.stage3, "0"))
-    del options["stride"]
-    return CifarResNet(6 * num_blocks + 2, num_classes, len(model.conv1.weight.value), **options)
+    first, in_channels, _, _ = block.conv1.weight.value.shape
+    out_channels, width, _, _ = block.conv3.weight.value.shape
+    return Bottleneck(in_channels, width, expansion=out_channels // width, first=first, groups=block.conv2.options["groups"],
+                      stride_on="1x1" if block.conv1.options["stride"] != 1 else "3x3", **_block_options(block))
 
 
 _REFERENCES = {
-    blocks.SEBlock: lambda se: SEBlock(len(se.fc2.weight.value), _reduction(se), se.bias),
+    blocks.SEBlock: lambda se: SEBlock(len(se.fc2.weight.value), len(se.fc2.weight.value) // len(se.fc1.weight.value), se.bias,
+                                       se.squeeze, se.gate),
     blocks.BasicBlock: _basic_block,
     blocks.Bottleneck: _bottleneck,
-    models.CifarResNet: _cifar_resnet,
 }
