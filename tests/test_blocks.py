@@ -5,7 +5,9 @@ import pytest
 import minisenet
 import minisenet.functional as F
 from backends import needs_kernels
-from minisenet.blocks import BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock
+from minisenet.blocks import (SE as Variant, BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock, ShakeBottleneck, ShiftedProjection,
+                              pre_activation_basic, pre_activation_bottleneck, shake_basic)
+from minisenet.layers import Shake
 from minisenet.summary import arrays_in
 
 SE = {f"r={r}{', bias' * bias}": (lambda rng, r=r, bias=bias: SEBlock(6, reduction=r, bias=bias, rng=rng))
@@ -17,6 +19,23 @@ RESIDUAL = {
     for block, size, shape in ((BasicBlock, 6, "6 to 6"), (BasicBlock, 8, "6 to 8"), (Bottleneck, 2, "6 to 8"))
     for stride, shortcut, reduction in (
         (1, "A", 2), (1, "B", None), (2, "A", 2), (2, "A", None), (2, "B", 2), (2, "B", None))}
+VARIANTS = {
+    **{f"SE {options}": (lambda rng, options=options: SEBlock(6, reduction=2, bias=True, rng=rng, **options))
+       for options in (dict(squeeze="max"), dict(squeeze="none"), dict(gate="tanh"), dict(gate="relu"), dict(squeeze="none", gate="tanh"))},
+    **{f"place {place}, stride {stride}": (lambda rng, place=place, stride=stride: Bottleneck(
+        6, 2, stride=stride, reduction=2, place=place, rng=rng)) for place in ("pre", "post", "identity", "3x3") for stride in (1, 2)},
+    "place pre, basic": lambda rng: BasicBlock(6, 6, reduction=2, place="pre", se_bias=True, rng=rng),
+    "ResNeXt": lambda rng: Bottleneck(6, 4, expansion=2, groups=2, stride=2, stride_on="3x3", reduction=2, rng=rng),
+    "SENet-154": lambda rng: Bottleneck(6, 8, expansion=1, first=4, groups=4, stride=2, stride_on="3x3", projection=3, reduction=2, rng=rng),
+    "pre-activation": lambda rng: pre_activation_basic(6, 6, reduction=2, rng=rng),
+    "pre-activation, projection": lambda rng: pre_activation_bottleneck(6, 2, stride=2, reduction=2, rng=rng),
+    "shifted projection": lambda rng: ShiftedProjection(6, 5, stride=2, rng=rng),
+}
+MIXED = {       # in evaluation mode both branches have weight 1/2, and the backward is the gradient
+    "Shake-Shake": lambda rng: shake_basic(6, 6, reduction=2, rng=rng),
+    "Shake-Shake, projection": lambda rng: shake_basic(6, 8, stride=2, reduction=2, rng=rng),
+    "Shake-Even": lambda rng: ShakeBottleneck(6, 8, groups=4, stride=2, even=True, reduction=2, rng=rng),
+}
 
 
 def prepared(make, training):
@@ -46,7 +65,9 @@ def moved(block, x, name, step):
 
 CASES = [pytest.param(make, True, id=name, marks=pytest.mark.section_3_2) for name, make in SE.items()] + [
     pytest.param(make, training, id=f"{name}, {'train' if training else 'eval'}", marks=pytest.mark.section_3_3)
-    for name, make in RESIDUAL.items() for training in (True, False)]
+    for name, make in RESIDUAL.items() for training in (True, False)] + [
+    pytest.param(make, True, id=name, marks=pytest.mark.section_6) for name, make in VARIANTS.items()] + [
+    pytest.param(make, False, id=name, marks=pytest.mark.section_5) for name, make in MIXED.items()]
 
 
 @pytest.mark.parametrize("make, training", CASES)
@@ -242,3 +263,76 @@ def test_a_fused_basic_block_saves_three_full_maps_and_the_projections(make, map
 def test_an_unknown_shortcut():
     with pytest.raises(ValueError, match="shortcut must be 'A' .* or 'B' .*, got 'C'"):
         BasicBlock(4, 4, shortcut="C", reduction=2, rng=np.random.default_rng(0))
+
+
+# ---- the variants of section 6, and Shake-Shake
+
+@pytest.mark.section_6
+def test_each_place_is_where_it_says():
+    """With all gates at 1/2, because W2 is 0, a block's output shows what the SE block multiplies."""
+    x = np.random.default_rng(1).standard_normal((2, 5, 4, 8))
+    outputs = {}
+    for place in (None, "standard", "pre", "post", "identity", "3x3"):
+        block = Bottleneck(8, 2, reduction=2 if place else None, place=place or "standard", rng=np.random.default_rng(0)).astype(np.float64)
+        rng = np.random.default_rng(2)
+        for name, parameter in block.parameters().items():
+            parameter.value = rng.standard_normal(parameter.value.shape) if ".se" not in f".{name}" else parameter.value
+        if place:
+            block.se.fc2.weight.value[...] = 0
+        outputs[place] = block(x), block
+    plain, block = outputs[None]
+    u = block.residual(x)
+    half = lambda layers, x: [x := layer(x) for layer in layers][-1]                                            # noqa: E731
+    inside = half((block.conv1, block.bn1, block.relu1, block.conv2, block.bn2, block.relu2), x) / 2
+    wanted = {"standard": u / 2 + x, "identity": u + x / 2, "pre": block.residual(x / 2) + x, "3x3": block.bn3(block.conv3(inside)) + x}
+    for place, before_relu in wanted.items():
+        assert np.allclose(outputs[place][0], np.maximum(before_relu, 0), rtol=1e-12, atol=1e-12), place
+    assert np.allclose(outputs["post"][0], plain / 2, rtol=1e-12, atol=0)
+
+
+@pytest.mark.section_6
+def test_the_squeeze_and_the_gate():
+    rng = np.random.default_rng(0)
+    u = rng.standard_normal((3, 5, 4, 6))
+    for squeeze, z in (("max", u.max(axis=(1, 2))), ("none", u)):
+        for gate, function in (("tanh", np.tanh), ("relu", lambda a: np.maximum(a, 0))):
+            se = SEBlock(6, reduction=2, squeeze=squeeze, gate=gate, rng=rng).astype(np.float64)
+            s = function(np.maximum(z @ se.fc1.weight.value.T, 0) @ se.fc2.weight.value.T)
+            assert np.allclose(se(u), u * (s if squeeze == "none" else s[:, None, None]), rtol=1e-12, atol=1e-14)
+            assert np.allclose(se.s, s, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.section_5
+@pytest.mark.parametrize("even", [False, True])
+def test_shake_draws_forward_and_backward_apart(even):
+    """y = alpha u1 + (1 - alpha) u2 and du1 = beta dy, with one weight for each image, anew in each step."""
+    shake = Shake(even=even, rng=np.random.default_rng(0))
+    n = 500
+    ones, zeros = np.ones((n, 2, 3, 4)), np.zeros((n, 2, 3, 4))
+    alphas = []
+    for _ in range(2):
+        y = shake(ones, zeros)
+        alpha = y[:, 0, 0, 0]
+        assert (y == alpha[:, None, None, None]).all() and 0.45 < alpha.mean() < 0.55 and alpha.std() > 0.25
+        du1, du2 = shake.backward(ones)
+        beta = du1[:, 0, 0, 0]
+        assert np.allclose(du1 + du2, 1) and ((beta == 0.5).all() if even else abs(np.corrcoef(alpha, beta)[0, 1]) < 0.15)
+        alphas.append(alpha)
+    assert abs(np.corrcoef(*alphas)[0, 1]) < 0.15
+    again = Shake(even=even, rng=np.random.default_rng(0))
+    assert np.array_equal(again(ones, zeros)[:, 0, 0, 0], alphas[0])
+    shake.eval()
+    assert (shake(ones, zeros) == 0.5).all() and (shake.backward(ones)[0] == 0.5).all() and shake.step == 2
+
+
+@pytest.mark.section_6
+@pytest.mark.parametrize("make, message", [
+    (lambda rng: SEBlock(8, reduction=2, squeeze="median", rng=rng), "squeeze must be one of avg, max, none, got 'median'"),
+    (lambda rng: SEBlock(8, reduction=2, gate="softmax", rng=rng), "gate must be one of sigmoid, tanh, relu, got 'softmax'"),
+    (lambda rng: Variant(place="before"), "place must be one of standard, pre, post, identity, 3x3, got 'before'"),
+    (lambda rng: BasicBlock(8, 8, reduction=2, place="3x3", rng=rng), "place must not be '3x3' for BasicBlock"),
+    (lambda rng: pre_activation_basic(8, 8, reduction=2, place="post", rng=rng), "place must be 'standard' in a pre-activation block, got 'post'"),
+    (lambda rng: Bottleneck(8, 2, stride_on="5x5", reduction=2, rng=rng), "stride_on must be '1x1' or '3x3', got '5x5'")])
+def test_errors_of_variants(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(np.random.default_rng(0))

@@ -72,7 +72,9 @@ def test_the_gradient_of_a_pyramid(name):
             model.load_state_dict(state)
             assert abs(found - (wanted[key] * direction).sum()) <= 1e-12 * np.abs(wanted[key] * direction).sum(), key
     _, _, _, found, _ = gradients(name)
-    assert all(np.abs(found[key] - value).max() <= 1e-9 * (np.abs(value).max() or 1) for key, value in wanted.items())
+    least = 1e-3 * max(np.abs(value).max() for value in wanted.values())        # some gradients are 0 but for rounding
+    for key, value in wanted.items():
+        assert np.abs(found[key] - value).max() <= 1e-9 * max(np.abs(value).max(), least), key
 
 
 def test_the_maps_are_those_of_the_stages():
