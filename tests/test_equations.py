@@ -141,8 +141,8 @@ def draw_5(sizes, rng):
 
 def parameters_of_the_se_blocks(r, N, C):
     """The parameters that `minisenet summary` counts for a network, minus those of its plain twin."""
-    options = dict(depth=6 * N[0] + 2, width=C[0], reduction=r)
-    network, plain = (summary(models.resnet.CifarResNet(se=se, **options), image_size=8) for se in (True, False))
+    options = dict(depth=6 * N[0] + 2, width=C[0])
+    network, plain = (summary(models.CifarResNet(reduction=reduction, **options), image_size=8) for reduction in (r, None))
     return network["totals"]["parameters"] - plain["totals"]["parameters"]
 
 

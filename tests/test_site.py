@@ -38,7 +38,7 @@ check_links, look, examples, contents = map(machinery, ("check_links", "look", "
 
 # All that a reader may call. A module with __all__ has said what is public; elsewhere it is what the file defines.
 MODULES = ["minisenet", "minisenet.functional", "minisenet.functional.fused", "minisenet.layers", "minisenet.blocks",
-           "minisenet.models", "minisenet.models.resnet", "minisenet.optim", "minisenet.data", "minisenet.train",
+           "minisenet.models", "minisenet.optim", "minisenet.data", "minisenet.train",
            "minisenet.gradcheck", "minisenet.checker", "minisenet.course"]
 DIRECTIVE = re.compile(r"^\.\. (currentmodule|auto\w+):: (\S+)", re.MULTILINE)
 MODULES = [name for name in MODULES if importlib.util.find_spec(name)]

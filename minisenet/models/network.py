@@ -6,7 +6,7 @@ import numpy as np
 from minisenet import arguments
 from minisenet.backend.values import deferring, formed
 from minisenet.blocks import SE
-from minisenet.layers import Layer
+from minisenet.layers import Layer, Sequential
 
 SE_OPTIONS = {field.name: field.default for field in fields(SE)} | dict(se_stages=None)
 
@@ -149,3 +149,9 @@ def _sequence(value):
 def scaled(channels, width, multiple=1):
     """A number of channels times `width`, a positive number, rounded to a multiple, and at least one of it."""
     return max(1, round(channels * arguments.real_number("width", width, least=0) / multiple)) * multiple
+
+
+def stage(block, n, in_channels, width, out_channels, strided, options):
+    """n blocks, of which the first changes the channels, and has stride 2 if `strided`."""
+    first = block(in_channels, width, stride=2 if strided else 1, **options)
+    return Sequential(first, *(block(out_channels, width, **options) for _ in range(n - 1)))

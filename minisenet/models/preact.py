@@ -9,8 +9,7 @@ import numpy as np
 from minisenet import arguments
 from minisenet.blocks import pre_activation_basic, pre_activation_bottleneck
 from minisenet.layers import BatchNorm2d, Conv2d, Linear, ReLU, Squeeze
-from minisenet.models.network import Network, stage_options
-from minisenet.models.resnet import stage
+from minisenet.models.network import Network, stage, stage_options
 
 BLOCKS = dict(basic=(pre_activation_basic, 1), bottleneck=(pre_activation_bottleneck, 4))
 

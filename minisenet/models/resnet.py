@@ -8,8 +8,8 @@ import numpy as np
 
 from minisenet import arguments
 from minisenet.blocks import BasicBlock, Bottleneck
-from minisenet.layers import BatchNorm2d, Conv2d, Dropout, Linear, MaxPool2d, ReLU, Sequential, Squeeze
-from minisenet.models.network import Network, stage_options
+from minisenet.layers import BatchNorm2d, Conv2d, Dropout, Linear, MaxPool2d, ReLU, Squeeze
+from minisenet.models.network import Network, stage, stage_options
 
 STEM_POOLS = {"ceil": dict(ceil_mode=True), "padded": dict(padding=1)}
 
@@ -126,9 +126,3 @@ class ResNet(Network):
             setattr(self, f"relu{i}", ReLU())
             channels = out
         return channels
-
-
-def stage(block, n, in_channels, width, out_channels, strided, options):
-    """n blocks, of which the first changes the channels, and has stride 2 if `strided`."""
-    first = block(in_channels, width, stride=2 if strided else 1, **options)
-    return Sequential(first, *(block(out_channels, width, **options) for _ in range(n - 1)))

@@ -8,8 +8,7 @@ import numpy as np
 from minisenet import arguments
 from minisenet.blocks import ShakeBottleneck, shake_basic
 from minisenet.layers import BatchNorm2d, Conv2d, Linear, ReLU, Squeeze
-from minisenet.models.network import Network, stage_options
-from minisenet.models.resnet import stage
+from minisenet.models.network import Network, stage, stage_options
 
 
 class ShakeShake26(Network):

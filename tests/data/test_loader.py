@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minisenet.backend import watching
-from minisenet.data import Dataset, batches, random, test_batches
+from minisenet import random
+from minisenet.data import Dataset, batches, test_batches
 from minisenet.data.augment import augment, draw, normalise
 
 pytestmark = pytest.mark.section_5
