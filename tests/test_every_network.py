@@ -1,4 +1,7 @@
 """Every network of the registry at a small width: the backends agree, and which fused kernels each one runs."""
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,32 @@ from small_networks import small
 
 pytestmark = pytest.mark.section_5
 DEEP = ("110", "101", "152", "164", "154", "v2")                # rounding grows with depth
+
+
+PAGE = Path(__file__).parents[1] / "docs" / "networks.md"
+COLUMNS = {     # heading -> kernel, and whether only those calls count that read the map before a batch norm and ReLU
+    "convolutions": ("conv2d_normalised", False), "which absorb a batch norm and ReLU": ("conv2d_normalised", True),
+    "backwards that do": ("conv2d_normalised_backward", True), "gate, sum and ReLU at once": ("affine_add", False),
+    "gates alone": ("scale", False), "poolings": ("pool", False)}
+
+
+def fused_table():
+    """Markdown: how often each network runs the fused kernels in a training step."""
+    lines = ["| network | " + " | ".join(COLUMNS) + " |", "| --- |" + " ---: |" * len(COLUMNS)]
+    for name in (name for name, entry in models.MODELS.items() if entry.se):
+        calls = Counter()
+
+        def hook(call):
+            kernel = "pool" if call.name in ("max_pool2d", "avg_pool2d") else call.name
+            calls.update([(kernel, False)] + [(kernel, True)] * (call.arguments.get("mean") is not None))
+            return call()
+
+        with minisenet.use_backend("fused"), watching(hook):
+            model, size = small(name)
+            y = model(np.random.default_rng(0).standard_normal((2, size, size, 3)).astype(np.float32))
+            model.backward(y)
+        lines.append(f"| `{name}` | " + " | ".join(str(calls[column] or "-") for column in COLUMNS.values()) + " |")
+    return "\n".join(lines)
 
 
 def passes(name, backend):
@@ -50,3 +79,10 @@ def test_float32_stays_float32():
         y = model(np.random.default_rng(0).standard_normal((2, size, size, 3)).astype(np.float32))
         dx = model.backward(np.ones_like(y), input_gradient=True)
         assert {y.dtype, dx.dtype, *(p.grad.dtype for p in model.parameters().values())} == {np.dtype(np.float32)}, name
+
+
+@needs_kernels
+def test_the_page_has_the_table_of_fused_kernels():
+    if not PAGE.exists():
+        pytest.skip("docs/ is not there")
+    assert fused_table() in PAGE.read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """The paper's tables: every row is there, the parameters are exact, and the multiply-adds agree with what the paper prints."""
 import json
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +101,10 @@ def test_markdown_has_every_row(rows):
     assert all(text.count(f"**Table {table}: ") == 1 for table in TITLES)
     assert sum(line.startswith("| ") and "---" not in line for line in text.splitlines()) == len(rows) + len(TITLES)
     assert "| SE_3x3 | `se_resnet50 place=3x3` |" in text
+
+
+def test_the_page_has_the_tables(rows):
+    page = Path(__file__).parents[1] / "docs" / "networks.md"
+    if not page.exists():
+        pytest.skip("docs/ is not there")
+    assert format_paper(rows, markdown=True) in page.read_text(encoding="utf-8"), "minisenet paper --markdown"

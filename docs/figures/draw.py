@@ -9,6 +9,7 @@ from pathlib import Path
 import batch_norm_graph
 import complexity
 import convolution_taps
+import families
 import fused_sweeps
 import module_strips
 import placement
@@ -33,6 +34,7 @@ FIGURES = {
     "step-size": step_size.draw,
     "complexity": complexity.draw,
     "placement": placement.draw,
+    "families": families.draw,
     "fused-sweeps": fused_sweeps.draw,
     "training-curves": trained.curves,
     "gates": trained.gates,
