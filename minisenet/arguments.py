@@ -119,6 +119,13 @@ def integer(name, value, least):
     return value
 
 
+def choice(name, value, known):
+    """One of the known words."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+    return value
+
+
 def shape(name, value, ndim):
     """A tuple of `ndim` positive ints."""
     try:

@@ -174,11 +174,6 @@ def tanh_backward(dy, y):
     return dy * (1 - y * y)
 
 
-GATES = dict(sigmoid=(sigmoid, sigmoid_backward), tanh=(tanh, tanh_backward), relu=(relu, relu_backward))
-
-
-def gate_functions(gate):
-    """(forward, backward) of the gate with this name, the last activation of an excitation."""
-    if not isinstance(gate, str) or gate not in GATES:
-        raise ValueError(f"gate must be one of {', '.join(GATES)}, got {gate!r}")
-    return GATES[gate]
+# The last activation of an excitation by its name, as eq. (3) and Table 12 have it.
+GATES = dict(sigmoid=sigmoid, tanh=tanh, relu=relu)
+GATES_BACKWARD = dict(sigmoid=sigmoid_backward, tanh=tanh_backward, relu=relu_backward)

@@ -6,19 +6,19 @@ Eq. (3) has no biases, and neither have the ablations of section 6; the released
 """
 from minisenet import arguments
 from minisenet.backend import composed
-from minisenet.functional.activation import gate_functions, relu, relu_backward
+from minisenet.functional.activation import GATES, GATES_BACKWARD, relu, relu_backward
 from minisenet.functional.linear import linear, linear_backward
 
 
 def _check_forward(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
-    gate_functions(gate)
+    arguments.choice("gate", gate, GATES)
     c, hidden = arguments.shape_of(z)[1:], arguments.shape_of(w1)[:1]
     return tuple(arguments.arrays(z=(z, 2), w1=(w1, 2, (None, *c)), w2=(w2, 2, (*c, *hidden)),
                                   b1=arguments.optional(b1, 1, hidden), b2=arguments.optional(b2, 1, c))), dict(gate=gate)
 
 
 def _check_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
-    gate_functions(gate)
+    arguments.choice("gate", gate, GATES)
     each, hidden = arguments.shape_of(z), arguments.shape_of(w1)[:1]
     args = arguments.arrays(ds=(ds, 2, each), z=(z, 2), h=(h, 2, (*each[:1], *hidden)), s=(s, 2, each),
                             w1=(w1, 2, (None, *each[1:])), w2=(w2, 2, (*each[1:], *hidden)))
@@ -59,7 +59,7 @@ def excitation(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
     Source: eq. (3), section 3.2; biases as in the released models.
     """
     h = relu(linear(z, w1, b1))
-    s = gate_functions(gate)[0](linear(h, w2, b2))
+    s = GATES[gate](linear(h, w2, b2))
     return s, h
 
 
@@ -92,7 +92,6 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
     -----
     Source: derived from eq. (3).
     """
-    da = gate_functions(gate)[1](ds, s)                                            # s = gate(linear(h, w2, b2))
-    dh, dw2, db2 = linear_backward(da, h, w2, bias=bias)
-    dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)         # h = relu(linear(z, w1, b1))
+    dh, dw2, db2 = linear_backward(GATES_BACKWARD[gate](ds, s), h, w2, bias=bias)     # s = GATES[gate](linear(h, w2, b2))
+    dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)            # h = relu(linear(z, w1, b1))
     return dz, dw1, dw2, db1, db2

@@ -2,24 +2,29 @@
 
     s = sigma(W2 delta(W1 u))  at every position, as two 1x1 convolutions;          y = s u, element by element
 
-The weights are those of eq. (3), and their number is the same. What is missing is the view of the whole map.
+    u -------------------------------------> product -> y            du =  s dy                     (through the product)
+     \\-> conv2d -> relu -> conv2d -> sigma -^                             + W1^T [h > 0] W2^T da    (through the gates)
+                      h               s                              da = u dy s (1 - s), at each position
+
+The weights are those of eq. (3), and their number is the same. What is missing is the view of the whole map. The convolutions
+have kernels; the products of two maps are NumPy's, a few passes beside 2 C^2 / r multiply-adds for each position.
 """
 from minisenet import arguments
 from minisenet.backend import composed
-from minisenet.functional.activation import gate_functions, relu, relu_backward
+from minisenet.functional.activation import GATES, GATES_BACKWARD, relu, relu_backward
 from minisenet.functional.convolution import conv2d, conv2d_backward
 
 
 def _check_forward(u, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
+    arguments.choice("gate", gate, GATES)
     c, hidden = arguments.shape_of(u)[3:], arguments.shape_of(w1)[:1]
-    gate_functions(gate)
     return tuple(arguments.arrays(u=(u, 4), w1=(w1, 2, (None, *c)), w2=(w2, 2, (*c, *hidden)),
                                   b1=arguments.optional(b1, 1, hidden), b2=arguments.optional(b2, 1, c))), dict(gate=gate)
 
 
 def _check_backward(dy, u, h, s, w1, w2, *, bias=False, gate="sigmoid"):
+    arguments.choice("gate", gate, GATES)
     shape, hidden = arguments.shape_of(u), arguments.shape_of(w1)[:1]
-    gate_functions(gate)
     args = arguments.arrays(dy=(dy, 4, shape), u=(u, 4), h=(h, 4, (*shape[:3], *hidden)), s=(s, 4, shape),
                             w1=(w1, 2, (None, *shape[3:])), w2=(w2, 2, (*shape[3:], *hidden)))
     return tuple(args), dict(bias=bool(bias), gate=gate)
@@ -53,7 +58,7 @@ def local_se_block(u, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
     Source: NoSqueeze in Table 16, section 7.1.
     """
     h = relu(conv2d(u, w1[:, :, None, None], b1))
-    s = gate_functions(gate)[0](conv2d(h, w2[:, :, None, None], b2))
+    s = GATES[gate](conv2d(h, w2[:, :, None, None], b2))
     return s * u, h, s
 
 
@@ -85,7 +90,7 @@ def local_se_block_backward(dy, u, h, s, w1, w2, *, bias=False, gate="sigmoid"):
     -----
     Source: derived from y = s u and the two 1x1 convolutions.
     """
-    da = gate_functions(gate)[1](u * dy, s)                                        # y = s u, s = gate(conv2d(h, w2, b2))
+    da = GATES_BACKWARD[gate](u * dy, s)                               # y = s u, s = GATES[gate](conv2d(h, w2, b2))
     dh, dw2, db2 = conv2d_backward(da, h, w2[:, :, None, None], bias=bias)
     du, dw1, db1 = conv2d_backward(relu_backward(dh, h), u, w1[:, :, None, None], bias=bias)     # h = relu(conv2d(u, w1, b1))
     return s * dy + du, dw1[:, :, 0, 0], dw2[:, :, 0, 0], db1, db2

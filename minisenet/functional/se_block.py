@@ -6,19 +6,13 @@
 
 `minisenet.blocks.SEBlock` is the layer: it holds the weights, and what the backward needs.
 """
+from minisenet import arguments
 from minisenet.functional.excitation import excitation, excitation_backward
 from minisenet.functional.max_squeeze import max_squeeze, max_squeeze_backward
 from minisenet.functional.scale import scale, scale_backward
 from minisenet.functional.squeeze import squeeze, squeeze_backward
 
-SQUEEZES = dict(avg=(squeeze, lambda dz, u: squeeze_backward(dz, *u.shape[1:3])), max=(max_squeeze, max_squeeze_backward))
-
-
-def squeeze_functions(kind):
-    """(forward, backward) of a squeeze: u -> z, and (dz, u) -> du."""
-    if not isinstance(kind, str) or kind not in SQUEEZES:
-        raise ValueError(f"kind must be one of {', '.join(SQUEEZES)}, got {kind!r}")
-    return SQUEEZES[kind]
+SQUEEZES = "avg", "max"
 
 
 def se_block(u, w1, w2, b1=None, b2=None, *, kind="avg", gate="sigmoid"):
@@ -50,7 +44,8 @@ def se_block(u, w1, w2, b1=None, b2=None, *, kind="avg", gate="sigmoid"):
     -----
     Source: Fig. 1 and eqs. (2) to (4), section 3.
     """
-    z = squeeze_functions(kind)[0](u)                                  # eq. (2)
+    arguments.choice("kind", kind, SQUEEZES)
+    z = squeeze(u) if kind == "avg" else max_squeeze(u)                # eq. (2)
     s, h = excitation(z, w1, w2, b1, b2, gate=gate)                    # eq. (3)
     return scale(u, s), z, h, s                                        # eq. (4)
 
@@ -83,6 +78,8 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False, kind="avg", gate="s
     -----
     Source: derived from eqs. (2) to (4).
     """
+    arguments.choice("kind", kind, SQUEEZES)
     du, ds = scale_backward(dy, u, s)                                  # the direct path into u ...
     dz, dw1, dw2, db1, db2 = excitation_backward(ds, z, h, s, w1, w2, bias=bias, gate=gate)
-    return du + squeeze_functions(kind)[1](dz, u), dw1, dw2, db1, db2     # ... and the path through the squeeze
+    of_z = squeeze_backward(dz, *u.shape[1:3]) if kind == "avg" else max_squeeze_backward(dz, u)
+    return du + of_z, dw1, dw2, db1, db2                               # ... and the path through the squeeze

@@ -37,7 +37,7 @@ def returned_names(doc):
 
 def numbered(names, count):
     """The names of `count` results, where the documented ones may end with "...": dx1, dx2, ..."""
-    return tuple(f"{names[0][:-1]}{i}" for i in range(1, count + 1)) if names[-1] == "..." else names
+    return tuple(f"{names[0][:-1]}{i}" for i in range(1, count + 1)) if names[-1:] == ("...",) else names
 
 
 def values(arrays, options, outputs=None, upstream=None):
