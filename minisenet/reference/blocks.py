@@ -174,6 +174,19 @@ def _pre_activation(in_channels, out_channels, stride, branch, se):
                          None if same else _conv(in_channels, out_channels, 1, stride), out_channels, **se)
 
 
+class GlobalMean(nn.Module):
+    """The mean of each map: the squeeze before a network's last layer."""
+
+    def forward(self, x):
+        return x.mean(dim=(2, 3))
+
+
+def by_stage(count, reduction=16, se_stages=None, **se):
+    """The SE options of each stage."""
+    reductions = reduction if isinstance(reduction, (tuple, list)) else [reduction] * count
+    return [dict(se, reduction=r if se_stages is None or i in se_stages else None) for i, r in enumerate(reductions, 1)]
+
+
 # ---- what is drawn at random -------------------------------------------------------------------------------------------
 
 class Random(nn.Module):

@@ -7,21 +7,9 @@ import torch
 from torch import nn
 
 from minisenet import blocks, layers
-from minisenet.reference.blocks import (BasicBlock, Bottleneck, Dropout, SEBlock, ShakeBottleneck, named, pre_activation_basic,
-                                        pre_activation_bottleneck, shake_basic)
-
-
-class GlobalMean(nn.Module):
-    """The mean of each map: the squeeze before a network's last layer."""
-
-    def forward(self, x):
-        return x.mean(dim=(2, 3))
-
-
-def by_stage(count, reduction=16, se_stages=None, **se):
-    """The SE options of each stage."""
-    reductions = reduction if isinstance(reduction, (tuple, list)) else [reduction] * count
-    return [dict(se, reduction=r if se_stages is None or i in se_stages else None) for i, r in enumerate(reductions, 1)]
+from minisenet.reference.blocks import (BasicBlock, Bottleneck, Dropout, GlobalMean, SEBlock, ShakeBottleneck, by_stage, named,
+                                        pre_activation_basic, pre_activation_bottleneck, shake_basic)
+from minisenet.reference.families import FAMILIES
 
 
 def stages(make, depths, channels, outputs, widths, options, first_stride=1):
@@ -104,7 +92,7 @@ NETWORKS = {f"resnet{depth}": cifar_resnet(depth) for depth in (20, 32, 44, 56, 
     "preact_resnet110": pre_activation(pre_activation_basic, 18),
     "preact_resnet164": pre_activation(pre_activation_bottleneck, 18, expansion=4), "wrn16_8": pre_activation(pre_activation_basic, 2, 8),
     "shake_shake26_2x96d": shake_shake26, "shake_even29_2x4x64d": shake_even29,
-}
+} | FAMILIES
 
 
 # ---- from minisenet to PyTorch -----------------------------------------------------------------------------------------
