@@ -25,6 +25,7 @@ include "kernels/activation.pxi"       # delta in eq. (3)
 include "kernels/se.pxi"               # eqs. (2) and (4)
 include "kernels/fused.pxi"            # a residual block in a few passes: read it last
 include "kernels/pooling.pxi"
+include "kernels/channels.pxi"         # the channel shuffle
 include "kernels/cross_entropy.pxi"
 include "kernels/optim.pxi"            # the SGD step
 include "kernels/augment.pxi"          # crop, flip, normalise, cut out

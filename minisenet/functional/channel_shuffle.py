@@ -2,11 +2,13 @@
 
 With G groups of K channels, channel g K + k becomes channel k G + g: the transpose of a G x K table. Its inverse, and so its
 gradient, is the shuffle with K groups.
+
+    y_{k G + g} = x_{g K + k}          dx_{g K + k} = dy_{k G + g}
 """
 import numpy as np
 
 from minisenet import arguments
-from minisenet.backend import composed
+from minisenet.backend import composed, kernelised
 
 
 def _check(name, x, groups):
@@ -25,7 +27,7 @@ def _check_backward(dy, groups):
     return _check("dy", dy, groups)
 
 
-@composed(_check_forward)
+@kernelised(_check_forward)
 def channel_shuffle(x, groups):
     """Channel g K + k becomes channel k G + g, where G is the number of groups and K their size.
 
@@ -46,7 +48,7 @@ def channel_shuffle(x, groups):
 
     Notes
     -----
-    Source: section 5.1, ShuffleNet; Zhang et al. 2018, section 3.1. It only copies, as fast in NumPy as in a kernel.
+    Source: section 5.1, ShuffleNet; Zhang et al. 2018, section 3.1.
     """
     n, height, width, c = x.shape
     table = x.reshape(n, height, width, groups, c // groups)

@@ -3,7 +3,8 @@
     y = alpha u1 + (1 - alpha) u2           du1 = beta dy, du2 = (1 - beta) dy
 
 alpha and beta are drawn for each image, apart from each other: the backward is not the gradient of the forward, on purpose, as
-noise. With beta = alpha it is the gradient, and only then can a gradient check agree.
+noise. With beta = alpha it is the gradient, and only then can a gradient check agree. A network mixes once for each block, after
+two branches of convolutions, so there is no kernel.
 """
 from minisenet import arguments
 from minisenet.backend import composed

@@ -267,7 +267,7 @@ BUGS = (
     Bug("drawn again on the way back", "shake", "The backward draws its own weights.",
         "That is Shake-Shake as it trains, and no gradient. A gradient check needs the same weights in both passes.",
         backward=lambda d, a, out, o: dict(zip(("u1", "u2"), F.shake_backward(d["y"], a["alpha"][::-1] ** 2)))),
-    Bug("branches exchanged", "shake", "du1 is (1 - alpha) dy and du2 is alpha dy.", "With alpha = 0.5 nobody sees it.",
+    Bug("branches exchanged", "shake", "du1 is (1 - alpha) dy and du2 is alpha dy.", "With alpha = 0.5 the gradients are right: test another alpha.",
         backward=lambda d, a, out, o: dict(zip(("u1", "u2"), F.shake_backward(d["y"], 1 - a["alpha"])))),
     Bug("another mask", "dropout", "dx uses a mask that was drawn anew.",
         "What the forward set to 0 gets no gradient: both passes need one mask.",

@@ -10,9 +10,9 @@ from minisenet.kernels.loops import all_branches, coverage, reset_coverage
 from minisenet.kernels.small import (augment, linear, linear_backward, multiply_adds, sgd_step, softmax_cross_entropy,
                                      softmax_cross_entropy_backward, triad)
 from minisenet.kernels.passes import (affine_add, affine_gradient, affine_gradient_map, avg_pool2d, avg_pool2d_backward, batch_norm,
-                                      batch_norm_backward, batch_norm_inference, batch_norm_inference_backward, gradient_sums,
-                                      image_moments, max_pool2d, max_pool2d_backward, merge_moments, relu, relu_backward, scale,
-                                      scale_backward, squeeze)
+                                      batch_norm_backward, batch_norm_inference, batch_norm_inference_backward, channel_shuffle,
+                                      gradient_sums, image_moments, max_pool2d, max_pool2d_backward,
+                                      merge_moments, relu, relu_backward, scale, scale_backward, squeeze)
 from minisenet.kernels.threads import set_num_threads, set_work_per_thread
 
 

@@ -25,6 +25,8 @@ cpdef enum Branch:
     # reduce.pxi and fused.pxi
     SUMS_LEFT_OVER                              # positions, after whole fours of a row
     AFFINE_ALONE, AFFINE_PLUS, AFFINE_PLUS_NORMALISED           # what is added to the affine map
+    # channels.pxi
+    SHUFFLE_ALONG_GROUPS, SHUFFLE_ACROSS_GROUPS # the direction of the inner loop
     BRANCHES
 
 cdef extern from *:

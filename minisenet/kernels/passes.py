@@ -1,6 +1,6 @@
-"""What passes over maps: ReLU, batch norm, squeeze and scale, the ends of a residual block, pooling.
+"""What passes over maps: ReLU, batch norm, squeeze and scale, the ends of a residual block, pooling, the channel shuffle.
 
-The loops are activation.pxi, batch_norm.pxi, se.pxi, fused.pxi and pooling.pxi.
+The loops are activation.pxi, batch_norm.pxi, se.pxi, fused.pxi, pooling.pxi and channels.pxi.
 """
 import math
 
@@ -127,6 +127,14 @@ def scale_backward(dy, u, s):
     ds = np.empty_like(s)
     run(of(u).gate_gradient_images, len(u), (dy, u, ds), u.size)
     return scale(dy, s), ds
+
+
+def channel_shuffle(x, groups):
+    """As `minisenet.functional.channel_shuffle`."""
+    y = np.empty_like(x)
+    flat = [map.reshape(len(map), -1, map.shape[3]) for map in (x, y)]
+    run(of(x).channel_shuffle_images, len(x), (*flat, groups), x.size)
+    return y
 
 
 def max_pool2d(x, kernel_size, *, stride, padding, ceil_mode):

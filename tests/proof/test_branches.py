@@ -122,6 +122,8 @@ TAKEN = [
     ((("squeeze", (1, 3, 3, L)), {}), {"SUMS_LEFT_OVER"}),
     ((("gradient_sums", (1, 2, 4, L), (1, 2, 4, L), (L,), (1, 2, 4, L)), {}), set()),
     ((("gradient_sums", (1, 3, 5, L), (1, 3, 5, L), (L,), (1, 3, 5, L)), {}), {"SUMS_LEFT_OVER"}),
+    ((("channel_shuffle", (1, 1, 2, 6), 3), {}), {"SHUFFLE_ACROSS_GROUPS"}),
+    ((("channel_shuffle", (1, 1, 2, 9), 3), {}), {"SHUFFLE_ALONG_GROUPS"}),
     ((("affine_add", (1, 3, 3, L), (L,), (L,), (L,)), dict(relu=False)), {"AFFINE_ALONE"}),
     ((("affine_add", (1, 3, 3, L), (L,), (L,), (L,), (1, 3, 3, L)), dict(relu=True)), {"AFFINE_PLUS"}),
     ((("affine_add", (1, 3, 3, L), (L,), (L,), (L,), (1, 3, 3, L), (L,), (L,), (L,)), dict(relu=True)),
