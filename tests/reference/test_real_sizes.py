@@ -5,7 +5,8 @@ amplify what came before, so we allow the logits d^2 eps. An activation that is 
 kink with about that probability. So a part d^2 eps of the masks differ, which changes a gradient's norm by the square root of
 that part, and we allow four times as much. (PyTorch's own float32 is as far off.) Errors are norms, relative to the norm of
 what is right; for a gradient that is nearly zero, relative to a thousandth of the largest. The gradient of a bias is a sum that
-the next batch norm makes nearly zero, so it is measured beside the gradient of the weight with that bias.
+the next batch norm makes nearly zero, so it is measured beside the gradient of the weight with that bias. The seed is one for
+which no hidden unit of an SE block is at its kink: for a single image, that would change a whole row of the gradient of W1.
 """
 import re
 
@@ -26,7 +27,7 @@ NAMES = [name for name, entry in models.MODELS.items() if entry.se and entry.ima
 
 @pytest.mark.parametrize("name", NAMES)
 def test_float32_at_the_real_size(name):
-    model, rng = models.create(name), np.random.default_rng(0)
+    model, rng = models.create(name), np.random.default_rng(1)
     for _, layer in model.modules():
         if isinstance(layer, BatchNorm2d):      # with beta = 0 and one image the squeeze would be 0, at the kink of every hidden unit
             layer.weight.value += rng.normal(0, 0.1, layer.weight.value.shape).astype(np.float32)
