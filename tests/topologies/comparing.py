@@ -41,8 +41,9 @@ def note_of_max_pool(call, y, argmax):
     (ph, pw), (sh, sw) = given["padding"], given["stride"]
     x = np.pad(given["x"], ((0, 0), (ph, ph), (pw, pw), (0, 0)), constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(x, given["kernel_size"], axis=(1, 2))[:, ::sh, ::sw]
-    first, second = np.moveaxis(-np.partition(-windows.reshape(*y.shape, -1), 1)[..., :2], -1, 0)
-    student_layers.note(first - np.maximum(second, first - 1))
+    if windows[0, 0, 0, 0].size > 1:
+        first, second = np.moveaxis(-np.partition(-windows.reshape(*y.shape, -1), 1)[..., :2], -1, 0)
+        student_layers.note(first - np.maximum(second, first - 1))
     student_layers.note(argmax)
 
 

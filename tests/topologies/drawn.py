@@ -36,7 +36,9 @@ WINOGRAD = dict(out=one(16, 20), kernel=st.just(3))                # if there ar
 CONVOLUTION = dict(out=one(16, 1, 2, 3, 4, 6, 8, 17, 20), kernel=one(3, (3, 1), 2), stride=one(2, (1, 2)), bias=FLAG,
                    groups=one(2, 3, 4), dilation=FLAG, unpadded=FLAG, variant=VARIANT)
 POOL = dict(stride=one(1, 2), padding=FLAG, variant=VARIANT)
-RESIDUAL = dict(out=one(16, 4, 6), stride=FLAG, shortcut=st.just("A"), reduction=one(1, 2, 4), bias=FLAG, variant=VARIANT,
+SECTION_6 = dict(squeeze=one("max", "none"), gate=one("tanh", "relu"))
+RESIDUAL = SECTION_6 | dict(place=one("pre", "post", "identity", "3x3"),
+                out=one(16, 4, 6), stride=FLAG, shortcut=st.just("A"), reduction=one(1, 2, 4), bias=FLAG, variant=VARIANT,
                 se=st.tuples(one(*SE), st.none() | VARIANT), relu=st.tuples(one(*ACTIVATIONS), st.none() | VARIANT),
                 conv=st.tuples(one("conv1", "conv2"), st.none() | VARIANT))
 
@@ -44,9 +46,10 @@ SIMPLE = either(
     wish("ReLU", variant=VARIANT), wish("Conv", **CONVOLUTION), wish("BN", frozen=FLAG, variant=VARIANT),
     wish("SE", bias=FLAG, reduction=one(2, 3, 4), variant=VARIANT), wish("Conv", **WINOGRAD), wish("Conv"), wish("ReLU"),
     wish("BN", "BN", "SE"), wish(*SE, bias=FLAG, reduction=one(2, 3)), wish(*ACTIVATIONS),
+    wish("SE", bias=FLAG, reduction=one(2, 3), **SECTION_6), wish("ChannelShuffle", "Dropout", groups=one(2, 3, 4), p=one(0.5, 0.2)),
     wish(*ARITHMETIC, variant=VARIANT), wish("MaxPool", "AvgPool", **POOL))
-JOINS = wish("Sum", "Sum", "Sum", "AddReLU", "AddReLU", "F.add_relu", "AddLayer", "Minus", "Average", "Product", "Concat",
-             "ConcatLayer", "Gate", "ScaleLayer", "F.scale")
+JOINS = wish("Sum", "Sum", "Sum", "AddReLU", "AddReLU", "F.add_relu", "AddLayer", "Minus", "Average", "Product", "Concat", "Join",
+             "Shake", "EqualShake", "ConcatLayer", "Gate", "ScaleLayer", "F.scale")
 INLINE = wish("Double", "Negate", "Shift", "Copy", "CutChannels", "EverySecond", "Maximum", "Squeeze", "Linear", "F.relu",
               "F.squeeze", *GRADIENTS)
 BLOCKS = wish("Basic", "Bottleneck", **RESIDUAL)
@@ -150,6 +153,14 @@ def se(kind, i, shapes, unread, other, options):
     return Node(kind, i, **options), shapes[i]
 
 
+def shuffle(kind, i, shapes, unread, other, options):
+    return Node(kind, i, groups=gcd(options.get("groups", 2), shapes[i][3])), shapes[i]
+
+
+def dropout(kind, i, shapes, unread, other, options):
+    return Node(kind, i, p=options.get("p", 0.5)), shapes[i]
+
+
 def pool(kind, i, shapes, unread, other, options):
     n, h, w, c = shapes[i]
     p, s = int(options.pop("padding", False)), options.pop("stride", 2)
@@ -175,7 +186,7 @@ def joining(shape_of):
     def fit(kind, i, shapes, unread, other, options):
         fitting = [j for j in range(len(shapes)) if shape_of(shapes[i], shapes[j])]
         others = sorted((j for j in fitting if j != i), key=lambda j: (j not in unread, -j))
-        others = others or (fitting if kind != "Minus" else [])
+        others = others or (fitting if kind not in ("Minus", "Shake", "EqualShake") else [])
         if not others:
             return None
         j = others[other % len(others)]
@@ -194,7 +205,9 @@ def residual(kind, i, shapes, unread, other, options):
     full, h, w = out if kind == "Basic" else 4 * out, (h - 1) // s + 1, (w - 1) // s + 1
     if n * h * w < 8 or full > MOST_CHANNELS or (options.get("shortcut") == "A" and full < c):
         return None
-    reduction = min(options.get("reduction", 2), full) if "reduction" in options or "se" in options else None
+    place = options.get("place") if kind == "Bottleneck" or options.get("place") != "3x3" else None
+    channels = {"pre": c, "3x3": out}.get(place, full)
+    reduction = min(options.get("reduction", 2), channels) if "reduction" in options or "se" in options else None
     replaced = []
 
     def replace(layer, kind, variant, **rest):
@@ -212,6 +225,8 @@ def residual(kind, i, shapes, unread, other, options):
         replace(name, "Conv", variant, out=out, kernel=size, **rest)
     made = {name: options[name] for name in ("shortcut", "variant") if name in options} | (dict(stride=2) if s == 2 else {})
     made |= dict(replaced=tuple(replaced)) if replaced else {}
+    if reduction:
+        made |= {name: options[name] for name in SECTION_6 if name in options} | (dict(place=place) if place else {})
     return Node(kind, i, out=out, reduction=reduction, **made), (n, h, w, full)
 
 
@@ -226,14 +241,15 @@ def block(kind, i, shapes, unread, other, options):
 
 
 TWO_INPUTS = {kind: joining(lambda u, x: u if u == x else None)
-              for kind in ("Sum", "Minus", "Average", "Product", "F.add_relu", "AddReLU", "AddLayer")}
-TWO_INPUTS |= {kind: joining(concatenated) for kind in ("Concat", "ConcatLayer")}
+              for kind in ("Sum", "Minus", "Average", "Product", "F.add_relu", "AddReLU", "AddLayer", "Shake", "EqualShake")}
+TWO_INPUTS |= {kind: joining(concatenated) for kind in ("Concat", "ConcatLayer", "Join")}
 TWO_INPUTS |= {kind: joining(lambda u, s: u if s == u[::3] else None) for kind in ("Gate", "ScaleLayer", "F.scale")}
 FITTING = TWO_INPUTS | dict.fromkeys(SE, se) | {"Conv": convolution, "BN": batch_norm, "Linear": linear}
+FITTING |= {"ChannelShuffle": shuffle, "Dropout": dropout}
 FITTING |= dict.fromkeys(("MaxPool", "AvgPool"), pool) | dict.fromkeys(("Basic", "Bottleneck"), residual)
 FITTING |= dict.fromkeys(("Block", "DeferredBlock", "Sequential"), block)
 FITTING |= dict.fromkeys(("Crop", "Pad", "AppendMean", "Split", "CutChannels", "EverySecond"), reshaping)
 FITTING |= dict.fromkeys(("Squeeze", "F.squeeze"), reshaping)
-ANY_RANK = {"ReLU", "F.relu", "Sigmoid", "Swish", "Tanh", "LeakyReLU", "Maximum", "Double", "Negate", "Shift", "Linear",
+ANY_RANK = {"Dropout", "ReLU", "F.relu", "Sigmoid", "Swish", "Tanh", "LeakyReLU", "Maximum", "Double", "Negate", "Shift", "Linear",
             "Sum", "Minus", "Average", "Product", "AddLayer", "Concat", "ConcatLayer", *GRADIENTS}
 MAPS_ONLY = {"F.add_relu", "F.scale", "F.squeeze", *FITTING, *ARITHMETIC, *ACTIVATIONS, "Copy"} - ANY_RANK

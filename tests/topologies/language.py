@@ -17,8 +17,10 @@ from types import MethodType
 import numpy as np
 
 import minisenet.functional as F
+from minisenet import random
 from minisenet.blocks import BasicBlock, Bottleneck, SEBlock
-from minisenet.layers import (AddReLU, AvgPool2d, BatchNorm2d, Conv2d, Layer, Linear, MaxPool2d, ReLU, Sequential, Squeeze)
+from minisenet.layers import (AddReLU, AvgPool2d, BatchNorm2d, ChannelShuffle, Concat, Conv2d, Dropout, Layer, Linear, MaxPool2d,
+                              ReLU, Sequential, Shake, Squeeze)
 
 from . import student_layers
 
@@ -93,8 +95,42 @@ def residual(block, c, rng, out, replaced=(), **options):
     return block
 
 
+class OneStep:
+    """A layer that draws numbers, and draws the same ones at each step: a check calls its forward several times."""
+
+    def next_step(self):
+        return 0
+
+
+class OneDropout(OneStep, Dropout):
+    pass
+
+
+class OneShake(OneStep, Shake):
+    """Forward and backward with different weights: not a gradient."""
+
+    TRUE_GRADIENT = False
+
+
+class EqualShake(OneShake):
+    """Forward and backward with the same weights."""
+
+    TRUE_GRADIENT = True
+
+    def forward(self, u1, u2):
+        y = super().forward(u1, u2)
+        if self.training:
+            self._saved = random.uniform(self.seed, random.ALPHA, 0, np.arange(len(u1))).astype(u1.dtype)
+        return y
+
+
 LAYERS = {
     "Conv": conv,
+    "ChannelShuffle": lambda c, rng, groups: ChannelShuffle(groups),
+    "Dropout": lambda c, rng, p: OneDropout(p, rng=rng),
+    "Shake": lambda c, rng: OneShake(rng=rng),
+    "EqualShake": lambda c, rng: EqualShake(rng=rng),
+    "Join": lambda c, rng: Concat(),
     "BN": lambda c, rng, **options: BatchNorm2d(c, **options),
     "MaxPool": lambda c, rng, **options: MaxPool2d(**options),
     "AvgPool": lambda c, rng, **options: AvgPool2d(**options),
@@ -138,7 +174,7 @@ def channels_of(node, inputs):
         return node.options["out"]
     if kind == "Bottleneck":
         return 4 * node.options["out"]
-    if kind in ("Concat", "ConcatLayer"):
+    if kind in ("Concat", "ConcatLayer", "Join"):
         return sum(inputs)
     if kind == "AppendMean":
         return c + 1

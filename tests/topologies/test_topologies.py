@@ -203,6 +203,7 @@ def test_backends_agree_and_gradients_are_right():
     shapes, ill_posed = run(check, "topologies")
     most = hypothesis.settings.get_profile("topologies").max_examples
     assert len(shapes) > most / 3 and len(ill_posed) < most / 20
+    assert {"Join", "ChannelShuffle", "Dropout", "Shake", "EqualShake"} <= {kind for shape in shapes for kind, *_ in shape}
 
 
 @needs_kernels
