@@ -37,8 +37,9 @@ CONVOLUTION = dict(out=one(16, 1, 2, 3, 4, 6, 8, 17, 20), kernel=one(3, (3, 1), 
                    groups=one(2, 3, 4), dilation=FLAG, unpadded=FLAG, variant=VARIANT)
 POOL = dict(stride=one(1, 2), padding=FLAG, variant=VARIANT)
 SECTION_6 = dict(squeeze=one("max", "none"), gate=one("tanh", "relu"))
-RESIDUAL = SECTION_6 | dict(place=one("pre", "post", "identity", "3x3"),
-                out=one(16, 4, 6), stride=FLAG, shortcut=st.just("A"), reduction=one(1, 2, 4), bias=FLAG, variant=VARIANT,
+PLACE = one("pre", "post", "identity", "3x3")
+RESIDUAL = dict(out=one(16, 4, 6), stride=FLAG, shortcut=st.just("A"), reduction=one(1, 2, 4), bias=FLAG, variant=VARIANT,
+                place=PLACE, **SECTION_6,
                 se=st.tuples(one(*SE), st.none() | VARIANT), relu=st.tuples(one(*ACTIVATIONS), st.none() | VARIANT),
                 conv=st.tuples(one("conv1", "conv2"), st.none() | VARIANT))
 
@@ -52,7 +53,7 @@ JOINS = wish("Sum", "Sum", "Sum", "AddReLU", "AddReLU", "F.add_relu", "AddLayer"
              "Shake", "EqualShake", "ConcatLayer", "Gate", "ScaleLayer", "F.scale")
 INLINE = wish("Double", "Negate", "Shift", "Copy", "CutChannels", "EverySecond", "Maximum", "Squeeze", "Linear", "F.relu",
               "F.squeeze", *GRADIENTS)
-BLOCKS = wish("Basic", "Bottleneck", **RESIDUAL)
+BLOCKS = either(wish("Basic", "Bottleneck", **RESIDUAL), wish("Basic", "Bottleneck", reduction=one(1, 2), **SECTION_6, place=PLACE))
 FLAT = either(*[SIMPLE] * 3, JOINS, INLINE, BLOCKS)
 NESTED = wish("Block", "DeferredBlock", "Sequential", variant=VARIANT, wishes=st.lists(FLAT, min_size=1, max_size=5))
 ANY = either(*[FLAT] * 3, NESTED)
@@ -77,6 +78,8 @@ READERS = "Conv", "BN", "SE", "ReLU", "LookAtGradient"
 FORKS = [row(CONV, at(0, "BN", "BN", "ReLU"), at(0, "ReLU", "SE"), at(0, "Conv"), at(1, "Conv"), at(0, "Sum", "AddReLU")),
          row(CONV, at(0, "BN", "BN", "ReLU"), *[at(back, *READERS) for back in (0, 0, 1)], at(0, "Sum", "Product")),
          row(CONV, BN, at(0, "ReLU"), at(0, "Conv"), at(1, "Conv"), at(2, "Conv", "SE"), at(0, "Sum"), at(0, "Sum")),
+         row(CONV, BN, at(0, "Conv", "SE"), at(1, "Conv", "ReLU"), at(0, "Shake", "EqualShake"), LAST),
+         row(CONV, BN, at(0, "Conv", "SE"), at(1, "Conv", "ReLU"), at(0, "Join"), at(0, "ChannelShuffle", "Dropout", "BN")),
          row(at(0, "F.squeeze", "Squeeze"), at(0, "Linear"), at(0, "Sigmoid"), at(3, "Gate", "ScaleLayer", "F.scale"))]
 PIECE = either(*[row(ANY)] * 4, either(*UNITS), either(*FORKS))
 SHAPES = either(st.tuples(one(2, 1, 3), one(3, 1, 2, 5, 9), one(2, 4, 7, 10), one(4, 1, 2, 3, 6, 8, 17)),
