@@ -200,8 +200,8 @@ NAMED = {
     "gradient of the logarithm only": "softmax_cross_entropy_backward__of_p",
     "label's column only": "softmax_cross_entropy_backward__label_column_only",
     "activations exchanged": "excitation__activations_swapped se_block__swaps_activations",
-    "ReLU forgotten": "excitation__no_relu",
-    "sigmoid missing": "excitation__no_sigmoid",
+    "ReLU forgotten": "excitation__no_relu local_se_block__linear_inside",
+    "sigmoid missing": "excitation__no_sigmoid local_se_block__open_gates",
     "weights exchanged": "excitation__weights_swapped se_block_backward__mixes_the_weights",
     "h before the ReLU": "excitation__hidden_before_relu",
     "bias after the ReLU": "excitation__bias_after_relu",
@@ -328,7 +328,8 @@ NAMED = {
         "batch_norm_backward__means_over_the_channels batch_norm_backward__means_over_everything",
     "dead units let through":
         "excitation_backward__no_relu_mask excitation_backward__mask_lets_all_through se_block_backward__no_relu "
-        "excitation_backward__mask_from_z excitation_backward__mask_from_s se_block_backward__mask_greater_or_equal",
+        "excitation_backward__mask_from_z excitation_backward__mask_from_s se_block_backward__mask_greater_or_equal "
+        "local_se_block_backward__no_mask",
     "sigmoid forgotten in dw2": "excitation_backward__dw2_before_sigmoid",
     "weight decay decoupled": "sgd_step__weight_decay_after sgd_step__decay_of_the_new_value",
     "no look ahead": "sgd_step__nesterov_ignored sgd_step__nesterov_old_velocity",
@@ -404,6 +405,26 @@ NAMED = {
     "factor KH KW, in one branch": "avg_pool2d__sum_when_padded",
     "step uphill, in one branch": "sgd_step__momentum_off_goes_uphill",
     "sum for mean, in one branch": "squeeze__sum_for_wide_maps",
+    "maps in the wrong order": "concat__last_first",
+    "offsets not added up": "concat_backward__sizes_as_offsets",
+    "always from the first channel": "concat_backward__same_channels_for_all",
+    "groups and size exchanged": "channel_shuffle__inverse",
+    "not transposed": "channel_shuffle__reshape_only",
+    "shuffled again": "channel_shuffle_backward__same_shuffle",
+    "weight of the first image": "shake__one_alpha",
+    "branches exchanged": "shake__swapped",
+    "as for a sum": "shake_backward__as_add",
+    "one weight for both": "shake_backward__same_weight",
+    "mask without its scale": "dropout_backward__not_scaled",
+    "nothing dropped": "dropout_backward__lets_all_through",
+    "tanh overflows": "tanh__by_exponentials",
+    "tanh(x / 2)": "tanh__half_as_steep",
+    "square forgotten": "tanh_backward__not_squared",
+    "sigmoid's slope": "tanh_backward__of_the_sigmoid",
+    "mean for maximum": "max_squeeze__mean",
+    "dz shared out": "max_squeeze_backward__shared_out",
+    "dz everywhere": "max_squeeze_backward__everywhere",
+    "path through the gates dropped": "local_se_block_backward__direct_path_only",
 }
 # What is no wrong number: float32 that becomes float64 is noted, since the proofs run in float64.
 OPEN = {"squeeze_backward__always_float64": "float32 in, float64 out is a note"}

@@ -16,6 +16,7 @@ from minisenet.functional import sigmoid
 from minisenet.functional.convolution import output_size
 from minisenet.gradcheck.cases import Case
 
+MAPS = 3                                        # of a concatenation: with two, offsets need not be added up
 KINDS = ("integers", "tenths", "reals")         # the values of a case: a pencil's first, then what float32 cannot hold
 
 
@@ -103,9 +104,14 @@ def _pooling_fits(s):
                for side in ("height", "width"))
 
 
-def _max_pool2d(s, number):
+def _ranks(s, number):
+    """Maps of integers of both signs, and all different."""
     ranks = np.argsort(np.argsort(_maps(s, number).ravel(), kind="stable")).reshape(s["n"], s["height"], s["width"], s["c"])
-    return dict(x=ranks - float(ranks.size // 2)), _window(s)             # of both signs, and all different
+    return ranks - float(ranks.size // 2)
+
+
+def _max_pool2d(s, number):
+    return dict(x=_ranks(s, number)), _window(s)
 
 
 _POOLING = _sizes("n", height=(1, 5), width=(1, 5), c=(1, 3), kernel_height=(1, 3), kernel_width=(1, 3),
@@ -179,6 +185,23 @@ def _sgd_step(s, number):
                  nesterov=bool(s["nesterov"])))
 
 
+def _local_off_the_kink(arrays, options):
+    u = arrays["u"]
+    return _off_the_kink(arrays | dict(z=u.reshape(-1, u.shape[3])), options)
+
+
+def _concat(s, number):
+    return {f"x{i}": number(s["n"], s["height"], s["width"], s[f"c{i}"]) for i in range(1, MAPS + 1)}, {}
+
+
+def _shake(s, number):
+    return dict(u1=_maps(s, number), u2=_maps(s, number), alpha=np.abs(number(s["n"])) / 7), {}
+
+
+def _dropout(s, number):
+    return dict(x=number(s["n"], s["c"])), dict(p=(0.5, 0.2)[s["kept"]], seed=int(np.abs(number(1)[0]) * 10), step=0)
+
+
 SMALL_CASES = {
     "conv2d": SmallCases(dict(n=(1, 3), height=(1, 5), width=(1, 5), c=(1, 3), c_out=(1, 3), kernel_height=(1, 3),
                          kernel_width=(1, 3), stride_height=(1, 3), stride_width=(1, 3), padding_height=(0, 2),
@@ -189,6 +212,16 @@ SMALL_CASES = {
     "batch_norm_inference": SmallCases(_sizes("n height width c", eps=(0, 2)), _batch_norm_inference),
     "relu": SmallCases(_sizes("n height width c", far=(0, 1)), _elements, smooth=_spread),
     "sigmoid": SmallCases(_sizes("n height width c", far=(0, 1)), _elements),
+    "tanh": SmallCases(_sizes("n height width c", far=(0, 1)), _elements),
+    "max_squeeze": SmallCases(_sizes("n height width c"), lambda s, number: (dict(u=_ranks(s, number)), {})),
+    "local_se_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1), far=(0, 1)), lambda s, number: (
+        dict(u=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
+        lambda s: s["r"] <= s["c"], _local_off_the_kink),
+    "concat": SmallCases(_sizes("n height width", c1=(1, 3), c2=(1, 3), c3=(1, 3)), _concat),
+    "channel_shuffle": SmallCases(_sizes("n height width", each=(1, 3), number=(1, 3)), lambda s, number: (
+        dict(x=number(s["n"], s["height"], s["width"], s["each"] * s["number"])), dict(groups=s["number"]))),
+    "shake": SmallCases(_sizes("n height width c"), _shake),
+    "dropout": SmallCases(_sizes("n c", kept=(0, 1)), _dropout),
     "linear": SmallCases(_sizes("n", inputs=(1, 4), outputs=(1, 4), bias=(0, 1)), lambda s, number: (
         dict(x=number(s["n"], s["inputs"]), w=number(s["outputs"], s["inputs"]))
         | (dict(b=number(s["outputs"])) if s["bias"] else {}), {})),

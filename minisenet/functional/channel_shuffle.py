@@ -52,7 +52,7 @@ def channel_shuffle(x, groups):
     """
     n, height, width, c = x.shape
     table = x.reshape(n, height, width, groups, c // groups)
-    return np.ascontiguousarray(table.swapaxes(3, 4)).reshape(x.shape)
+    return table.swapaxes(3, 4).copy().reshape(x.shape)
 
 
 @composed(_check_backward)

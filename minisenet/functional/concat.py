@@ -70,4 +70,4 @@ def concat_backward(dy, *channels):
     -----
     Source: derived from Fig. 2.
     """
-    return tuple(np.ascontiguousarray(part) for part in np.split(dy, np.cumsum(channels[:-1]), axis=3))
+    return tuple(part.copy() for part in np.split(dy, np.cumsum(channels[:-1]), axis=3))
