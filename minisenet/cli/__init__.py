@@ -1,5 +1,5 @@
 """The command line: `minisenet train`, `evaluate`, `data`, `gradcheck`, `check`, `course`, `summary`, `paper`,
-`bench`, `info`, each in a file of its own.
+`predict`, `export`, `bench`, `info`, each in a file of its own.
 
 Exit status: 0 done, 1 failed, 2 wrong usage. An error is one line on standard error that says what to do; --debug adds the
 traceback. A command is a module with `add(commands)`, which declares it, and `run(args)`, which returns an exit status.
@@ -9,9 +9,9 @@ import os
 import sys
 
 from minisenet._version import __version__
-from minisenet.cli import bench, check, course, data, evaluate, gradcheck, info, paper, summary, train
+from minisenet.cli import bench, check, course, data, evaluate, export, gradcheck, info, paper, predict, summary, train
 
-COMMANDS = (train, evaluate, data, gradcheck, check, course, summary, paper, bench, info)
+COMMANDS = (train, evaluate, data, gradcheck, check, course, summary, paper, predict, export, bench, info)
 EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError)     # their messages say what is wrong
 
 

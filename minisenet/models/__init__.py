@@ -7,9 +7,11 @@ from minisenet.models.registry import MODELS
 from minisenet.models.resnet import CifarResNet, ResNet
 from minisenet.models.shake import ShakeEven29, ShakeShake26
 from minisenet.models.vgg import VGG
+from minisenet.models.weights import WeightsError, export_weights, load_weights
 
 __all__ = ["MODELS", "BNInception", "CifarResNet", "InceptionResNetV2", "MobileNet", "Network", "PreActResNet", "ResNet",
-           "ShakeEven29", "ShakeShake26", "ShuffleNet", "VGG", "create"]
+           "ShakeEven29", "ShakeShake26", "ShuffleNet", "VGG", "WeightsError", "create", "export_weights",
+           "load_weights"]
 
 
 def create(name, num_classes=None, **options):

@@ -1,5 +1,6 @@
 """The pictures of a run: curves.png, and gates.png in the style of the paper's Fig. 6. matplotlib draws them off screen."""
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -64,29 +65,45 @@ def gates_figure(path, gates, classes, *, lines=10):
     Channels are sorted by their mean gate. If the lines differ, the block treats classes differently. If there are more
     classes than `lines`, four of them are drawn, as in Fig. 6.
     """
-    from matplotlib import colormaps
-    names = list(gates.blocks)
-    columns = 3 if len(names) <= 9 else 6
-    rows = -(-len(names) // columns)
-    figure, axes = _figure(rows, columns, (4 * columns, 2.3 * rows + 0.8))
     present = np.unique(gates.labels)
     shown = range(len(present)) if len(present) <= lines else np.linspace(0, len(present) - 1, 4).astype(int)
+    _gate_panels(path, {name: ({str(classes[present[row]]): gates.class_means(name)[row] for row in shown}, s.mean(axis=0))
+                        for name, (s, _) in gates.blocks.items()}, "mean gate")
+
+
+def image_gates(path, gates):
+    """Write a picture of the gates of some images: for each SE block one line per image, and a black line for their mean.
+
+    `gates` has for each image a dict of the blocks' gates, (C,). Channels are sorted by the mean. At most ten images are drawn.
+    """
+    names = list(next(iter(gates.values())))
+    _gate_panels(path, {name: ({Path(image).name: each[name] for image, each in list(gates.items())[:10]},
+                               np.mean([each[name] for each in gates.values()], axis=0)) for name in names}, "gate")
+
+
+def _gate_panels(path, panels, label):
+    """A panel for each block: its lines, a dict by label, and the black line of all, each with a gate for each channel."""
+    from matplotlib import colormaps
+    columns = 3 if len(panels) <= 9 else 6
+    rows = -(-len(panels) // columns)
+    figure, axes = _figure(rows, columns, (4 * columns, 2.3 * rows + 0.8))
     colours = colormaps["tab10"].colors
-    for axis, name in zip(axes.flat, names):
-        means, overall = gates.class_means(name), gates.blocks[name][0].mean(axis=0)
+    lowest = min(0, *(overall.min() for _, overall in panels.values()))         # a tanh may be negative
+    highest = max(1, *(overall.max() for _, overall in panels.values()))        # a ReLU may be large
+    for axis, (name, (lines, overall)) in zip(axes.flat, panels.items()):
         order = np.argsort(overall)
-        for k, row in enumerate(shown):
-            axis.plot(means[row][order], color=colours[k % 10], linewidth=1, label=str(classes[present[row]]))
+        for k, (line, values) in enumerate(lines.items()):
+            axis.plot(values[order], color=colours[k % 10], linewidth=1, label=line)
         axis.plot(overall[order], color="black", linewidth=1.6, label="all")
         axis.set_title(name, fontsize=9)
-        axis.set_ylim(-0.02, 1.02)
+        axis.set_ylim(lowest - 0.02, highest + 0.02)
         axis.grid(color="0.92", linewidth=0.8)
-    for axis in axes.flat[len(names):]:
+    for axis in axes.flat[len(panels):]:
         axis.set_visible(False)
     for axis in axes[-1]:
         axis.set_xlabel("channel, by mean gate", fontsize=8)
     for axis in axes[:, 0]:
-        axis.set_ylabel("mean gate", fontsize=8)
+        axis.set_ylabel(label, fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False, fontsize=8)
     _save(figure, path)
