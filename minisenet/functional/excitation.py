@@ -92,6 +92,6 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
     -----
     Source: derived from eq. (3).
     """
-    dh, dw2, db2 = linear_backward(GATES_BACKWARD[gate](ds, s), h, w2, bias=bias)     # s = GATES[gate](linear(h, w2, b2))
+    dh, dw2, db2 = linear_backward(GATES_BACKWARD[gate](ds, s), h, w2, bias=bias)     # s = sigma(linear(h, w2, b2))
     dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)            # h = relu(linear(z, w1, b1))
     return dz, dw1, dw2, db1, db2

@@ -90,7 +90,7 @@ def local_se_block_backward(dy, u, h, s, w1, w2, *, bias=False, gate="sigmoid"):
     -----
     Source: derived from y = s u and the two 1x1 convolutions.
     """
-    da = GATES_BACKWARD[gate](u * dy, s)                               # y = s u, s = GATES[gate](conv2d(h, w2, b2))
+    da = GATES_BACKWARD[gate](u * dy, s)                               # y = s u, s = sigma(conv2d(h, w2, b2))
     dh, dw2, db2 = conv2d_backward(da, h, w2[:, :, None, None], bias=bias)
     du, dw1, db1 = conv2d_backward(relu_backward(dh, h), u, w1[:, :, None, None], bias=bias)     # h = relu(conv2d(u, w1, b1))
     return s * dy + du, dw1[:, :, 0, 0], dw2[:, :, 0, 0], db1, db2
