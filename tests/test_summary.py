@@ -55,8 +55,8 @@ def test_counts_for_100_classes():
 
 
 @pytest.mark.section_4
-@pytest.mark.parametrize("name, options", [("se_resnet20", dict(reduction=3)), ("se_resnet20", dict(reduction=32, width=32)),
-                                           ("se_resnet20", dict(reduction=4, se_bias=True)), ("resnet20", dict(width=8))])
+@pytest.mark.parametrize("name, options", [("se_resnet20", dict(reduction=(4, 4, 8))), ("se_resnet20", dict(reduction=32, width=32)),
+                                           ("se_resnet20", dict(se_stages=(1,))), ("resnet20", dict(width=8))])
 def test_where_the_specification_is_silent(name, options):
     assert summary(models.create(name, **options), 8)["paper"] is None
 

@@ -100,7 +100,6 @@ class Network(Layer):
         return children[:last + 1]
 
 
-
 def stage_options(stages, *, standard=None, reduction=16, se_stages=None, **se):
     """The SE options of each stage.
 
