@@ -448,8 +448,9 @@ class ChannelShuffle(Layer):
         self.groups, = _sizes(groups=groups)
 
     def forward(self, x):
+        y = F.channel_shuffle(x, self.groups)
         self._saved = ()
-        return F.channel_shuffle(x, self.groups)
+        return y
 
     def backward(self, dy):
         self._pop_saved()
@@ -513,8 +514,9 @@ class Shake(Random):
             step, images = self.next_step(), np.arange(len(u1))
             alpha = random.uniform(self.seed, random.ALPHA, step, images)
             beta = beta if self.even else random.uniform(self.seed, random.BETA, step, images)
+        y = F.shake(u1, u2, alpha.astype(u1.dtype))
         self._saved = beta.astype(u1.dtype)
-        return F.shake(u1, u2, alpha.astype(u1.dtype))
+        return y
 
     def backward(self, dy):
         return F.shake_backward(dy, self._pop_saved())

@@ -5,8 +5,8 @@ import pytest
 import minisenet
 import minisenet.functional as F
 from backends import BACKENDS
-from minisenet.layers import (AvgPool2d, BatchNorm2d, Conv2d, Layer, Linear, MaxPool2d, Parameter, ReLU, Sequential, Squeeze,
-                              he_normal)
+from minisenet.layers import (AvgPool2d, BatchNorm2d, ChannelShuffle, Concat, Conv2d, Dropout, Flatten, Layer, Linear, MaxPool2d,
+                              Parameter, ReLU, Sequential, Squeeze, he_normal)
 
 LAYERS = {      # name -> (layer, shape of x)
     "Conv2d": (lambda rng: Conv2d(3, 4, (3, 2), stride=2, padding=1, bias=True, rng=rng), (2, 5, 6, 3)),
@@ -18,6 +18,8 @@ LAYERS = {      # name -> (layer, shape of x)
     "Squeeze": (lambda rng: Squeeze(), (2, 5, 6, 3)),
     "MaxPool2d": (lambda rng: MaxPool2d(3, stride=2, padding=1), (2, 5, 6, 3)),
     "AvgPool2d": (lambda rng: AvgPool2d(2, count_include_pad=False, padding=1), (2, 5, 6, 3)),
+    "ChannelShuffle": (lambda rng: ChannelShuffle(2), (2, 5, 6, 8)),
+    "Flatten": (lambda rng: Flatten(), (2, 5, 6, 3)),
     "Sequential": (lambda rng: Sequential(Conv2d(3, 4, 1, rng=rng), BatchNorm2d(4), ReLU(), Squeeze()), (2, 5, 6, 3)),
 }
 
@@ -323,3 +325,40 @@ def test_the_base_class_does_nothing():
         Layer()(np.zeros(1))
     with pytest.raises(NotImplementedError):
         Layer().backward(np.zeros(1))
+
+
+# ---- several inputs, and drawn numbers -----------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_join_gives_each_map_its_own_gradient(backend):
+    """And a shuffle of one channel from each group in turn."""
+    xs = [np.full((2, 3, 5, c), float(i)) for i, c in enumerate((1, 4, 1))]
+    layer = Concat()
+    with minisenet.use_backend(backend):
+        y = layer(*xs)
+        gradients = layer.backward(10 * y)
+        assert ChannelShuffle(3)(y)[0, 0, 0].tolist() == [0, 1, 1, 1, 1, 2]
+    assert y[1, 2, 4].tolist() == [0, 1, 1, 1, 1, 2]
+    assert all(np.array_equal(dx, 10 * x) for dx, x in zip(gradients, xs, strict=True))
+
+
+@pytest.mark.section_5
+def test_a_dropout_drops_in_training_alone():
+    layer, x = Dropout(0.2, rng=np.random.default_rng(0)), np.ones((100, 100))
+    y = layer(x)
+    assert sorted(set(y.ravel())) == [0, 1 / 0.8] and abs(y.mean() - 1) < 0.02
+    assert np.array_equal(layer.backward(x), y)
+    layer.eval()
+    assert np.array_equal(layer(x), x) and np.array_equal(layer.backward(3 * x), 3 * x) and layer.step == 1
+
+
+@pytest.mark.section_5
+def test_what_a_dropout_draws_depends_on_its_seed_and_its_step():
+    """So a run that resumes at step 2 draws what an uninterrupted one draws there."""
+    x, rng = np.ones((7, 9), np.float32), np.random.default_rng(0)
+    layer, other = Dropout(0.5, rng=rng), Dropout(0.5, rng=rng)
+    drawn = [layer(x).tobytes() for _ in range(3)]
+    assert len({*drawn, other(x).tobytes()}) == 4
+    resumed = Dropout(0.5, rng=np.random.default_rng(0))
+    resumed.step = 2
+    assert resumed(x).tobytes() == drawn[2]
