@@ -2,10 +2,9 @@
 from pathlib import Path
 
 from minisenet import data as sets
-from minisenet import models
 from minisenet.cli import _options
 from minisenet.train import evaluate, options
-from minisenet.train.run_folder import RunError, find, model_state, read, read_config
+from minisenet.train.run_folder import RunError, read_config, trained
 
 
 def add(commands):
@@ -20,18 +19,12 @@ def add(commands):
 
 def run(args):
     _options.set_machine(args)
-    path = find(args.checkpoint)
-    tensors, metadata = read(path)
+    path, model, metadata = trained(args.checkpoint)
     made = metadata["model"]
-    model = models.create(made["name"], **made["options"]).astype(made["dtype"])
-    try:
-        model.load_state_dict(model_state(tensors, metadata))
-    except ValueError as error:
-        raise RunError(f"{path}: {error}") from None
     data = sets.load(args.data or _trained_on(path, metadata))
-    trained = metadata["data"]["classes"]
-    if len(data.classes) != len(trained):
-        raise RunError(f"--data must have the checkpoint's {len(trained)} classes, got {data.name} with {len(data.classes)}: evaluate "
+    classes = metadata["data"]["classes"]
+    if len(data.classes) != len(classes):
+        raise RunError(f"--data must have the checkpoint's {len(classes)} classes, got {data.name} with {len(data.classes)}: evaluate "
                        f"{path} with --data {metadata['data']['name']}")
     figures = evaluate(model, data, normalisation=metadata["normalisation"])
     if args.json:

@@ -1,9 +1,8 @@
 """`minisenet export`: a trained network's weights for timm or torchvision."""
 from pathlib import Path
 
-from minisenet import models
 from minisenet.models.weights import SOURCES, export_weights
-from minisenet.train.run_folder import find, model_state, read, write_atomically
+from minisenet.train.run_folder import trained, write_atomically
 
 
 def add(commands):
@@ -16,15 +15,12 @@ def add(commands):
 
 
 def run(args):
-    path = find(args.run_folder)
-    tensors, metadata = read(path)
-    made, file = metadata["model"], Path(args.file)
+    file = Path(args.file)
     if file.suffix != ".safetensors":
         raise ValueError(f"FILE must end with .safetensors, got {file.name}")
-    model = models.create(made["name"], **made["options"]).astype(made["dtype"])
-    model.load_state_dict(model_state(tensors, metadata))
+    path, model, _ = trained(args.run_folder)
     name, exported = export_weights(model, args.to)
     import safetensors.numpy
     write_atomically(file, safetensors.numpy.save(exported))
-    print(f"{file}: {made['name']} of {path} as {name} of {args.to}, {len(exported)} tensors")
+    print(f"{file}: {model.name} of {path} as {name} of {args.to}, {len(exported)} tensors")
     return 0

@@ -1,4 +1,5 @@
 """`minisenet predict`: the classes that a network sees in images, and the gates of its SE blocks for them."""
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from minisenet.data.images import imagenet_classes, prepare, read_image
 from minisenet.functional import softmax_cross_entropy
 from minisenet.layers import inference_mode
 from minisenet.models.weights import OURS, SOURCES, find_origin
-from minisenet.models.weights.sources import Preprocessing
+from minisenet.models.weights.sources import CAFFE, Preprocessing
 from minisenet.train.options import number
-from minisenet.train.run_folder import find, model_state, read
+from minisenet.train.run_folder import trained
 
 
 def add(commands):
@@ -24,6 +25,8 @@ def add(commands):
     parser.add_argument("--model", required=True, metavar="RUN|NAME", help="a run folder or checkpoint; or, with --weights, a network's name in its source")
     parser.add_argument("--weights", metavar="FILE", help="a .safetensors, .pth, .pt or .bin file")
     parser.add_argument("--source", choices=(*SOURCES, OURS), default=OURS, help="where the weights come from (default: %(default)s)")
+    parser.add_argument("--caffe", action="store_true", help="prepare images as for the authors' Caffe weights: blue, green and red "
+                        "from 0 to 255, less 104, 117 and 123")
     parser.add_argument("--top", type=number(int, 1), default=5, metavar="K", help="how many classes (default: %(default)s)")
     parser.add_argument("--gates", metavar="FILE.png", help="draw the gates of each image against the mean of all")
     _options.add_machine(parser)
@@ -34,6 +37,7 @@ def add(commands):
 def run(args):
     _options.set_machine(args)
     model, classes, preprocessing = _of_weights(args) if args.weights else _of_run(args.model)
+    preprocessing = dataclasses.replace(preprocessing, **CAFFE if args.caffe else {})
     results, gates, status = [], {}, 0
     for path in args.images:
         try:
@@ -41,7 +45,7 @@ def run(args):
         except DataError as error:                          # the other images are still classified
             status = 1
             results.append(dict(image=path, error=str(error)))
-            _complain(error)
+            _complain(error if path in str(error) else f"{path}: {error}")
             continue
         with inference_mode():
             logits = model(x[None])
@@ -68,12 +72,9 @@ def _of_weights(args):
 
 
 def _of_run(path):
-    tensors, metadata = read(find(path))
-    made, data, normalisation = metadata["model"], metadata["data"], metadata["normalisation"]
-    model = models.create(made["name"], **made["options"]).astype(made["dtype"])
-    model.load_state_dict(model_state(tensors, metadata))
-    size = model.image_size if model.image_size > 32 else 32
-    return model.eval(), data["classes"], Preprocessing(size, size, "bicubic", tuple(normalisation["mean"]), tuple(normalisation["std"]))
+    _, model, metadata = trained(path)
+    size, normalisation = model.image_size, metadata["normalisation"]
+    return model.eval(), metadata["data"]["classes"], Preprocessing(size, size, "bicubic", tuple(normalisation["mean"]), tuple(normalisation["std"]))
 
 
 def _print(results):

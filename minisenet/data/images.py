@@ -48,7 +48,7 @@ def read_image(path):
         raise DataError(f"{path} is damaged: {error}") from None
 
 
-def prepare(image, *, size, resize, interpolation, mean, std):
+def prepare(image, *, size, resize, interpolation, mean, std, bgr=False):
     """The network's input for an image.
 
     Parameters
@@ -62,18 +62,29 @@ def prepare(image, *, size, resize, interpolation, mean, std):
         Pillow's, which averages all pixels under the window when it makes an image smaller.
     mean, std : sequence of float
         For red, green and blue in [0, 1].
+    bgr : bool
+        Whether the channels of the result are blue, green and red.
 
     Returns
     -------
     ndarray (size, size, 3) of float32
+
+    Raises
+    ------
+    DataError
+        If the image is so narrow that it would have more than 100 million pixels after the resize.
     """
     from PIL import Image
     shorter = min(image.size)
     width, height = (max(resize, int(resize * side / shorter)) for side in image.size)
+    if width * height > MOST_PIXELS:
+        raise DataError(f"the longer side must be at most {MOST_PIXELS // resize**2} times the shorter one, got {image.width} x {image.height} "
+                        "pixels: crop the image")
     image = image.resize((width, height), Image.Resampling[interpolation.upper()])
     left, top = round((width - size) / 2), round((height - size) / 2)
     x = np.asarray(image.crop((left, top, left + size, top + size)), np.float32) / 255
-    return (x - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
+    x = (x - np.asarray(mean, np.float32)) / np.asarray(std, np.float32)
+    return np.ascontiguousarray(x[..., ::-1]) if bgr else x
 
 
 @cache

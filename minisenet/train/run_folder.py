@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minisenet import models
 from minisenet.backend import builds, get_backend
 from minisenet._version import __version__
 
@@ -147,6 +148,25 @@ def find(path):
     if not path.exists():
         raise RunError(f"expected a run folder or a checkpoint at {path}, found nothing")
     return path
+
+
+def trained(path):
+    """The network of a run folder's best checkpoint, or of any checkpoint: (the checkpoint's path, model, metadata).
+
+    Raises
+    ------
+    RunError
+        If a checkpoint is missing or damaged.
+    """
+    path = find(path)
+    tensors, metadata = read(path)
+    made = metadata["model"]
+    model = models.create(made["name"], **made["options"]).astype(made["dtype"])
+    try:
+        model.load_state_dict(model_state(tensors, metadata))
+    except ValueError as error:
+        raise RunError(f"{path}: {error}") from None
+    return path, model, metadata
 
 
 # ---- what a run is -----------------------------------------------------------------------------------------------------

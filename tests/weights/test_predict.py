@@ -6,9 +6,13 @@ import pytest
 
 from minisenet import fit, models
 from minisenet.cli import main
+from minisenet.data import DataError
 from minisenet.data.images import imagenet_classes, prepare, read_image
 from minisenet.data.shapes import shapes
 from minisenet.models.weights import export_weights, load_weights
+from minisenet.models.weights.sources import CAFFE
+
+from .live import installed
 
 Image = pytest.importorskip("PIL.Image")
 safetensors = pytest.importorskip("safetensors.numpy")
@@ -98,6 +102,32 @@ def test_preprocessing_keeps_the_centre_and_the_colours():
     assert np.allclose(x[:, 4:-4], (1, -1, 1), atol=1e-5)
 
 
+def test_the_authors_preprocessing():
+    """Blue, green and red from 0 to 255, less 104, 117 and 123."""
+    x = prepare(Image.new("RGB", (9, 9), (200, 20, 3)), size=4, resize=4, interpolation="bilinear", **CAFFE)
+    assert np.allclose(x, (3 - 104, 20 - 117, 200 - 123), atol=1e-4) and x.flags.c_contiguous
+
+
+def test_a_ribbon_is_not_made_huge(tmp_path):
+    """20,000 pixels, which would be five milliard after the resize."""
+    Image.new("RGB", (1, 20_000)).save(tmp_path / "ribbon.png")
+    with pytest.raises(DataError, match="the longer side must be at most 1525 times the shorter one, got 1 x 20000 pixels"):
+        prepare(read_image(tmp_path / "ribbon.png"), size=224, resize=256, interpolation="bilinear", mean=(0, 0, 0), std=(1, 1, 1))
+
+
+def test_preprocessing_is_torchvisions():
+    """The same pixels as torchvision's transforms, which timm uses too, for odd sizes and both interpolations."""
+    if not installed():
+        pytest.skip("timm and torchvision are not installed")
+    from torchvision.transforms import v2
+    rng = np.random.default_rng(0)
+    for (width, height), resize, interpolation in (((301, 447), 256, "bilinear"), ((640, 333), 235, "bicubic"), ((100, 90), 256, "bicubic")):
+        image = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        wanted = v2.CenterCrop(224)(v2.Resize(resize, v2.InterpolationMode(interpolation))(image))
+        x = prepare(image, size=224, resize=resize, interpolation=interpolation, mean=(0, 0, 0), std=(1, 1, 1))
+        assert np.array_equal(x, np.asarray(wanted, np.float32) / 255)
+
+
 def test_grey_palettes_and_transparency_are_colours(tmp_path):
     for mode, colour in (("L", 7), ("P", 3), ("RGBA", (1, 2, 3, 4)), ("CMYK", (1, 2, 3, 4)), ("I;16", 9)):
         path = tmp_path / f"{mode.replace(';', '')}.{'jpg' if mode == 'CMYK' else 'png'}"
@@ -128,4 +158,4 @@ def test_export_and_back(tmp_path, capsys):
 def test_a_cifar_network_cannot_be_exported(run, capsys, tmp_path):
     folder, _ = run
     assert main(["export", str(folder / "run"), str(tmp_path / "w.safetensors"), "--to", "timm"]) == 1
-    assert "must be one of se_resnet50, se_resnext50 for timm, got se_resnet20" in capsys.readouterr().err
+    assert "senet154 for timm, got se_resnet20" in capsys.readouterr().err

@@ -101,6 +101,17 @@ def test_half_and_bfloat16(tmp_path):
     assert all(value.dtype == np.float32 and np.array_equal(value, values) for value in found.values())
 
 
+def test_a_memo_index_does_not_cost_memory(tmp_path):
+    """LONG_BINPUT with the largest index: the unpickler in C would allocate 64 GiB for it."""
+    content = Pickler().bytes(dict(w=tensor(Storage("0", 12), 0, (12,), (1,))))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("archive/data.pkl", content[:2] + b"Nr\xff\xff\xff\xff0" + content[2:])
+        file.writestr("archive/data/0", NUMBERS.tobytes())
+    (tmp_path / "a.pth").write_bytes(buffer.getvalue())
+    assert read(tmp_path / "a.pth")["w"].tolist() == NUMBERS.tolist()
+
+
 @pytest.mark.parametrize("described, message", [
     (dict(w=Named("os", "system", "touch hacked")), "it names os.system, which no state dict does"),
     (dict(w=Named("builtins", "eval", "1")), "it names builtins.eval"),

@@ -5,6 +5,7 @@
 The source decides the conventions: `sources.py` has them in one table. `torch_file.py` reads PyTorch's files without PyTorch.
 """
 import difflib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def load_weights(name, path, source, **options):
     source : {"timm", "timm_legacy", "torchvision", "minisenet"}
         "timm_legacy" has the ports of the authors' own Caffe weights, `legacy_senet154` and its like.
     **options
-        For the source "minisenet" those of `minisenet.models.create`; others have none.
+        For the source "minisenet" those of `minisenet.models.create`. A run's checkpoint has its own. Other sources have none.
 
     Returns
     -------
@@ -47,7 +48,8 @@ def load_weights(name, path, source, **options):
     """
     from minisenet.models import create
     origin = find_origin(name, source)
-    tensors = {key: value for key, value in _read(Path(path)).items() if not key.endswith("num_batches_tracked")}
+    tensors, made = _read(Path(path))
+    tensors = {key: value for key, value in tensors.items() if not key.endswith("num_batches_tracked")}
     last = origin.last if origin else "fc.weight"
     if last not in tensors or tensors[last].ndim != 2:
         raise WeightsError(f"{path} must have {last}, the last layer of {name}, got {_some(tensors)}{_nearest(last, tensors)}")
@@ -56,7 +58,10 @@ def load_weights(name, path, source, **options):
             raise WeightsError(f"options must be left out for the source {source}, which decides them, got {', '.join(options)}")
         model = create(origin.network, len(tensors[last]), **origin.options)
     else:
-        model = create(name, len(tensors[last]), **options)
+        if made and made["name"] != name:
+            raise WeightsError(f"name must be {made['name']}, the network in {path}, got {name}")
+        options = (made["options"] if made else {}) | options
+        model = create(name, **options | dict(num_classes=len(tensors[last])))
     model.load_state_dict(_ours(tensors, model, origin, f"{path} must have the tensors of {name}"))
     return model.eval()
 
@@ -80,7 +85,7 @@ def export_weights(model, source):
     Parameters
     ----------
     model : Network
-        Made by `minisenet.models.create`, in the conventions of the source.
+        Made by `minisenet.models.create`, in the conventions of the source. If its SE blocks have no biases, they become zeros.
     source : {"timm", "timm_legacy", "torchvision"}
 
     Returns
@@ -102,9 +107,12 @@ def export_weights(model, source):
         raise WeightsError(f"the network must be one of {', '.join(origin.network for origin in SOURCES[source].values())} for {source}, got {name}")
     (theirs, origin), = known.items()
     defaults = MODELS[name].defaults
-    free = {"seed", "num_classes", "dropout"}
+    free, plain = {"seed", "num_classes", "dropout"}, "se_bias" in defaults and not options.get("se_bias", False)
+    if plain:
+        free.add("se_bias")                                 # zeros are the biases of SE blocks without any
     for option, default in defaults.items():
         wanted, got = origin.options.get(option, default), options.get(option, default)
+        got = tuple(got) if isinstance(got, list) else got  # as a tuple comes back from a run's settings
         if option not in free and wanted != got:
             raise WeightsError(f"{option} must be {wanted!r} for {theirs} of {source}, got {got!r}: train the network with that option")
     tensors = {}
@@ -114,6 +122,8 @@ def export_weights(model, source):
             value = value.reshape(len(value), side, side, channels).transpose(0, 3, 1, 2).reshape(len(value), -1)
         if ".se." in key and value.ndim == 2:
             value = value[:, :, None, None]
+            if plain:
+                tensors[origin.theirs(key.replace("weight", "bias"))] = np.zeros(len(value), value.dtype)
         tensors[origin.theirs(key)] = np.ascontiguousarray(value)
         if key.endswith("running_var"):
             tensors[origin.theirs(key).replace("running_var", "num_batches_tracked")] = np.zeros((), np.int64)
@@ -150,21 +160,35 @@ def _ours(tensors, model, origin, what):
 
 
 def _read(path):
+    """The tensors of a file, and of a run's checkpoint also the `name` and `options` of its network, else None."""
     if path.suffix != ".safetensors":
-        return torch_file.read(path)
+        return torch_file.read(path), None
     try:
-        import safetensors.numpy
+        import safetensors
     except ImportError:
         raise ImportError('a .safetensors file needs safetensors: pip install "minisenet[train]"') from None
     try:
-        tensors = safetensors.numpy.load(path.read_bytes())
+        content = path.read_bytes()
+        tensors = {name: _array(**entry) for name, entry in safetensors.deserialize(content)}
+        made = json.loads(content[8:8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {}).get(OURS)
+        made = json.loads(made)["model"] if made else None
     except OSError:
         raise
     except Exception as error:                              # safetensors has its own error class, and damage can raise others
         raise WeightsError(f"{path} is damaged or not a safetensors file ({error})") from None
     if "model.fc.weight" in tensors:                        # last.safetensors of a run also has the velocity
         tensors = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-    return tensors
+    return tensors, made
+
+
+DTYPES = dict(F64="<f8", F32="<f4", F16="<f2", BF16="<u2", I64="<i8", I32="<i4", I16="<i2", I8="i1", U8="u1", BOOL="?")
+
+
+def _array(dtype, shape, data):
+    if dtype not in DTYPES:
+        raise ValueError(f"its tensors must be of {', '.join(DTYPES)}, got {dtype}")
+    values = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
+    return torch_file.widened(values) if dtype == "BF16" else values
 
 
 def _some(names):

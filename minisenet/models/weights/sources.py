@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 _RESNET = ((r"^stage(\d)\.", r"layer\1."), (r"\.shortcut\.conv\.", ".downsample.0."), (r"\.shortcut\.bn\.", ".downsample.1."))
 _LEGACY = (*_RESNET, (r"^(conv|bn)", r"layer0.\1"), (r"\.se\.", ".se_module."), (r"^fc\.", "last_linear."))
+_GLUON = ((r"^conv1\.", "conv1.0."), (r"^bn1\.", "conv1.1."), (r"^conv2\.", "conv1.3."), (r"^bn2\.", "conv1.4."), (r"^conv3\.", "conv1.6."),
+          (r"^bn3\.", "bn1."), *_RESNET)
 _VGG_STAGES = {1: 0, 2: 7, 3: 14, 4: 24, 5: 34}             # the first layer of each stage in torchvision's `features`
 
 
@@ -30,6 +32,8 @@ class Preprocessing:
     interpolation : {"bilinear", "bicubic"}
     mean, std : tuple of float
         For red, green and blue in [0, 1].
+    bgr : bool
+        Whether the network reads blue, green and red.
     """
 
     size: int = 224
@@ -37,6 +41,11 @@ class Preprocessing:
     interpolation: str = "bilinear"
     mean: tuple = (0.485, 0.456, 0.406)
     std: tuple = (0.229, 0.224, 0.225)
+    bgr: bool = False
+
+
+# The authors' own Caffe weights: blue, green and red from 0 to 255, less 104, 117 and 123, without a deviation.
+CAFFE = dict(mean=(123 / 255, 117 / 255, 104 / 255), std=(1 / 255,) * 3, bgr=True)
 
 
 @dataclass(frozen=True)
@@ -74,14 +83,19 @@ class Origin:
         return name
 
 
-_PADDED = dict(stem_pool="padded")
-_BICUBIC = Preprocessing(resize=256, interpolation="bicubic")
+_PADDED, _ON_3X3 = dict(stem_pool="padded"), dict(stride_on="3x3")
+_BICUBIC = Preprocessing(interpolation="bicubic")
 _SE = dict(se_bias=True)
+_TIMM = _PADDED | _SE
 
 SOURCES = {
     "timm": {
-        "seresnet50": Origin("se_resnet50", _PADDED | _SE | dict(stride_on="3x3"), preprocessing=_BICUBIC),
-        "seresnext50_32x4d": Origin("se_resnext50", _PADDED | _SE, preprocessing=_BICUBIC),
+        # timm rounds a hidden layer to a multiple of 8 units: 64 channels have 8, where r = 16 would give 4
+        **{f"seresnet{depth}": Origin(f"se_resnet{depth}", _TIMM | dict(reduction=(8, 16, 16, 16)), preprocessing=_BICUBIC) for depth in (18, 34)},
+        "seresnet50": Origin("se_resnet50", _TIMM | _ON_3X3, preprocessing=Preprocessing(resize=235, interpolation="bicubic")),
+        **{f"seresnet{depth}": Origin(f"se_resnet{depth}", _TIMM | _ON_3X3, preprocessing=_BICUBIC) for depth in (101, 152)},
+        **{f"seresnext{depth}_32x4d": Origin(f"se_resnext{depth}", _TIMM, preprocessing=_BICUBIC) for depth in (50, 101)},
+        "senet154": Origin("senet154", _TIMM, _GLUON, preprocessing=_BICUBIC),
     },
     "timm_legacy": {
         **{f"legacy_seresnet{depth}": Origin(f"se_resnet{depth}", _SE, _LEGACY, "last_linear.weight") for depth in (50, 101, 152)},
@@ -89,7 +103,7 @@ SOURCES = {
         "legacy_senet154": Origin("senet154", _SE, _LEGACY, "last_linear.weight"),
     },
     "torchvision": {
-        **{f"resnet{depth}": Origin(f"resnet{depth}", _PADDED | (dict(stride_on="3x3") if depth > 34 else {})) for depth in (18, 34, 50, 101, 152)},
+        **{f"resnet{depth}": Origin(f"resnet{depth}", _PADDED | (_ON_3X3 if depth > 34 else {})) for depth in (18, 34, 50, 101, 152)},
         "resnext50_32x4d": Origin("resnext50", _PADDED),
         "vgg16_bn": Origin("vgg16", {}, _vgg, "classifier.6.weight", flattened="fc1.weight"),
     },

@@ -48,8 +48,13 @@ class _Tensor:
             return np.zeros(self.shape, np.float32)
         view = np.lib.stride_tricks.as_strided(numbers[self.offset:], self.shape, [s * numbers.itemsize for s in self.strides])
         if self.storage.kind == "BFloat16Storage":
-            return (view.astype(np.uint32) << 16).view(np.float32)
+            return widened(view)
         return view.astype(np.float32) if view.dtype == np.float16 else view.copy()
+
+
+def widened(upper):
+    """float32 of bfloat16, its upper half, as uint16."""
+    return (upper.astype(np.uint32) << 16).view(np.float32)
 
 
 def _parameter(tensor, *_):
@@ -72,7 +77,9 @@ ALLOWED = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """The unpickler that is written in Python: its memo is a dict, where the one in C allocates as many entries as a pickle names."""
+
     def find_class(self, module, name):
         try:
             return ALLOWED[module, name]
