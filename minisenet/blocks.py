@@ -88,23 +88,30 @@ class SEBlock(Layer, deferred=True):
         self.fc1 = Linear(channels, channels // reduction, bias=bias, rng=rng)
         self.fc2 = Linear(channels // reduction, channels, bias=bias, rng=rng)
         self.bias, self.squeeze, self.gate, self.s, self.h = bias, squeeze, gate, None, None
+        paper = squeeze == "none" or (squeeze, gate) == ("avg", "sigmoid")
+        self.variant = None if paper else dict(kind=squeeze, gate=gate)         # of Tables 11 and 12
 
     def forward(self, u):
-        if self.squeeze == "none":
+        if self.variant:
+            y, z, self.h, self.s = F.se_variant(u, *self._weights(), *self._biases(), **self.variant)
+            self._saved = u, z, self.h, self.s
+        elif self.squeeze == "none":
             y, self.h, self.s = F.local_se_block(u, *self._weights(), *self._biases(), gate=self.gate)
             self._saved = u, self.h, self.s
         else:
-            y, z, self.h, self.s = F.se_block(u, *self._weights(), *self._biases(), kind=self.squeeze, gate=self.gate)
+            y, z, self.h, self.s = F.se_block(u, *self._weights(), *self._biases())
             self._saved = u, z, self.h, self.s
         return y
 
     def backward(self, dy):
         fc1, fc2 = self.fc1, self.fc2
-        saved, options = (dy, *self._pop_saved(), *self._weights()), dict(bias=self.bias, gate=self.gate)
-        if self.squeeze == "none":
-            du, fc1.weight.grad, fc2.weight.grad, *biases = F.local_se_block_backward(*saved, **options)
+        saved = dy, *self._pop_saved(), *self._weights()
+        if self.variant:
+            du, fc1.weight.grad, fc2.weight.grad, *biases = F.se_variant_backward(*saved, bias=self.bias, **self.variant)
+        elif self.squeeze == "none":
+            du, fc1.weight.grad, fc2.weight.grad, *biases = F.local_se_block_backward(*saved, bias=self.bias, gate=self.gate)
         else:
-            du, fc1.weight.grad, fc2.weight.grad, *biases = F.se_block_backward(*saved, **options, kind=self.squeeze)
+            du, fc1.weight.grad, fc2.weight.grad, *biases = F.se_block_backward(*saved, bias=self.bias)
         if self.bias:
             fc1.bias.grad, fc2.bias.grad = biases
         return du

@@ -137,6 +137,15 @@ def _off_the_kink(arrays, options):
     return np.abs(a1).min() > 0.05 and np.all((size < 12) | (size > 800))        # nor where the sigmoid is nearly flat
 
 
+def _variant_off_the_kinks(arrays, options):
+    u, maximum = arrays["u"], options["kind"] == "max"
+    z = u.max(axis=(1, 2)) if maximum else u.mean(axis=(1, 2))
+    if not _off_the_kink(arrays | dict(z=z), options) or maximum and ((u == z[:, None, None]).sum(axis=(1, 2)) > 1).any():
+        return False
+    a2 = np.maximum(z @ arrays["w1"].T + arrays.get("b1", 0), 0) @ arrays["w2"].T + arrays.get("b2", 0)
+    return options["gate"] != "relu" or np.abs(a2).min() > 0.05
+
+
 def _residual_smooth(arrays, options):
     if not _off_the_kink(arrays, options):
         return False
@@ -234,6 +243,10 @@ SMALL_CASES = {
     "se_block": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1), far=(0, 1)), lambda s, number: (
         dict(u=_maps(s, number)) | _weights(s, number), dict(reduction=s["r"])),
         lambda s: s["r"] <= s["c"], _off_the_kink),
+    "se_variant": SmallCases(_sizes("n height width", c=(1, 6), r=(1, 3), bias=(0, 1), maximum=(0, 1), gate=(0, 2), far=(0, 1)), lambda s, number: (
+        dict(u=_maps(s, number)) | _weights(s, number),
+        dict(reduction=s["r"], kind=("avg", "max")[s["maximum"]], gate=("sigmoid", "tanh", "relu")[s["gate"]])),
+        lambda s: s["r"] <= s["c"], _variant_off_the_kinks),
     "add_relu": SmallCases(_sizes("n height width c"), lambda s, number: (
         dict(u=_maps(s, number), x=_maps(s, number)), {}),
         smooth=lambda arrays, options: np.abs(arrays["u"] + arrays["x"]).min() > 0.02),

@@ -22,6 +22,7 @@ from minisenet.functional.max_squeeze import max_squeeze, max_squeeze_backward
 from minisenet.functional.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 from minisenet.functional.scale import scale, scale_backward
 from minisenet.functional.se_block import se_block, se_block_backward
+from minisenet.functional.se_variant import se_variant, se_variant_backward
 from minisenet.functional.shake import shake, shake_backward
 from minisenet.functional.squeeze import squeeze, squeeze_backward
 
@@ -31,7 +32,7 @@ __all__ = [
     "concat_backward", "conv2d", "conv2d_backward", "conv2d_backward_input", "conv2d_backward_weight", "dropout",
     "dropout_backward", "excitation", "excitation_backward", "linear", "linear_backward", "local_se_block",
     "local_se_block_backward", "max_pool2d", "max_pool2d_backward", "max_squeeze", "max_squeeze_backward", "relu",
-    "relu_backward", "scale", "scale_backward", "se_block", "se_block_backward", "shake", "shake_backward", "sigmoid",
+    "relu_backward", "scale", "scale_backward", "se_block", "se_block_backward", "se_variant", "se_variant_backward", "shake", "shake_backward", "sigmoid",
     "sigmoid_backward", "softmax_cross_entropy", "softmax_cross_entropy_backward", "squeeze", "squeeze_backward", "tanh",
     "tanh_backward",
 ]

@@ -6,27 +6,25 @@ Eq. (3) has no biases, and neither have the ablations of section 6; the released
 """
 from minisenet import arguments
 from minisenet.backend import composed
-from minisenet.functional.activation import GATES, GATES_BACKWARD, relu, relu_backward
+from minisenet.functional.activation import relu, relu_backward, sigmoid, sigmoid_backward
 from minisenet.functional.linear import linear, linear_backward
 
 
-def _check_forward(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
-    arguments.choice("gate", gate, GATES)
+def _check_forward(z, w1, w2, b1=None, b2=None):
     c, hidden = arguments.shape_of(z)[1:], arguments.shape_of(w1)[:1]
     return tuple(arguments.arrays(z=(z, 2), w1=(w1, 2, (None, *c)), w2=(w2, 2, (*c, *hidden)),
-                                  b1=arguments.optional(b1, 1, hidden), b2=arguments.optional(b2, 1, c))), dict(gate=gate)
+                                  b1=arguments.optional(b1, 1, hidden), b2=arguments.optional(b2, 1, c))), {}
 
 
-def _check_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
-    arguments.choice("gate", gate, GATES)
+def _check_backward(ds, z, h, s, w1, w2, *, bias=False):
     each, hidden = arguments.shape_of(z), arguments.shape_of(w1)[:1]
     args = arguments.arrays(ds=(ds, 2, each), z=(z, 2), h=(h, 2, (*each[:1], *hidden)), s=(s, 2, each),
                             w1=(w1, 2, (None, *each[1:])), w2=(w2, 2, (*each[1:], *hidden)))
-    return tuple(args), dict(bias=bool(bias), gate=gate)
+    return tuple(args), dict(bias=bool(bias))
 
 
 @composed(_check_forward)
-def excitation(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
+def excitation(z, w1, w2, b1=None, b2=None):
     """F_ex, eq. (3): s = sigma(W2 delta(W1 z)).
 
     Parameters
@@ -37,13 +35,11 @@ def excitation(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
     w2 : ndarray (C, C / r)
     b1 : ndarray (C / r,), optional
     b2 : ndarray (C,), optional
-    gate : {"sigmoid", "tanh", "relu"}
-        The last activation: sigma in eq. (3), the others in Table 12.
 
     Returns
     -------
     s : ndarray (N, C)
-        The gates, between 0 and 1 for the sigmoid.
+        The gates, between 0 and 1.
     h : ndarray (N, C / r)
         The hidden activations after the ReLU, which the backward needs.
 
@@ -52,19 +48,19 @@ def excitation(z, w1, w2, b1=None, b2=None, *, gate="sigmoid"):
     TypeError
         If an argument is not a floating-point NumPy array, or if the dtypes differ.
     ValueError
-        If the shapes do not match, or if there is no such gate.
+        If the shapes do not match.
 
     Notes
     -----
     Source: eq. (3), section 3.2; biases as in the released models.
     """
     h = relu(linear(z, w1, b1))
-    s = GATES[gate](linear(h, w2, b2))
+    s = sigmoid(linear(h, w2, b2))
     return s, h
 
 
 @composed(_check_backward)
-def excitation_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
+def excitation_backward(ds, z, h, s, w1, w2, *, bias=False):
     """The gradients of `excitation`: its two lines in reverse order.
 
     Parameters
@@ -75,8 +71,6 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
     w1, w2 : ndarray (C / r, C), (C, C / r)
     bias : bool
         Whether `excitation` had b1 and b2.
-    gate : {"sigmoid", "tanh", "relu"}
-        As given to `excitation`.
 
     Returns
     -------
@@ -92,6 +86,6 @@ def excitation_backward(ds, z, h, s, w1, w2, *, bias=False, gate="sigmoid"):
     -----
     Source: derived from eq. (3).
     """
-    dh, dw2, db2 = linear_backward(GATES_BACKWARD[gate](ds, s), h, w2, bias=bias)     # s = sigma(linear(h, w2, b2))
-    dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)            # h = relu(linear(z, w1, b1))
+    dh, dw2, db2 = linear_backward(sigmoid_backward(ds, s), h, w2, bias=bias)      # s = sigmoid(linear(h, w2, b2))
+    dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)         # h = relu(linear(z, w1, b1))
     return dz, dw1, dw2, db1, db2

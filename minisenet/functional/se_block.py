@@ -6,16 +6,12 @@
 
 `minisenet.blocks.SEBlock` is the layer: it holds the weights, and what the backward needs.
 """
-from minisenet import arguments
 from minisenet.functional.excitation import excitation, excitation_backward
-from minisenet.functional.max_squeeze import max_squeeze, max_squeeze_backward
 from minisenet.functional.scale import scale, scale_backward
 from minisenet.functional.squeeze import squeeze, squeeze_backward
 
-SQUEEZES = "avg", "max"
 
-
-def se_block(u, w1, w2, b1=None, b2=None, *, kind="avg", gate="sigmoid"):
+def se_block(u, w1, w2, b1=None, b2=None):
     """The squeeze-and-excitation block, eqs. (2) to (4), without state.
 
     Parameters
@@ -24,10 +20,6 @@ def se_block(u, w1, w2, b1=None, b2=None, *, kind="avg", gate="sigmoid"):
         The feature maps.
     w1, w2 : ndarray (C / r, C), (C, C / r)
     b1, b2 : ndarray (C / r,), (C,), optional
-    kind : {"avg", "max"}
-        The squeeze: the mean of eq. (2), or the maximum of Table 11.
-    gate : {"sigmoid", "tanh", "relu"}
-        See `excitation`.
 
     Returns
     -------
@@ -44,13 +36,12 @@ def se_block(u, w1, w2, b1=None, b2=None, *, kind="avg", gate="sigmoid"):
     -----
     Source: Fig. 1 and eqs. (2) to (4), section 3.
     """
-    arguments.choice("kind", kind, SQUEEZES)
-    z = squeeze(u) if kind == "avg" else max_squeeze(u)                # eq. (2)
-    s, h = excitation(z, w1, w2, b1, b2, gate=gate)                    # eq. (3)
+    z = squeeze(u)                                                     # eq. (2)
+    s, h = excitation(z, w1, w2, b1, b2)                               # eq. (3)
     return scale(u, s), z, h, s                                        # eq. (4)
 
 
-def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False, kind="avg", gate="sigmoid"):
+def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False):
     """The gradients of `se_block`: u is used twice, by the scale and by the squeeze, so du is the sum of two gradients.
 
     Parameters
@@ -61,8 +52,6 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False, kind="avg", gate="s
     w1, w2 : ndarray (C / r, C), (C, C / r)
     bias : bool
         Whether `se_block` had b1 and b2.
-    kind, gate
-        As given to `se_block`.
 
     Returns
     -------
@@ -78,8 +67,6 @@ def se_block_backward(dy, u, z, h, s, w1, w2, *, bias=False, kind="avg", gate="s
     -----
     Source: derived from eqs. (2) to (4).
     """
-    arguments.choice("kind", kind, SQUEEZES)
     du, ds = scale_backward(dy, u, s)                                  # the direct path into u ...
-    dz, dw1, dw2, db1, db2 = excitation_backward(ds, z, h, s, w1, w2, bias=bias, gate=gate)
-    of_z = squeeze_backward(dz, *u.shape[1:3]) if kind == "avg" else max_squeeze_backward(dz, u)
-    return du + of_z, dw1, dw2, db1, db2                               # ... and the path through the squeeze
+    dz, dw1, dw2, db1, db2 = excitation_backward(ds, z, h, s, w1, w2, bias=bias)
+    return du + squeeze_backward(dz, *u.shape[1:3]), dw1, dw2, db1, db2     # ... and the path through the squeeze

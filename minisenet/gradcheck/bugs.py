@@ -225,9 +225,9 @@ BUGS = (
     Bug("dz shared out", "max_squeeze", "du is dz / (H W) at every position, as if z were a mean.",
         "Only the maximum changes z, so it gets all of dz.",
         backward=_instead("max_squeeze", u=lambda d, a, out, o, right: F.squeeze_backward(d["z"], *a["u"].shape[1:3]) + 0)),
-    Bug("slope of another gate", "excitation", "ds goes back through the sigmoid's slope s (1 - s), whatever the gate is.",
+    Bug("slope of another gate", "se_variant", "ds goes back through the sigmoid's slope s (1 - s), whatever the gate is.",
         "Each gate has its own slope: 1 - s^2 for tanh, [s > 0] for the ReLU.",
-        backward=lambda d, a, out, o: OPERATIONS["excitation"].backward(d, a, out, o | dict(gate="sigmoid"))),
+        backward=lambda d, a, out, o: OPERATIONS["se_variant"].backward(d, a, out, o | dict(gate="sigmoid"))),
     Bug("sigmoid forgotten", "excitation", "ds goes back through W2 without the slope s (1 - s).",
         "Undo every function of the forward, from the last to the first.",
         backward=_by_table("excitation", "sigmoid forgotten")),
@@ -326,11 +326,11 @@ def _zeros_but(a, **gradients):
 
 
 def _max_squeeze(a, o):
-    return OPERATIONS["se_block"].forward(a, o | dict(kind="max"))
+    return OPERATIONS["se_variant"].forward(a, o | dict(kind="max"))
 
 
 def _max_squeeze_backward(d, a, out, o):
-    return OPERATIONS["se_block"].backward(d, a, out, o | dict(kind="max"))
+    return OPERATIONS["se_variant"].backward(d, a, out, o | dict(kind="max"))
 
 
 def _every_maximum(d, a, out, o, right):
@@ -360,7 +360,7 @@ def _hidden_r(a, o):
 def _hidden_r_backward(d, a, out, o):
     units = _units(o)
     du, dw1, dw2, db1, db2 = F.se_block_backward(d["y"], a["u"], out["z"], out["h"], out["s"], a["w1"][units], a["w2"][:, units],
-                                                 bias="b1" in a, kind=o["kind"], gate=o["gate"])
+                                                 bias="b1" in a)
     gradients = _zeros_but(a, u=du) | ({"b2": db2} if "b2" in a else {})
     gradients["w1"][units], gradients["w2"][:, units] = dw1, dw2
     if "b1" in a:

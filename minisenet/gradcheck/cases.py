@@ -175,8 +175,8 @@ def _gated(pick, rng, n, c):
 
 
 def excitation(pick, rng):
-    """With and without biases; r is 1, 2, 4 or 16; each gate."""
-    z, weights, options = _gated(pick, rng, pick(BATCH), pick(CHANNELS))
+    """With and without biases; r is 1, 2, 4 or 16."""
+    z, weights, options = _excitation(pick, rng, pick(BATCH), pick(CHANNELS))
     return Case(dict(z=z) | weights, options)
 
 
@@ -200,10 +200,20 @@ def scale(pick, rng):
 
 def se_block(pick, rng):
     """Maps whose mean is a z of `_excitation`; their values differ, and all have the sign of the mean."""
+    return _block(pick, rng, _excitation)
+
+
+def se_variant(pick, rng):
+    """As `se_block`, with either squeeze and each gate."""
+    case = _block(pick, rng, _gated)
+    return Case(case.arrays, case.options | dict(kind=pick(("avg", "max"))))
+
+
+def _block(pick, rng, excitation):
     n, height, width, c = _maps(pick)
-    z, weights, options = _gated(pick, rng, n, c)
+    z, weights, options = excitation(pick, rng, n, c)
     around_zero = distinct(rng, n, height, width, c, gap=0.2 / (height * width))               # below 0.1, with mean 0
-    return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options | dict(kind=pick(("avg", "max"))))
+    return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
 
 
 def add_relu(pick, rng):

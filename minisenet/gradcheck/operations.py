@@ -199,6 +199,7 @@ _ROWS = (
     _pair("excitation", "section_3_2", "eq. (3)", cases.excitation, differentiable=("s",)),
     _pair("scale", "section_3_2", "eq. (4)", cases.scale, linear_in=("u", "s"), terms=_scale_terms),
     _pair("se_block", "section_3", "eqs. (2) to (4)", cases.se_block),
+    _pair("se_variant", "section_6", "Tables 11 and 12", cases.se_variant),
     _pair("local_se_block", "section_7", "Table 16, NoSqueeze", cases.local_se_block),
     _pair("add_relu", "section_3_3", "Fig. 3", cases.add_relu),
     _pair("residual_block", "section_3_3", "eqs. (2) to (4), Fig. 3", cases.residual_block, home=residual_block),

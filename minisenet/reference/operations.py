@@ -172,7 +172,7 @@ def _se_residual(f, a, o):
 EXPRESSIONS = {
     "conv2d": _conv2d, "batch_norm": _batch_norm, "batch_norm_inference": _batch_norm_inference, "relu": _relu,
     "sigmoid": _sigmoid, "linear": _linear, "squeeze": _squeeze, "excitation": _excitation, "scale": _scale,
-    "se_block": _se_block, "add_relu": _add_relu, "residual_block": _residual_block, "max_pool2d": _max_pool2d,
+    "se_block": _se_block, "se_variant": _se_block, "add_relu": _add_relu, "residual_block": _residual_block, "max_pool2d": _max_pool2d,
     "avg_pool2d": _avg_pool2d, "softmax_cross_entropy": _softmax_cross_entropy, "tanh": _tanh, "max_squeeze": _max_squeeze,
     "local_se_block": _local_se_block, "concat": _concat, "channel_shuffle": _channel_shuffle, "dropout": _dropout,
     "shake": _shake,

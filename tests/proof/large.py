@@ -30,7 +30,7 @@ def statistics(rng):
 
 
 def excitation(rng):
-    z, weights, options = cases._gated(last, rng, 19, 130)
+    z, weights, options = cases._excitation(last, rng, 19, 130)
     return Case(dict(z=z) | weights, options)
 
 
@@ -38,6 +38,12 @@ def se_block(rng):
     z, weights, options = cases._excitation(last, rng, 19, 33)
     around_zero = cases.distinct(rng, *MAPS, gap=0.2 / (MAPS[1] * MAPS[2]))
     return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options)
+
+
+def se_variant(rng):
+    z, weights, options = cases._gated(last, rng, 19, 33)
+    around_zero = cases.distinct(rng, *MAPS, gap=0.2 / (MAPS[1] * MAPS[2]))
+    return Case(dict(u=z[:, None, None, :] + around_zero) | weights, options | dict(kind="max"))
 
 
 def local_se_block(rng):
