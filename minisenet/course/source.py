@@ -1,8 +1,7 @@
 """A function of the package as text, cut out of the package's own files: signature, docstring, body, and what it needs.
 
 So no text exists twice. A stub is the signature and the docstring, and a solution has the body too. Decorators and checks of
-arguments are left out, and with them the docstring's section "Raises". So are the variants of section 6: an exercise is about
-eqs. (2) to (4), where the squeeze is a mean and the gate a sigmoid.
+arguments are left out, and with them the docstring's section "Raises".
 """
 import ast
 import functools
@@ -11,8 +10,6 @@ import inspect
 import re
 from dataclasses import dataclass
 
-DEFAULTS = dict(kind="avg", gate="sigmoid")           # options that no exercise has: its text has only what these values run
-DOCUMENTED = re.compile(r"^    (?:kind|gate)(?:, (?:kind|gate))*\b.*\n(?:        .*\n)*", re.MULTILINE)
 SECTION = re.compile(r"^    \w[\w ]*\n    -{3,}\n", re.MULTILINE)         # a numpydoc heading: a word, underlined
 
 
@@ -51,64 +48,13 @@ def function(module, name):
     for statement in statements:
         if _is_check(statement):
             body[statement.lineno - 1:statement.end_lineno] = [""] * (statement.end_lineno - statement.lineno + 1)
-    defaults = _Defaults(module, body)
-    kept = [defaults.visit(statement) for statement in statements if not _is_check(statement)]
-    defaults.write()
+    kept = [statement for statement in statements if not _is_check(statement)]
     for _, attribute in reversed(list(_aliased(module, kept))):              # F.squeeze becomes squeeze
         line, start = attribute.lineno - 1, attribute.col_offset
         body[line] = body[line][:start] + body[line][start + len(attribute.value.id) + 1:]
-    signature = "".join(lines[node.lineno - 1:first.lineno - 1])
-    for option, value in DEFAULTS.items():
-        signature = signature.replace(f', {option}="{value}"', "").replace(", *)", ")")
-    docstring = DOCUMENTED.sub("", _without_raises("".join(lines[first.lineno - 1:first.end_lineno])))
-    return Function(module, name, signature, docstring, "".join(body[first.end_lineno:]), _needs(module, kept))
-
-
-class _Defaults(ast.NodeTransformer):
-    """Reduces statements to what the `DEFAULTS` run. `write` changes their text, `lines`, in the same way.
-
-        squeeze(u) if kind == "avg" else max_squeeze(u)     becomes     squeeze(u)
-        GATES[gate](a)                                                  sigmoid(a)
-        excitation(z, w1, w2, gate=gate)                                excitation(z, w1, w2)
-    """
-
-    def __init__(self, module, lines):
-        self.module, self.lines, self.edits = module, lines, []
-
-    def visit_IfExp(self, node):
-        if isinstance(node.test, ast.Compare) and getattr(node.test.left, "id", None) in DEFAULTS:
-            right = DEFAULTS[node.test.left.id] == node.test.comparators[0].value
-            chosen = node.body if right else node.orelse
-            self._replace(node, self.lines[node.lineno - 1][chosen.col_offset:chosen.end_col_offset])
-            return chosen
-        return self.generic_visit(node)
-
-    def visit_Subscript(self, node):
-        option = getattr(node.slice, "id", None)
-        if option not in DEFAULTS:
-            return self.generic_visit(node)
-        function = getattr(importlib.import_module(self.module), node.value.id)[DEFAULTS[option]]
-        self._replace(node, function.__name__)
-        name = ast.copy_location(ast.Name(function.__name__, ast.Load()), node)
-        name.defined = function.__module__, function.__name__
-        return name
-
-    def visit_Call(self, node):
-        for keyword in node.keywords:
-            if keyword.arg in DEFAULTS:
-                self.edits.append((keyword.lineno, keyword.col_offset - len(", "), keyword.end_col_offset, ""))
-        node.keywords = [keyword for keyword in node.keywords if keyword.arg not in DEFAULTS]
-        return self.generic_visit(node)
-
-    def _replace(self, node, text):
-        self.edits.append((node.lineno, node.col_offset, node.end_col_offset, text))
-
-    def write(self):
-        """Make the edits, from the last to the first. A comment behind one stays in its column."""
-        for line, start, end, text in sorted(self.edits, reverse=True):
-            before, after = self.lines[line - 1][:start] + text, self.lines[line - 1][end:]
-            code, mark, comment = after.partition("  #")
-            self.lines[line - 1] = before + code + " " * (end - start - len(text)) * bool(mark) + mark + comment
+    return Function(module, name, "".join(lines[node.lineno - 1:first.lineno - 1]),
+                    _without_raises("".join(lines[first.lineno - 1:first.end_lineno])), "".join(body[first.end_lineno:]),
+                    _needs(module, kept))
 
 
 def introduction(module):
@@ -166,8 +112,6 @@ def _needs(module, statements):
     for node in _walk(statements):
         if id(node) in attributes:
             found.append(_definition(*attributes[id(node)]))
-        elif hasattr(node, "defined"):
-            found.append(node.defined)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             found.append(_definition(module, node.id))
     return tuple(dict.fromkeys(where for where in found if where))

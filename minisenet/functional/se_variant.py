@@ -7,6 +7,7 @@ Only two lines differ from `se_block` and `excitation`: which number stands for 
 """
 from minisenet import arguments
 from minisenet.functional.activation import GATES, GATES_BACKWARD, relu, relu_backward
+from minisenet.functional.excitation import _check_backward, _check_forward
 from minisenet.functional.linear import linear, linear_backward
 from minisenet.functional.max_squeeze import max_squeeze, max_squeeze_backward
 from minisenet.functional.scale import scale, scale_backward
@@ -47,6 +48,7 @@ def se_variant(u, w1, w2, b1=None, b2=None, *, kind="avg", gate="sigmoid"):
     arguments.choice("kind", kind, SQUEEZES)
     arguments.choice("gate", gate, GATES)
     z = squeeze(u) if kind == "avg" else max_squeeze(u)                # eq. (2), or Table 11
+    (z, w1, w2, b1, b2), _ = _check_forward(z, w1, w2, b1, b2)
     h = relu(linear(z, w1, b1))
     s = GATES[gate](linear(h, w2, b2))                                 # eq. (3), or Table 12
     return scale(u, s), z, h, s                                        # eq. (4)
@@ -83,6 +85,7 @@ def se_variant_backward(dy, u, z, h, s, w1, w2, *, bias=False, kind="avg", gate=
     arguments.choice("kind", kind, SQUEEZES)
     arguments.choice("gate", gate, GATES)
     du, ds = scale_backward(dy, u, s)                                  # the direct path into u ...
+    (ds, z, h, s, w1, w2), _ = _check_backward(ds, z, h, s, w1, w2, bias=bias)
     dh, dw2, db2 = linear_backward(GATES_BACKWARD[gate](ds, s), h, w2, bias=bias)
     dz, dw1, db1 = linear_backward(relu_backward(dh, h), z, w1, bias=bias)
     of_z = squeeze_backward(dz, *u.shape[1:3]) if kind == "avg" else max_squeeze_backward(dz, u)

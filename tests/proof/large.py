@@ -116,6 +116,7 @@ LARGE = {
     "excitation": [excitation],
     "scale": [lambda rng: Case(dict(u=rng.standard_normal(MAPS), s=rng.uniform(0, 1, MAPS[::3])), {})],
     "se_block": [se_block],
+    "se_variant": [se_variant],
     "local_se_block": [local_se_block],
     "concat": [lambda rng: Case({f"x{i}": rng.standard_normal((*MAPS[:3], c)) for i, c in enumerate((64, 33, 1, 130), 1)}, {})],
     "channel_shuffle": [lambda rng: Case(dict(x=rng.standard_normal((*MAPS[:3], 240))), dict(groups=3)),
