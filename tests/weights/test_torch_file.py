@@ -101,6 +101,19 @@ def test_half_and_bfloat16(tmp_path):
     assert all(value.dtype == np.float32 and np.array_equal(value, values) for value in found.values())
 
 
+def test_a_damaged_table_of_contents_is_one_line(tmp_path):
+    """The zip's offset of a record, set to the largest number: the operating system refuses to go there."""
+    start = GOOD.index(b"PK\x01\x02") + 42
+    for offset in (b"\xff\xff\xff\x7f", b"\xf0\xff\xff\xff"):
+        (tmp_path / "a.pth").write_bytes(GOOD[:start] + offset + GOOD[start + 4:])
+        with pytest.raises(WeightsError, match="is damaged, or not a file of PyTorch"):
+            read(tmp_path / "a.pth")
+    end = GOOD.index(b"PK\x05\x06") + 16                               # a wrong start of the table: offsets become negative
+    (tmp_path / "a.pth").write_bytes(GOOD[:end] + b"\xff\xff\x00\x00" + GOOD[end + 4:])
+    with pytest.raises(WeightsError, match="is damaged, or not a file of PyTorch"):
+        read(tmp_path / "a.pth")
+
+
 def test_a_memo_index_does_not_cost_memory(tmp_path):
     """LONG_BINPUT with the largest index: the unpickler in C would allocate 64 GiB for it."""
     content = Pickler().bytes(dict(w=tensor(Storage("0", 12), 0, (12,), (1,))))

@@ -112,8 +112,9 @@ def read(path):
     WeightsError
         A ValueError: if the file is damaged, or holds anything but tensors. Nothing in it has run.
     """
+    file = open(path, "rb")                                 # if this fails, the error already says why
     try:
-        with open(path, "rb") as file:
+        with file:
             if file.read(2) == b"PK":
                 described, storage = _zip(file)
             else:
@@ -127,10 +128,9 @@ def read(path):
             return {str(name): value.array(storage(value.storage)) for name, value in described.items() if isinstance(value, _Tensor)}
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
-    except OSError:
-        raise
     except Exception as error:                              # a damaged pickle or zip can raise anything
-        raise WeightsError(f"{path} is damaged, or not a file of PyTorch ({type(error).__name__}: {error})") from None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise WeightsError(f"{path} is damaged, or not a file of PyTorch ({reason})") from None
 
 
 def _numbers(raw, storage, size):
