@@ -218,14 +218,16 @@ class ResidualBlock(Layer):
     def __init__(self, in_channels, out_channels, *, stride, shortcut, projection=1, inner=None, rng, **se):
         se = SE(**se)
         if se.place == "3x3" and inner is None:
-            raise ValueError(f"place must not be '3x3' for {type(self).__name__}, which has no 3x3 convolution between two others")
+            raise ValueError(f"place must be one of standard, pre, post, identity in {type(self).__name__}, got '3x3': use a "
+                             "Bottleneck")
         self.se = se.block({"pre": in_channels, "3x3": inner}.get(se.place, out_channels), rng)
         self.place = se.place if self.se else None
         self.shortcut, self.add = None, AddReLU()
         if shortcut not in ("A", "B"):
             raise ValueError(f"shortcut must be 'A' (padded identity) or 'B' (projection), got {shortcut!r}")
         if stride != 1 or in_channels != out_channels:
-            self.shortcut = (Projection(in_channels, out_channels, stride=stride, kernel_size=projection if stride != 1 else 1, rng=rng)
+            kernel_size = projection if stride != 1 else 1
+            self.shortcut = (Projection(in_channels, out_channels, stride=stride, kernel_size=kernel_size, rng=rng)
                              if shortcut == "B" else PaddedIdentity(in_channels, out_channels, stride=stride))
 
     def residual(self, x):
@@ -395,8 +397,8 @@ class PreActivationBlock(Layer, deferred=True):
     def __init__(self, activation, branch, shortcut, channels, *, rng, **se):
         se = SE(**se)
         if se.place != "standard":
-            raise ValueError(f"place must be 'standard' in a pre-activation block, got {se.place!r}: the other places are for ResNets "
-                             "with a ReLU after the sum")
+            raise ValueError(f"place must be 'standard' in a pre-activation block, got {se.place!r}: the other places are for "
+                             "ResNets with a ReLU after the sum")
         self.activation, self.branch, self.se, self.shortcut = activation, branch, se.block(channels, rng), shortcut
 
     def forward(self, x):
@@ -415,8 +417,8 @@ class PreActivationBlock(Layer, deferred=True):
 
 def pre_activation_basic(in_channels, out_channels, *, stride=1, rng, **se):
     """BN, ReLU, 3x3, BN, ReLU, 3x3: the block of the pre-activation ResNet-110 and of Wide ResNets."""
-    branch = Sequential(conv1=Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng), bn2=BatchNorm2d(out_channels),
-                        relu2=ReLU(), conv2=Conv2d(out_channels, out_channels, 3, padding=1, rng=rng))
+    branch = Sequential(conv1=Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng),
+                        bn2=BatchNorm2d(out_channels), relu2=ReLU(), conv2=Conv2d(out_channels, out_channels, 3, padding=1, rng=rng))
     return _pre_activation(in_channels, out_channels, branch, stride, rng, se)
 
 
@@ -429,7 +431,8 @@ def pre_activation_bottleneck(in_channels, width, *, stride=1, rng, **se):
 
 
 def _pre_activation(in_channels, out_channels, branch, stride, rng, se):
-    shortcut = Conv2d(in_channels, out_channels, 1, stride=stride, rng=rng) if stride != 1 or in_channels != out_channels else None
+    changes = stride != 1 or in_channels != out_channels
+    shortcut = Conv2d(in_channels, out_channels, 1, stride=stride, rng=rng) if changes else None
     return PreActivationBlock(Sequential(bn=BatchNorm2d(in_channels), relu=ReLU()), branch, shortcut, out_channels, rng=rng, **se)
 
 
@@ -437,8 +440,9 @@ def shake_basic(in_channels, out_channels, *, stride=1, even=False, rng, **se):
     """ReLU, then two branches 3x3, BN, ReLU, 3x3, BN, mixed at random: the block of Shake-Shake 26. The SE block is after the
     mix: the whole branch of section 3.3."""
     def branch():
-        return Sequential(conv1=Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng), bn1=BatchNorm2d(out_channels),
-                          relu1=ReLU(), conv2=Conv2d(out_channels, out_channels, 3, padding=1, rng=rng), bn2=BatchNorm2d(out_channels))
+        return Sequential(conv1=Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng),
+                          bn1=BatchNorm2d(out_channels), relu1=ReLU(),
+                          conv2=Conv2d(out_channels, out_channels, 3, padding=1, rng=rng), bn2=BatchNorm2d(out_channels))
     branches = ShakenBranches(branch(), branch(), even=even, rng=rng)
     changes = stride != 1 or in_channels != out_channels
     shortcut = ShiftedProjection(in_channels, out_channels, stride=stride, rng=rng) if changes else None

@@ -5,8 +5,8 @@ import pytest
 import minisenet
 import minisenet.functional as F
 from backends import needs_kernels
-from minisenet.blocks import (SE as Variant, BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock, ShakeBottleneck, ShiftedProjection,
-                              pre_activation_basic, pre_activation_bottleneck, shake_basic)
+from minisenet.blocks import (SE as Variant, BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock, ShakeBottleneck,
+                              ShiftedProjection, pre_activation_basic, pre_activation_bottleneck, shake_basic)
 from minisenet.layers import Shake
 from minisenet.summary import arrays_in
 
@@ -21,12 +21,15 @@ RESIDUAL = {
         (1, "A", 2), (1, "B", None), (2, "A", 2), (2, "A", None), (2, "B", 2), (2, "B", None))}
 VARIANTS = {
     **{f"SE {options}": (lambda rng, options=options: SEBlock(6, reduction=2, bias=True, rng=rng, **options))
-       for options in (dict(squeeze="max"), dict(squeeze="none"), dict(gate="tanh"), dict(gate="relu"), dict(squeeze="none", gate="tanh"))},
+       for options in (dict(squeeze="max"), dict(squeeze="none"), dict(gate="tanh"), dict(gate="relu"),
+                       dict(squeeze="none", gate="tanh"))},
     **{f"place {place}, stride {stride}": (lambda rng, place=place, stride=stride: Bottleneck(
-        6, 2, stride=stride, reduction=2, place=place, rng=rng)) for place in ("pre", "post", "identity", "3x3") for stride in (1, 2)},
+        6, 2, stride=stride, reduction=2, place=place, rng=rng))
+       for place in ("pre", "post", "identity", "3x3") for stride in (1, 2)},
     "place pre, basic": lambda rng: BasicBlock(6, 6, reduction=2, place="pre", se_bias=True, rng=rng),
     "ResNeXt": lambda rng: Bottleneck(6, 4, expansion=2, groups=2, stride=2, stride_on="3x3", reduction=2, rng=rng),
-    "SENet-154": lambda rng: Bottleneck(6, 8, expansion=1, first=4, groups=4, stride=2, stride_on="3x3", projection=3, reduction=2, rng=rng),
+    "SENet-154": lambda rng: Bottleneck(6, 8, expansion=1, first=4, groups=4, stride=2, stride_on="3x3", projection=3, reduction=2,
+                                        rng=rng),
     "pre-activation": lambda rng: pre_activation_basic(6, 6, reduction=2, rng=rng),
     "pre-activation, projection": lambda rng: pre_activation_bottleneck(6, 2, stride=2, reduction=2, rng=rng),
     "shifted projection": lambda rng: ShiftedProjection(6, 5, stride=2, rng=rng),
@@ -273,8 +276,9 @@ def test_each_place_is_where_it_says():
     x = np.random.default_rng(1).standard_normal((2, 5, 4, 8))
     outputs = {}
     for place in (None, "standard", "pre", "post", "identity", "3x3"):
-        block = Bottleneck(8, 2, reduction=2 if place else None, place=place or "standard", rng=np.random.default_rng(0)).astype(np.float64)
         rng = np.random.default_rng(2)
+        block = Bottleneck(8, 2, reduction=2 if place else None, place=place or "standard", rng=rng).astype(np.float64)
+        rng = np.random.default_rng(3)
         for name, parameter in block.parameters().items():
             parameter.value = rng.standard_normal(parameter.value.shape) if ".se" not in f".{name}" else parameter.value
         if place:
@@ -284,7 +288,8 @@ def test_each_place_is_where_it_says():
     u = block.residual(x)
     half = lambda layers, x: [x := layer(x) for layer in layers][-1]                                            # noqa: E731
     inside = half((block.conv1, block.bn1, block.relu1, block.conv2, block.bn2, block.relu2), x) / 2
-    wanted = {"standard": u / 2 + x, "identity": u + x / 2, "pre": block.residual(x / 2) + x, "3x3": block.bn3(block.conv3(inside)) + x}
+    wanted = {"standard": u / 2 + x, "identity": u + x / 2, "pre": block.residual(x / 2) + x,
+              "3x3": block.bn3(block.conv3(inside)) + x}
     for place, before_relu in wanted.items():
         assert np.allclose(outputs[place][0], np.maximum(before_relu, 0), rtol=1e-12, atol=1e-12), place
     assert np.allclose(outputs["post"][0], plain / 2, rtol=1e-12, atol=0)
@@ -330,8 +335,11 @@ def test_shake_draws_forward_and_backward_apart(even):
     (lambda rng: SEBlock(8, reduction=2, squeeze="median", rng=rng), "squeeze must be one of avg, max, none, got 'median'"),
     (lambda rng: SEBlock(8, reduction=2, gate="softmax", rng=rng), "gate must be one of sigmoid, tanh, relu, got 'softmax'"),
     (lambda rng: Variant(place="before"), "place must be one of standard, pre, post, identity, 3x3, got 'before'"),
-    (lambda rng: BasicBlock(8, 8, reduction=2, place="3x3", rng=rng), "place must not be '3x3' for BasicBlock"),
-    (lambda rng: pre_activation_basic(8, 8, reduction=2, place="post", rng=rng), "place must be 'standard' in a pre-activation block, got 'post'"),
+    (lambda rng: BasicBlock(8, 8, reduction=2, place="3x3", rng=rng),
+     "place must be one of standard, pre, post, identity in BasicBlock, got '3x3'"),
+    (lambda rng: ShakeBottleneck(8, 8, groups=2, reduction=2, place="3x3", rng=rng), "place must be .* in ShakeBottleneck, got '3x3'"),
+    (lambda rng: pre_activation_basic(8, 8, reduction=2, place="post", rng=rng),
+     "place must be 'standard' in a pre-activation block, got 'post'"),
     (lambda rng: Bottleneck(8, 2, stride_on="5x5", reduction=2, rng=rng), "stride_on must be '1x1' or '3x3', got '5x5'")])
 def test_errors_of_variants(make, message):
     with pytest.raises(ValueError, match=message):

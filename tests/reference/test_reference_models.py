@@ -38,7 +38,8 @@ def test_network(backend, name, training):
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("name", [name for name in models.MODELS if name not in ("se_resnet20", "resnet20")])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=slow if name == "senet154" else ())
+                                  for name in models.MODELS if name not in ("se_resnet20", "resnet20")])
 def test_every_network_at_a_small_width(name, training):
     """On the fastest backend; `tests/test_every_network.py` compares the backends."""
     model, size = small(name)
@@ -55,11 +56,25 @@ def test_options(backend, options):
 
 
 @pytest.mark.section_6
-@pytest.mark.parametrize("options", [dict(squeeze="max"), dict(squeeze="none", se_bias=True), dict(gate="tanh"), dict(gate="relu"),
-                                     *(dict(place=place) for place in ("pre", "post", "identity", "3x3"))],
+@pytest.mark.parametrize("options", [dict(squeeze="max"), dict(squeeze="none", se_bias=True), dict(gate="tanh"),
+                                     dict(gate="relu"), *(dict(place=place) for place in ("pre", "post", "identity", "3x3"))],
                          ids=lambda options: ",".join(f"{k}={v}" for k, v in options.items()))
 def test_variants(backend, options):
     compare(models.create("se_resnet50", 7, width=8, reduction=4, **options), (32, 24), True, tolerance=1e-9)
+
+
+@pytest.mark.section_6
+@pytest.mark.parametrize("name, options", [
+    ("se_resnet18", dict(place="identity", squeeze="none", gate="tanh", se_bias=True)),
+    ("se_resnext50", dict(place="3x3", squeeze="max")), ("se_resnext50", dict(place="post", stride_on="1x1", stem_pool="padded")),
+    ("se_vgg16", dict(squeeze="none", gate="tanh", se_bias=True)), ("se_bn_inception", dict(squeeze="max", gate="relu")),
+    ("se_inception_resnet_v2", dict(reduction=(2, 4, 2), se_stages=(1, 3))), ("se_mobilenet", dict(squeeze="none", gate="tanh")),
+    ("se_shufflenet", dict(squeeze="max", gate="relu", se_bias=True)), ("se_wrn16_8", dict(reduction=(2, 4, 8), squeeze="none")),
+    ("se_shake_shake26_2x96d", dict(squeeze="max", gate="relu")), ("se_shake_even29_2x4x64d", dict(place="pre", gate="tanh"))],
+    ids=lambda value: value if isinstance(value, str) else ",".join(f"{k}={v}" for k, v in value.items()))
+def test_variants_of_the_families(name, options):
+    model, size = small(name, **options)
+    compare(model, (size, size), True, tolerance=1e-9)
 
 
 @pytest.mark.section_4
