@@ -1,4 +1,5 @@
 """One image file as a network's input: resize, centre crop, normalise. It needs Pillow, of the extra [train]."""
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def read_image(path):
     except ImportError:
         raise ImportError('images need Pillow: pip install "minisenet[train]"') from None
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:      # of large images, and of odd metadata
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(f"{path} must have at most {MOST_PIXELS:,} pixels, got {image.width} x {image.height}")
             return image.convert("RGB")

@@ -108,6 +108,12 @@ def test_the_authors_preprocessing():
     assert np.allclose(x, (3 - 104, 20 - 117, 200 - 123), atol=1e-4) and x.flags.c_contiguous
 
 
+def test_large_images_are_read_without_a_warning(tmp_path):
+    """Pillow warns from 89 million pixels on. The limit is ours."""
+    Image.new("1", (9_500, 9_500)).save(tmp_path / "large.png")
+    assert read_image(tmp_path / "large.png").size == (9_500, 9_500)
+
+
 def test_a_ribbon_is_not_made_huge(tmp_path):
     """20,000 pixels, which would be five milliard after the resize."""
     Image.new("RGB", (1, 20_000)).save(tmp_path / "ribbon.png")

@@ -78,9 +78,16 @@ NUMBERS = np.arange(12, dtype="<f4")
 GOOD = archive(dict(w=tensor(Storage("0", 12), 2, (2, 3), (3, 1)), t=tensor(Storage("0", 12), 0, (3, 2), (1, 3)), n=7), {"0": NUMBERS})
 
 
-def test_tensors_that_share_a_storage(tmp_path):
+# the same in the format before PyTorch 1.6: a number, the version, the machine, the state, the keys; then count and numbers of each key
+OLD = b"".join([pickle.dumps(0x1950A86A20F9469CFC6C, 2), pickle.dumps(1001, 2), pickle.dumps(dict(little_endian=True), 2),
+                Pickler().bytes(dict(w=tensor(Storage("0", 12), 2, (2, 3), (3, 1)), t=tensor(Storage("0", 12), 0, (3, 2), (1, 3)))),
+                pickle.dumps(["0"], 2), (12).to_bytes(8, "little"), NUMBERS.tobytes()])
+
+
+@pytest.mark.parametrize("content", [GOOD, OLD], ids=["zip", "before 1.6"])
+def test_tensors_that_share_a_storage(content, tmp_path):
     path = tmp_path / "a.pth"
-    path.write_bytes(GOOD)
+    path.write_bytes(content)
     found = read(path)
     assert found.keys() == {"w", "t"}                       # 7 is not a tensor
     assert np.array_equal(found["w"], NUMBERS[2:8].reshape(2, 3)) and np.array_equal(found["t"], NUMBERS[:6].reshape(2, 3).T)
@@ -157,11 +164,12 @@ def test_other_files(content, message, tmp_path):
         read(tmp_path / "a.pth")
 
 
-@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255), st.booleans())
+@given(st.sampled_from([GOOD, OLD]), st.integers(0, len(GOOD) - 1), st.integers(0, 255), st.booleans())
 @settings(deadline=None, max_examples=300)
-def test_damage_is_one_line_or_other_numbers(position, value, cut):
+def test_damage_is_one_line_or_other_numbers(whole, position, value, cut):
     """A byte that is changed, or an end that is cut off: never anything but a WeightsError, or arrays."""
-    content = GOOD[:position] if cut else GOOD[:position] + bytes([value]) + GOOD[position + 1:]
+    position %= len(whole)
+    content = whole[:position] if cut else whole[:position] + bytes([value]) + whole[position + 1:]
     path = io.BytesIO(content)
 
     import minisenet.models.weights.torch_file as torch_file
