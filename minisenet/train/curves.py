@@ -77,7 +77,9 @@ def image_gates(path, gates):
     `gates` has for each image a dict of the blocks' gates, (C,). Channels are sorted by the mean. At most ten images are drawn.
     """
     names = list(next(iter(gates.values())))
-    _gate_panels(path, {name: ({Path(image).name: each[name] for image, each in list(gates.items())[:10]},
+    short = {image: Path(image).name for image in gates}
+    labels = short if len(set(short.values())) == len(short) else {image: image for image in gates}
+    _gate_panels(path, {name: ({labels[image]: each[name] for image, each in list(gates.items())[:10]},
                                np.mean([each[name] for each in gates.values()], axis=0)) for name in names}, "gate")
 
 

@@ -59,6 +59,12 @@ def test_the_text_and_the_gates(run, capsys):
     status, out, err = predicted(capsys, folder / "0.png", folder / "1.png", "--model", folder / "run", "--gates", folder / "g.png")
     assert (status, err) == (0, "") and len(out.splitlines()) == 12
     assert out.splitlines()[0] == str(folder / "0.png") and "%  " in out.splitlines()[1]
+    (folder / "other").mkdir()
+    (folder / "other" / "0.png").write_bytes((folder / "1.png").read_bytes())
+    assert predicted(capsys, folder / "0.png", folder / "other" / "0.png", "--model", folder / "run", "--gates", folder / "h.png")[0] == 0
+    with Image.open(folder / "g.png") as one, Image.open(folder / "h.png") as two:          # equal names are two lines all the same
+        top = one.height * 3 // 4
+        assert np.array_equal(*(np.asarray(picture.convert("RGB"))[:top] for picture in (one, two)))
     with Image.open(folder / "g.png") as picture:
         assert picture.width > 800 and len(picture.convert("RGB").getcolors(1 << 24)) > 50
 
@@ -121,6 +127,7 @@ def test_a_ribbon_is_not_made_huge(tmp_path):
         prepare(read_image(tmp_path / "ribbon.png"), size=224, resize=256, interpolation="bilinear", mean=(0, 0, 0), std=(1, 1, 1))
 
 
+@pytest.mark.slow                                           # CI has torchvision where it runs the slow tests
 def test_preprocessing_is_torchvisions():
     """The same pixels as torchvision's transforms, which timm uses too, for odd sizes and both interpolations."""
     if not installed():
