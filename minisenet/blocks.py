@@ -418,7 +418,8 @@ class PreActivationBlock(Layer, deferred=True):
 def pre_activation_basic(in_channels, out_channels, *, stride=1, rng, **se):
     """BN, ReLU, 3x3, BN, ReLU, 3x3: the block of the pre-activation ResNet-110 and of Wide ResNets."""
     branch = Sequential(conv1=Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, rng=rng),
-                        bn2=BatchNorm2d(out_channels), relu2=ReLU(), conv2=Conv2d(out_channels, out_channels, 3, padding=1, rng=rng))
+                        bn2=BatchNorm2d(out_channels), relu2=ReLU(),
+                        conv2=Conv2d(out_channels, out_channels, 3, padding=1, rng=rng))
     return _pre_activation(in_channels, out_channels, branch, stride, rng, se)
 
 

@@ -82,7 +82,8 @@ class Network(Layer):
         if len(dmaps) != len(shapes):
             raise ValueError(f"dmaps must have {len(shapes)} gradients, one for each stage, got {len(dmaps)}: use None for a map "
                              "without a gradient")
-        dmaps = [given if given is None else arguments.arrays(dmap=(formed(given), 4, shape))[0] for given, shape in zip(dmaps, shapes)]
+        dmaps = [given if given is None else arguments.arrays(dmap=(formed(given), 4, shape))[0]
+                 for given, shape in zip(dmaps, shapes)]
         if dmaps[-1] is None:
             dmaps[-1] = np.zeros(shapes[-1], next(iter(self.parameters().values())).value.dtype)
         dx = None

@@ -89,8 +89,8 @@ class ResNet(Network):
     Source: Table 1; He et al. 2016; Xie et al. 2017, 32x4d; the appendix for SENet-154.
     """
 
-    def __init__(self, block, depths, num_classes=1000, *, width=64, cardinality=1, halved=False, stride_on="1x1", stem_pool="ceil",
-                 dropout=0.0, seed=0, **se):
+    def __init__(self, block, depths, num_classes=1000, *, width=64, cardinality=1, halved=False, stride_on="1x1",
+                 stem_pool="ceil", dropout=0.0, seed=0, **se):
         width, num_classes = arguments.integer("width", width, 1), arguments.integer("num_classes", num_classes, 1)
         if stem_pool not in STEM_POOLS:
             raise ValueError(f"stem_pool must be one of {', '.join(STEM_POOLS)}, got {stem_pool!r}")
@@ -105,8 +105,8 @@ class ResNet(Network):
             else:
                 inner, out = (4 if halved else 2 if cardinality > 1 else 1) * w, 4 * w
                 make = Bottleneck
-                options |= dict(expansion=out // inner, first=inner // 2 if halved else inner, groups=cardinality, stride_on=stride_on,
-                                projection=3 if halved else 1)
+                options |= dict(expansion=out // inner, first=inner // 2 if halved else inner, groups=cardinality,
+                                stride_on=stride_on, projection=3 if halved else 1)
             setattr(self, f"stage{i + 1}", stage(make, depths[i], channels, inner, out, i > 0, options))
             channels = out
         self.squeeze = Squeeze()

@@ -30,8 +30,9 @@ class ShakeShake26(Network):
         rng, channels = np.random.default_rng(seed), max(1, width // 6)
         self.conv1, self.bn1 = Conv2d(3, channels, 3, padding=1, rng=rng), BatchNorm2d(channels)
         for i, options in enumerate(stage_options(3, **se)):
-            setattr(self, f"stage{i + 1}", stage(shake_basic, 4, channels, width << i, width << i, i > 0, options | dict(rng=rng)))
-            channels = width << i
+            w, options = width << i, options | dict(rng=rng)
+            setattr(self, f"stage{i + 1}", stage(shake_basic, 4, channels, w, w, i > 0, options))
+            channels = w
         self.relu, self.squeeze, self.fc = ReLU(), Squeeze(), Linear(channels, num_classes, rng=rng)
 
 

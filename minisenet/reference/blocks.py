@@ -66,7 +66,7 @@ class PaddedIdentity(nn.Module):
 
 
 class ShiftedProjection(nn.Module):
-    """Shake-Shake's shortcut: the grid of the stride, and the same of the image moved by one pixel, each for half of the channels."""
+    """Shake-Shake's shortcut: the stride's grid, and that of the image moved by one pixel, each for half of the channels."""
 
     def __init__(self, in_channels, out_channels, stride):
         super().__init__()

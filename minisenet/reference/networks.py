@@ -63,7 +63,8 @@ def senet154(num_classes, width=64, stem_pool="ceil", stride_on="3x3", dropout=0
 def pre_activation(make, n, widen=1, expansion=1):
     def build(num_classes, width=16, **se):
         widths, outputs = ([k * width << i for i in range(3)] for k in (widen, widen * expansion))
-        return named(conv1=nn.Conv2d(3, width, 3, padding=1, bias=False), **stages(make, [n] * 3, width, outputs, widths, by_stage(3, **se)),
+        return named(conv1=nn.Conv2d(3, width, 3, padding=1, bias=False),
+                     **stages(make, [n] * 3, width, outputs, widths, by_stage(3, **se)),
                      bn=nn.BatchNorm2d(outputs[-1]), relu=nn.ReLU(), squeeze=GlobalMean(), fc=nn.Linear(outputs[-1], num_classes))
     return build
 
@@ -71,8 +72,8 @@ def pre_activation(make, n, widen=1, expansion=1):
 def shake_shake26(num_classes, width=96, **se):
     widths, channels = [width, 2 * width, 4 * width], max(1, width // 6)
     return named(conv1=nn.Conv2d(3, channels, 3, padding=1, bias=False), bn1=nn.BatchNorm2d(channels),
-                 **stages(shake_basic, [4] * 3, channels, widths, widths, by_stage(3, **se)), relu=nn.ReLU(), squeeze=GlobalMean(),
-                 fc=nn.Linear(4 * width, num_classes))
+                 **stages(shake_basic, [4] * 3, channels, widths, widths, by_stage(3, **se)), relu=nn.ReLU(),
+                 squeeze=GlobalMean(), fc=nn.Linear(4 * width, num_classes))
 
 
 def shake_even29(num_classes, width=64, **se):
@@ -90,7 +91,8 @@ NETWORKS = {f"resnet{depth}": cifar_resnet(depth) for depth in (20, 32, 44, 56, 
     "resnext50": resnet(Bottleneck, (3, 4, 6, 3), 2, 2, "3x3", groups=32),
     "resnext101": resnet(Bottleneck, (3, 4, 23, 3), 2, 2, "3x3", groups=32), "senet154": senet154,
     "preact_resnet110": pre_activation(pre_activation_basic, 18),
-    "preact_resnet164": pre_activation(pre_activation_bottleneck, 18, expansion=4), "wrn16_8": pre_activation(pre_activation_basic, 2, 8),
+    "preact_resnet164": pre_activation(pre_activation_bottleneck, 18, expansion=4),
+    "wrn16_8": pre_activation(pre_activation_basic, 2, 8),
     "shake_shake26_2x96d": shake_shake26, "shake_even29_2x4x64d": shake_even29,
 } | FAMILIES
 
@@ -123,7 +125,8 @@ def copy_weights(layer, module):
     wanted = {name for name in module.state_dict() if not name.endswith("num_batches_tracked")}
     if wanted != state.keys():
         differing = ", ".join(sorted(wanted ^ state.keys()))
-        raise ValueError(f"the weights of {type(layer).__name__} and of the reference must have the same names, got a difference in {differing}")
+        raise ValueError(f"the weights of {type(layer).__name__} and of the reference must have the same names, got a difference in "
+                         f"{differing}")
     module.to(next(iter(state.values())).dtype).load_state_dict(state, strict=False)
     return module
 
