@@ -32,7 +32,8 @@ __all__ = [
     "concat_backward", "conv2d", "conv2d_backward", "conv2d_backward_input", "conv2d_backward_weight", "dropout",
     "dropout_backward", "excitation", "excitation_backward", "linear", "linear_backward", "local_se_block",
     "local_se_block_backward", "max_pool2d", "max_pool2d_backward", "max_squeeze", "max_squeeze_backward", "relu",
-    "relu_backward", "scale", "scale_backward", "se_block", "se_block_backward", "se_variant", "se_variant_backward", "shake", "shake_backward", "sigmoid",
+    "relu_backward", "scale", "scale_backward", "se_block", "se_block_backward", "se_variant",
+    "se_variant_backward", "shake", "shake_backward", "sigmoid",
     "sigmoid_backward", "softmax_cross_entropy", "softmax_cross_entropy_backward", "squeeze", "squeeze_backward", "tanh",
     "tanh_backward",
 ]

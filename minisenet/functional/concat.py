@@ -42,7 +42,8 @@ def concat(*xs):
 
     Notes
     -----
-    Source: Fig. 2, section 3.3: the output of an Inception module. It only copies whole rows, which NumPy does as fast as a kernel.
+    Source: Fig. 2, section 3.3: the output of an Inception module. It only copies whole rows, which NumPy does as fast
+    as a kernel.
     """
     return np.concatenate(xs, axis=3)
 

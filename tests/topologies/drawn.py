@@ -47,13 +47,15 @@ SIMPLE = either(
     wish("ReLU", variant=VARIANT), wish("Conv", **CONVOLUTION), wish("BN", frozen=FLAG, variant=VARIANT),
     wish("SE", bias=FLAG, reduction=one(2, 3, 4), variant=VARIANT), wish("Conv", **WINOGRAD), wish("Conv"), wish("ReLU"),
     wish("BN", "BN", "SE"), wish(*SE, bias=FLAG, reduction=one(2, 3)), wish(*ACTIVATIONS),
-    wish("SE", bias=FLAG, reduction=one(2, 3), **SECTION_6), wish("ChannelShuffle", "Dropout", groups=one(2, 3, 4), p=one(0.5, 0.2)),
+    wish("SE", bias=FLAG, reduction=one(2, 3), **SECTION_6),
+    wish("ChannelShuffle", "Dropout", groups=one(2, 3, 4), p=one(0.5, 0.2)),
     wish(*ARITHMETIC, variant=VARIANT), wish("MaxPool", "AvgPool", **POOL))
 JOINS = wish("Sum", "Sum", "Sum", "AddReLU", "AddReLU", "F.add_relu", "AddLayer", "Minus", "Average", "Product", "Concat", "Join",
              "Shake", "EqualShake", "ConcatLayer", "Gate", "ScaleLayer", "F.scale")
 INLINE = wish("Double", "Negate", "Shift", "Copy", "CutChannels", "EverySecond", "Maximum", "Squeeze", "Linear", "F.relu",
               "F.squeeze", *GRADIENTS)
-BLOCKS = either(wish("Basic", "Bottleneck", **RESIDUAL), wish("Basic", "Bottleneck", reduction=one(1, 2), **SECTION_6, place=PLACE))
+BLOCKS = either(wish("Basic", "Bottleneck", **RESIDUAL),
+                wish("Basic", "Bottleneck", reduction=one(1, 2), **SECTION_6, place=PLACE))
 FLAT = either(*[SIMPLE] * 3, JOINS, INLINE, BLOCKS)
 NESTED = wish("Block", "DeferredBlock", "Sequential", variant=VARIANT, wishes=st.lists(FLAT, min_size=1, max_size=5))
 ANY = either(*[FLAT] * 3, NESTED)
@@ -253,6 +255,6 @@ FITTING |= dict.fromkeys(("MaxPool", "AvgPool"), pool) | dict.fromkeys(("Basic",
 FITTING |= dict.fromkeys(("Block", "DeferredBlock", "Sequential"), block)
 FITTING |= dict.fromkeys(("Crop", "Pad", "AppendMean", "Split", "CutChannels", "EverySecond"), reshaping)
 FITTING |= dict.fromkeys(("Squeeze", "F.squeeze"), reshaping)
-ANY_RANK = {"Dropout", "ReLU", "F.relu", "Sigmoid", "Swish", "Tanh", "LeakyReLU", "Maximum", "Double", "Negate", "Shift", "Linear",
-            "Sum", "Minus", "Average", "Product", "AddLayer", "Concat", "ConcatLayer", *GRADIENTS}
+ANY_RANK = {"Dropout", "ReLU", "F.relu", "Sigmoid", "Swish", "Tanh", "LeakyReLU", "Maximum", "Double", "Negate", "Shift",
+            "Linear", "Sum", "Minus", "Average", "Product", "AddLayer", "Concat", "ConcatLayer", *GRADIENTS}
 MAPS_ONLY = {"F.add_relu", "F.scale", "F.squeeze", *FITTING, *ARITHMETIC, *ACTIVATIONS, "Copy"} - ANY_RANK

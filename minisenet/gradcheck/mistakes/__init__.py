@@ -9,7 +9,8 @@ The planted bugs of `bugs.py` are used in the same way. `TERMS` takes results ap
 missing, doubled, of the wrong sign or of the wrong size has a name without an entry of its own.
 """
 from minisenet.gradcheck.mistakes import (
-    activation, batch_norm, block, convolution, cross_entropy, excitation, linear, networks, pooling, residual_block, scale, sgd, squeeze)
+    activation, batch_norm, block, convolution, cross_entropy, excitation, linear, networks, pooling, residual_block, scale, sgd,
+    squeeze)
 
 TABLES = (convolution, batch_norm, squeeze, excitation, scale, block, residual_block, activation, linear, cross_entropy, sgd,
           pooling, networks)

@@ -30,11 +30,12 @@ JOIN = [
 
 INVERSE = "The table is G x K; transposed, it is K x G."
 SHUFFLE = [
-    Wrong("channel_shuffle", "y", "groups and size exchanged", "y is the shuffle with K groups of G channels: its inverse.", INVERSE,
-          lambda v: F.channel_shuffle(v.x, v.x.shape[3] // v.groups)),
-    Wrong("channel_shuffle", "y", "not transposed", "y is x: the table was reshaped, and not transposed.", INVERSE, lambda v: v.x),
-    Wrong("channel_shuffle_backward", "dx", "not shuffled back", "dx is dy.", "Each channel of dy goes back to where it came from.",
-          lambda v: v.dy),
+    Wrong("channel_shuffle", "y", "groups and size exchanged", "y is the shuffle with K groups of G channels: its inverse.",
+          INVERSE, lambda v: F.channel_shuffle(v.x, v.x.shape[3] // v.groups)),
+    Wrong("channel_shuffle", "y", "not transposed", "y is x: the table was reshaped, and not transposed.", INVERSE,
+          lambda v: v.x),
+    Wrong("channel_shuffle_backward", "dx", "not shuffled back", "dx is dy.",
+          "Each channel of dy goes back to where it came from.", lambda v: v.dy),
 ]
 
 
@@ -51,7 +52,8 @@ SHAKE = [
     Wrong("shake", "y", "weight of the first image", "y uses the alpha of image 0 for the whole batch.",
           "Each image has its own alpha. A batch of one hides the mistake.",
           lambda v: v.alpha[0] * v.u1 + (1 - v.alpha[0]) * v.u2),
-    *each("shake_backward", "du1 du2", "as for a sum", "{} is dy, as if y were u1 + u2.", "Each branch gets its own weight times dy.",
+    *each("shake_backward", "du1 du2", "as for a sum", "{} is dy, as if y were u1 + u2.",
+          "Each branch gets its own weight times dy.",
           lambda v: dict(du1=v.dy, du2=v.dy)),
 ]
 
@@ -65,7 +67,8 @@ DROPOUT = [
 ]
 
 TANH = [
-    Wrong("tanh", "y", "sigmoid for tanh", "y is sigma(x), from 0 to 1.", "tanh(x) = 2 sigma(2 x) - 1.", lambda v: F.sigmoid(v.x)),
+    Wrong("tanh", "y", "sigmoid for tanh", "y is sigma(x), from 0 to 1.", "tanh(x) = 2 sigma(2 x) - 1.",
+          lambda v: F.sigmoid(v.x)),
     Wrong("tanh", "y", "tanh(x / 2)", "y is 2 sigma(x) - 1, which is tanh(x / 2).", "tanh(x) = 2 sigma(2 x) - 1.",
           lambda v: np.tanh(v.x / 2)),
     Wrong("tanh", "y", "tanh overflows", "{} is NaN for large inputs: exp(x) becomes inf, and inf / inf is NaN.",
