@@ -17,6 +17,7 @@ include "kernels/coverage.pxi"         # which branches of the loops have run
 include "kernels/tiles.pxi"            # the small matrix product in registers, for convolutions and fully connected layers
 include "kernels/reduce.pxi"           # sums over the positions of an image
 include "kernels/conv.pxi"             # eq. (1), forward and both gradients
+include "kernels/lanes.pxi"            # eq. (1) with few channels for each group: depthwise and grouped
 include "kernels/winograd.pxi"         # the same for 3x3 kernels, with 2.25 times fewer products
 include "kernels/winograd_batch.pxi"   # and for whole batches, with input computed while it is read
 include "kernels/linear.pxi"           # W1 and W2 of eq. (3)

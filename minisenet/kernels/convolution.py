@@ -1,6 +1,6 @@
 """Convolution around its loops: packing the weights, the tables of taps, and the choice between Winograd's way and the direct one.
 
-The loops are conv.pxi, winograd.pxi and winograd_batch.pxi.
+The loops are conv.pxi, lanes.pxi, winograd.pxi and winograd_batch.pxi.
 """
 import functools
 import itertools
@@ -14,6 +14,7 @@ from minisenet.kernels.threads import PRODUCTS_PER_NUMBER, run
 
 SHARES = 16                  # of the images, each with a partial sum of the weight gradient: enough for 16 threads
 BAND_NUMBERS = 4096          # of dy in the scratch: 16 KiB of float32, a third of a first-level cache
+SPREAD_BYTES = 1 << 17       # of a band of spread rows: an eighth of a second-level cache
 GRADIENT_BYTES = 1 << 19     # of the weight gradient's 16 planes: half of a second-level cache
 
 
@@ -96,6 +97,79 @@ def grouped(w, groups):
     return w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
 
 
+# ---- few channels for each group ---------------------------------------------------------------------------------------
+
+def lanes_suit(array, out_channels, groups):
+    """Whether the output channels of a group fill at most half a vector."""
+    return groups > 1 and out_channels <= max(1, of(array).LANES // 2)
+
+
+@functools.lru_cache(maxsize=256)
+def lanes_plan(depth, out_channels, groups, dtype):
+    """For each lane of each block, the input channels [block][k][lane] that it multiplies; the same as an index into the vector
+    that begins with the first; and how they get there."""
+    lanes = loops.modules[dtype.itemsize].LANES
+    blocks = -(-groups * out_channels // lanes)
+    lane = np.minimum(np.arange(blocks * lanes), groups * out_channels - 1)                # spare lanes repeat the last one
+    places = (lane // out_channels * depth + np.arange(depth)[:, None]).reshape(depth, blocks, lanes).transpose(1, 0, 2)
+    places = np.ascontiguousarray(places, np.intp)
+    index = places - places[:, :1, :1]
+    how = (loops.LANES_COPY if depth == out_channels == 1 else
+           loops.LANES_PERMUTE if loops.PERMUTES and index.max() < lanes else loops.LANES_GATHER)
+    return places, np.ascontiguousarray(index, f"i{dtype.itemsize}").view(dtype), how
+
+
+def by_lane(array, lanes):
+    """(..., C) as [block][...][lane], zeros in the last block's spare lanes."""
+    blocks = -(-array.shape[-1] // lanes)
+    out = aligned((*array.shape[:-1], blocks * lanes), array.dtype)
+    out[..., :array.shape[-1]] = array
+    return np.ascontiguousarray(np.moveaxis(out.reshape(*array.shape[:-1], blocks, lanes), -2, 0))
+
+
+def in_bands(geometry, rows, numbers, itemsize):
+    """The rows of the output in a band, the number of bands, and the geometry with a band's rows of the source."""
+    height, width, top, left, row_step, *steps = geometry
+    extent = height - (rows - 1) * row_step                               # the rows of the source for one row of the output
+    band = min(rows, max(1, (SPREAD_BYTES // (width * numbers * itemsize) - extent) // row_step + 1))
+    return band, -(-rows // band), ((band - 1) * row_step + extent, width, top, left, row_step, *steps)
+
+
+def correlate_by_lane(x, w, start, out, plan, groups):
+    """Run `correlate_lanes` on all pieces. w is [group][tap][k][c]; start is None or what each channel begins with."""
+    _, taps, depth, out_channels = w.shape
+    lanes = of(x).LANES
+    offsets, lattices, geometry = plan
+    table = lanes_plan(depth, out_channels, groups, x.dtype)
+    weights = by_lane(w.transpose(1, 2, 0, 3).reshape(taps, depth, groups * out_channels), lanes)
+    begin = by_lane(np.zeros(out.shape[3], x.dtype) if start is None else start, lanes)
+    band, bands, geometry = in_bands(geometry, lattices[:, 4].max(), depth * lanes, x.itemsize)
+    run(of(x).correlate_lanes, len(x) * bands * len(weights),
+        (x, weights, begin, out, offsets, lattices, geometry, *table, band, bands),
+        max(x.size, out.size) * taps * depth // PRODUCTS_PER_NUMBER)
+    return out
+
+
+def weight_gradient_by_lane(dy, x, w_shape, stride, padding, dilation, groups):
+    """As `conv2d_backward_weight`."""
+    c_out, depth, *kernel = w_shape
+    lanes = of(x).LANES
+    offsets, _, geometry = forward_plan(tuple(kernel), dy.shape[1:3], stride, padding, dilation, depth * lanes)
+    every = (offsets[:, None] + np.arange(depth) * lanes).reshape(-1)
+    offsets = np.zeros(-(-len(every) // loops.TAPS_TILE) * loops.TAPS_TILE, np.intp)
+    offsets[:len(every)] = every
+    places, index, how = lanes_plan(depth, c_out // groups, groups, x.dtype)
+    shares = max(1, min(len(x), SHARES // len(places)))
+    partial = aligned((shares, len(places), len(offsets), lanes), x.dtype)
+    band, bands, geometry = in_bands(geometry, dy.shape[1], depth * lanes, x.itemsize)
+    run(of(x).weight_gradient_lanes, shares * len(places), (dy, x, partial, offsets, geometry, places, index, how, band, bands),
+        dy.size * len(every) // PRODUCTS_PER_NUMBER)
+    total = partial.sum(axis=0)[:, :len(every)].transpose(0, 2, 1).reshape(-1, *kernel, depth)[:c_out]
+    return np.ascontiguousarray(total.transpose(0, 3, 1, 2))
+
+
+# ---- the choice --------------------------------------------------------------------------------------------------------
+
 def conv2d(x, w, b=None, *, stride, padding, dilation, groups):
     """As `minisenet.functional.conv2d`."""
     if b is None and winograd_suits(w.shape, x.shape, stride, padding, dilation, groups):
@@ -105,8 +179,9 @@ def conv2d(x, w, b=None, *, stride, padding, dilation, groups):
     out_size = tuple([(size + 2 * p - d * (k - 1) - 1) // t + 1
                       for size, k, t, p, d in zip((height, width), (kh, kw), stride, padding, dilation)])
     by_tap = grouped(w, groups).transpose(0, 3, 4, 2, 1).reshape(groups, kh * kw, per_group, c_out // groups)
-    plan = forward_plan((kh, kw), out_size, stride, padding, dilation, per_group)
-    return correlate(x, by_tap, b, np.empty((n, *out_size, c_out), x.dtype), plan, groups)
+    lanes = lanes_suit(x, c_out // groups, groups)
+    plan = forward_plan((kh, kw), out_size, stride, padding, dilation, per_group * (of(x).LANES if lanes else 1))
+    return (correlate_by_lane if lanes else correlate)(x, by_tap, b, np.empty((n, *out_size, c_out), x.dtype), plan, groups)
 
 
 def conv2d_backward_input(dy, w, x_shape, *, stride, padding, dilation, groups):
@@ -114,9 +189,10 @@ def conv2d_backward_input(dy, w, x_shape, *, stride, padding, dilation, groups):
     if winograd_suits(w.shape, x_shape, stride, padding, dilation, groups):
         return winograd_backward(dy, None, w, True, False)[0]
     c_out, per_group, kh, kw = w.shape
-    (i, j), plan = input_plan((kh, kw), x_shape[1:3], stride, padding, dilation, c_out // groups)
+    lanes = lanes_suit(dy, per_group, groups)
+    (i, j), plan = input_plan((kh, kw), x_shape[1:3], stride, padding, dilation, c_out // groups * (of(dy).LANES if lanes else 1))
     by_tap = grouped(w, groups).transpose(0, 3, 4, 1, 2)[:, i, j]                      # [group][tap][c][s]
-    return correlate(dy, by_tap, None, np.empty(x_shape, dy.dtype), plan, groups)
+    return (correlate_by_lane if lanes else correlate)(dy, by_tap, None, np.empty(x_shape, dy.dtype), plan, groups)
 
 
 def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups):
@@ -125,6 +201,8 @@ def conv2d_backward_weight(dy, x, w_shape, *, stride, padding, dilation, groups)
         return winograd_backward(dy, x, None, False, True)[1]
     c_out, per_group, kh, kw = w_shape
     out_channels = c_out // groups
+    if lanes_suit(x, out_channels, groups):
+        return weight_gradient_by_lane(dy, x, w_shape, stride, padding, dilation, groups)
     width = block_width(x, out_channels)
     blocks = -(-out_channels // width)
     shares = max(1, min(len(x), SHARES // (blocks * groups)))

@@ -11,6 +11,10 @@ cpdef enum Branch:
     CONV_DW_ONE_VECTOR, CONV_DW_TWO_VECTORS     # the weight gradient: of output channels
     CONV_DW_FULL_TILE, CONV_DW_TILE_OF_FOUR, CONV_DW_TILE_OF_THREE, CONV_DW_TILE_OF_ONE     # input channels
     CONV_DW_IMAGES, CONV_DW_BANDS               # more than one in a share, and more than one of an image
+    # lanes.pxi
+    CONV_LANES_COPIED, CONV_LANES_PERMUTED, CONV_LANES_GATHERED         # how a vector's lanes get their channels
+    CONV_LANES_BANDS                            # more than one of an image
+    CONV_LANES_TAPS                             # the weight gradient: more than one tile of (tap, k)
     # winograd.pxi and winograd_batch.pxi
     WINOGRAD_FORWARD, WINOGRAD_DX, WINOGRAD_DW
     WINOGRAD_PLAIN, WINOGRAD_NORMALISED, WINOGRAD_GRADIENT      # what is computed while it is read
@@ -50,6 +54,8 @@ def all_branches():
     names = set(Branch.__members__) - {"BRANCHES"}
     if CHANNEL_STEP // VECTOR_LANES % 2 == 0:      # then a scratch holds whole pairs of vectors
         names -= {"WINOGRAD_ONE_VECTOR", "WINOGRAD_SMALLEST", "WINOGRAD_DW_ONE_VECTOR"}
+    if not CAN_PERMUTE:
+        names -= {"CONV_LANES_PERMUTED"}
     return names
 
 

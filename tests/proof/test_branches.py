@@ -41,6 +41,17 @@ def weight(channels, out_channels, n=1, height=1, width=3):
         w_shape=(out_channels, channels, 1, 1))
 
 
+def by_lane(height, width, depth=1, **options):
+    """A convolution with two output channels, each a group with `depth` input channels."""
+    return ("conv2d", (1, height, width, 2 * depth), (2, depth, 3, 3)), SAME | dict(groups=2) | options
+
+
+def weight_by_lane(kernel_width):
+    """The weight gradient of a depthwise convolution."""
+    return ("conv2d_backward_weight", (1, 3, 5, 2), (1, 3, 5, 2)), PLAIN | dict(
+        w_shape=(2, 1, 3, kernel_width), padding=(1, kernel_width // 2), groups=2)
+
+
 def linear(n, out):
     return ("linear", (n, 5), (out, 5)), {}
 
@@ -67,6 +78,7 @@ NORMALISED = {"WINOGRAD_FORWARD", "WINOGRAD_NORMALISED", "WINOGRAD_MOMENTS", SMA
 BACKWARD = {"WINOGRAD_DX", "WINOGRAD_DW", "WINOGRAD_GRADIENT", "WINOGRAD_NORMALISED", "WINOGRAD_SUMS", SMALLEST, DW_ONE}
 ODD_WIDTH = {"WINOGRAD_ODD_WIDTH", "SUMS_LEFT_OVER"}
 PART = {"TILE_HANGS_OVER"}
+PERMUTED = "CONV_LANES_PERMUTED" if kernels and "CONV_LANES_PERMUTED" in kernels.all_branches() else "CONV_LANES_GATHERED"
 
 TAKEN = [
     (forward(L, 8), {"CONV_ONE_VECTOR", "CONV_ONE_GROUP"}),
@@ -96,6 +108,12 @@ TAKEN = [
     (weight(3, L, n=17), {"CONV_DW_ONE_VECTOR", "CONV_DW_TILE_OF_THREE", "CONV_DW_IMAGES"}),
     (weight(3, L, width=4096 // L), {"CONV_DW_ONE_VECTOR", "CONV_DW_TILE_OF_THREE"}),
     (weight(3, L, width=4096 // L, height=2), {"CONV_DW_ONE_VECTOR", "CONV_DW_TILE_OF_THREE", "CONV_DW_BANDS"}),
+    (by_lane(3, 3), {"CONV_LANES_COPIED"}),
+    (by_lane(200, 250), {"CONV_LANES_COPIED", "CONV_LANES_BANDS"}),
+    (by_lane(3, 3, depth=2), {PERMUTED}),                               # the four channels of both groups are in a vector
+    (by_lane(3, 3, depth=L + 1), {"CONV_LANES_GATHERED"}),              # those of one are not
+    (weight_by_lane(3), {"CONV_LANES_COPIED"}),
+    (weight_by_lane(5), {"CONV_LANES_COPIED", "CONV_LANES_TAPS"}),
     (linear(8, L), {"LINEAR_FULL_TILE"}),
     (linear(7, L), {"LINEAR_SINGLE_ROW"}),
     (linear(9, 2 * L + 1), {"LINEAR_FULL_TILE", "LINEAR_SINGLE_ROW"} | (PART if L > 1 else set())),
