@@ -257,3 +257,16 @@ def test_network_gradients_by_central_differences(small, training):
     terms = [dx * image_step] + [gradient * step[name] for name, (_, gradient) in gradients.items()]
     wanted, size = sum(t.sum() for t in terms), sum(np.abs(t).sum() for t in terms)
     assert abs((at(h) - at(-h)) / (2 * h) - wanted) <= 1e-6 * size
+
+
+# ---- SENet-154
+
+@pytest.mark.section_5
+def test_dropout_is_before_senet154s_last_layer():
+    """The appendix: with probability 0.2. The stem has three convolutions, and stage1 keeps its 1x1 projection."""
+    model = models.create("senet154", 7, width=32, reduction=4)
+    assert list(model.children())[-3:] == ["squeeze", "dropout", "fc"] and model.dropout.p == 0.2
+    assert list(model.children())[:10] == ["conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "conv3", "bn3", "relu3", "pool"]
+    shapes = [getattr(getattr(model, f"stage{i}"), "0").shortcut.conv.weight.value.shape[2:] for i in (1, 2, 3, 4)]
+    assert shapes == [(1, 1), (3, 3), (3, 3), (3, 3)]
+    assert "dropout" not in models.create("senet154", 7, width=32, reduction=4, dropout=0).children()
