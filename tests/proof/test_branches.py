@@ -88,7 +88,7 @@ TAKEN = [
     (forward(4 * L, 2 * T), {"CONV_TWO_VECTORS", "CONV_ONE_GROUP"}),
     (forward(2 * L + 1, T), {"CONV_TWO_VECTORS", "CONV_ONE_GROUP"} | PART),
     (forward(L + 1, T + 1), {"CONV_TWO_VECTORS", "CONV_ONE_GROUP"} | PART),
-    (forward(2 * L, 8, groups=2), {"CONV_ONE_VECTOR", "CONV_GROUPS"}),
+    (forward(2 * L, 8, groups=2), {"CONV_ONE_VECTOR", "CONV_GROUPS"} if L > 1 else {"CONV_LANES_GATHERED"}),
     (forward(4 * L, T, groups=2), {"CONV_TWO_VECTORS", "CONV_GROUPS"}),
     ((("conv2d_backward_input", (1, 3, 6, 2), (2, L, 3, 3)), PLAIN | dict(x_shape=(1, 5, 8, L))),
      {"CONV_ONE_VECTOR", "CONV_ONE_GROUP"}),
