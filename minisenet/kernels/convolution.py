@@ -100,8 +100,8 @@ def grouped(w, groups):
 # ---- few channels for each group ---------------------------------------------------------------------------------------
 
 def lanes_suit(array, out_channels, groups):
-    """Whether the output channels of a group fill at most half a vector."""
-    return groups > 1 and out_channels <= max(1, of(array).LANES // 2)
+    """Whether the output channels of a group fill at most a quarter of a vector."""
+    return groups > 1 and out_channels <= max(1, of(array).LANES // 4)
 
 
 @functools.lru_cache(maxsize=256)
