@@ -86,3 +86,11 @@ def test_the_page_has_the_table_of_fused_kernels():
     if not PAGE.exists():
         pytest.skip("docs/ is not there")
     assert fused_table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_padding_of_average_poolings():
+    """On a map of ones: Caffe's pooling counts its padding as zeros, TensorFlow's does not count it."""
+    ones = np.ones((1, 5, 5, 24))
+    caffe, slim = (getattr(getattr(small(name)[0].stage1, "0").branch4, "0") for name in ("bn_inception", "inception_resnet_v2"))
+    assert np.isclose(caffe(ones)[0, 0, 0, 0], 4 / 9) and np.isclose(caffe(ones)[0, 2, 2, 0], 1)
+    assert np.allclose(slim(ones), 1)

@@ -11,7 +11,8 @@ from minisenet.layers import (AddReLU, AvgPool2d, BatchNorm2d, Concat, Conv2d, D
 from minisenet.models.network import Network, scaled, stage_options
 
 # BN-Inception. A branch is a sequence of convolutions (kernel, channels[, stride]); "avg" and "max" are 3x3 poolings of stride
-# 1, and "max/2" is one of stride 2. The authors' SE block follows the concatenation, in all ten modules.
+# 1, and "max/2" is one of stride 2. As in Caffe, "avg" counts the padding as zeros. The authors' SE block follows the
+# concatenation, in all ten modules.
 BN_INCEPTION = (
     (((1, 64),), ((1, 64), (3, 64)), ((1, 64), (3, 96), (3, 96)), ("avg", (1, 32))),                            # 3a, 28 x 28
     (((1, 64),), ((1, 64), (3, 96)), ((1, 64), (3, 96), (3, 96)), ("avg", (1, 64))),                            # 3b
@@ -27,8 +28,9 @@ BN_INCEPTION = (
 BN_STAGES = (slice(0, 2), slice(2, 7), slice(7, 10))            # the modules of each stage: a stage begins with its stride
 
 # Inception-ResNet-v2, as in TF-slim: 10, 20 and 10 residual modules. Kernels may be (height, width). "valid" is no padding.
+# As in TensorFlow, "avg inside" is the mean of a window without its padding.
 STEM = ((3, 32, 2, "valid"), (3, 32, 1, "valid"), (3, 64), "max/2 valid", (1, 80, 1, "valid"), (3, 192, 1, "valid"), "max/2 valid")
-MIXED_5B = (((1, 96),), ((1, 48), (5, 64)), ((1, 64), (3, 96), (3, 96)), ("avg", (1, 64)))
+MIXED_5B = (((1, 96),), ((1, 48), (5, 64)), ((1, 64), (3, 96), (3, 96)), ("avg inside", (1, 64)))
 MIXED_6A = (((3, 384, 2, "valid"),), ((1, 256), (3, 256), (3, 384, 2, "valid")), ("max/2 valid",))
 MIXED_7A = (((1, 256), (3, 384, 2, "valid")), ((1, 256), (3, 288, 2, "valid")), ((1, 256), (3, 288), (3, 320, 2, "valid")),
             ("max/2 valid",))
@@ -36,6 +38,7 @@ BLOCK35 = (((1, 32),), ((1, 32), (3, 32)), ((1, 32), (3, 48), (3, 64)))
 BLOCK17 = (((1, 192),), ((1, 128), ((1, 7), 160), ((7, 1), 192)))
 BLOCK8 = (((1, 192),), ((1, 192), ((1, 3), 224), ((3, 1), 256)))
 POOLS = {"avg": lambda: AvgPool2d(3, stride=1, padding=1), "max": lambda: MaxPool2d(3, stride=1, padding=1),
+         "avg inside": lambda: AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
          "max/2": lambda: MaxPool2d(3, stride=2, ceil_mode=True), "max/2 valid": lambda: MaxPool2d(3, stride=2)}
 
 
@@ -189,6 +192,7 @@ class InceptionResNetV2(Network):
     Notes
     -----
     Source: Table 2; Szegedy et al. 2017, in the form of TF-slim's code, whose counts differ from the article's figures.
+    Its batch norms have eps 1e-3; ours have 1e-5, as everywhere in the package.
     """
 
     def __init__(self, num_classes=1000, *, width=1.0, dropout=0.0, seed=0, **se):

@@ -181,7 +181,7 @@ def inception_resnet_v2(num_classes, width=1.0, dropout=0.0, **se):
                          *chain(w(64), (1, 80, 1, "valid"), (3, 192, 1, "valid")), nn.MaxPool2d(3, 2))
     c = w(192)
     mixed_5b = Branches(chain(c, (1, 96)), chain(c, (1, 48), (5, 64)), chain(c, (1, 64), (3, 96), (3, 96)),
-                        [nn.AvgPool2d(3, 1, padding=1), *chain(c, (1, 64))])
+                        [nn.AvgPool2d(3, 1, padding=1, count_include_pad=False), *chain(c, (1, 64))])
     a = w(96) + w(64) + w(96) + w(64)
     mixed_6a = Branches(chain(a, (3, 384, *valid)), chain(a, (1, 256), (3, 256), (3, 384, *valid)), [nn.MaxPool2d(3, 2)])
     b = 2 * w(384) + a
