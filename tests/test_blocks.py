@@ -8,6 +8,8 @@ from backends import needs_kernels
 from minisenet.blocks import (SE as Variant, BasicBlock, Bottleneck, PaddedIdentity, Projection, SEBlock, ShakeBottleneck,
                               ShiftedProjection, pre_activation_basic, pre_activation_bottleneck, shake_basic)
 from minisenet.layers import Shake
+from minisenet.models.inception import Branches, ResidualModule
+from minisenet.models.mobile import ShuffleUnit, separable
 from minisenet.summary import arrays_in
 
 SE = {f"r={r}{', bias' * bias}": (lambda rng, r=r, bias=bias: SEBlock(6, reduction=r, bias=bias, rng=rng))
@@ -40,6 +42,18 @@ MIXED = {       # in evaluation mode both branches have weight 1/2, and the back
     "Shake-Even": lambda rng: ShakeBottleneck(6, 8, groups=4, stride=2, even=True, reduction=2, rng=rng),
 }
 
+_SE, _PLAIN = dict(reduction=2, se_bias=True), dict(reduction=None)
+# The modules of the other families. ShuffleNet's are in evaluation mode: in training the gradient of bn2.bias is 0 but for
+# rounding, because there is no ReLU between it and bn3.
+UNITS = {
+    "Inception": lambda rng: Branches(6, (((1, 3),), ((1, 2), ((1, 3), 2)), ("avg inside", (1, 2)), ("max",)), 1.0, rng=rng),
+    "Inception, stride 2": lambda rng: Branches(6, (((3, 2, 2, "valid"),), ("max/2 valid",)), 1.0, rng=rng),
+    "Inception-ResNet": lambda rng: ResidualModule(6, (((1, 2),), ((1, 2), (3, 3))), 0.2, 1.0, _SE, rng=rng),
+    "MobileNet": lambda rng: separable(6, 4, 2, _SE, rng),
+    "ShuffleNet": lambda rng: ShuffleUnit(6, 6, stride=1, groups=1, first_groups=1, options=_PLAIN, rng=rng),
+    "ShuffleNet, stride 2": lambda rng: ShuffleUnit(6, 24, stride=2, groups=3, first_groups=3, options=_SE, rng=rng),
+}
+
 
 def prepared(make, training):
     """A block in float64 without parameters at 0 or 1, an input, a random upstream gradient, and its gradients."""
@@ -70,7 +84,8 @@ CASES = [pytest.param(make, True, id=name, marks=pytest.mark.section_3_2) for na
     pytest.param(make, training, id=f"{name}, {'train' if training else 'eval'}", marks=pytest.mark.section_3_3)
     for name, make in RESIDUAL.items() for training in (True, False)] + [
     pytest.param(make, True, id=name, marks=pytest.mark.section_6) for name, make in VARIANTS.items()] + [
-    pytest.param(make, False, id=name, marks=pytest.mark.section_5) for name, make in MIXED.items()]
+    pytest.param(make, False, id=name, marks=pytest.mark.section_5) for name, make in MIXED.items()] + [
+    pytest.param(make, "Shuffle" not in name, id=name, marks=pytest.mark.section_5) for name, make in UNITS.items()]
 
 
 @pytest.mark.parametrize("make, training", CASES)
