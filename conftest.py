@@ -1,8 +1,8 @@
 """What is made of PyTorch or of Sphinx is only read for doctests where they are installed; the site's settings never."""
 import importlib.util
 
-NEED_TORCH = ["minisenet/reference/operations.py", "minisenet/reference/networks.py", "minisenet/reference/train.py",
-              "minisenet/reference/freeze.py", "tests/reference/comparing.py"]
+NEED_TORCH = [f"minisenet/reference/{name}.py" for name in ("blocks", "families", "freeze", "networks", "operations", "train")] + [
+    "tests/reference/comparing.py", "tests/bench/groups.py"]
 NEED_SPHINX = ["docs/_site"]
 collect_ignore = ["docs/conf.py", "docs/_build"]
 collect_ignore += [] if importlib.util.find_spec("torch") else NEED_TORCH
