@@ -104,6 +104,7 @@ LARGE = {
                convolution((18, 21, 11, 49), (49, 1, 3, 3), padding=1, groups=49),
                convolution((3, 56, 56, 32), (32, 1, 3, 3), padding=1, groups=32),             # MobileNet's, in bands
                convolution((1, 200, 250, 2), (2, 1, 3, 3), padding=1, groups=2),              # the same in a build with short vectors
+               convolution((2, 9, 8, 4), (2, 2, 3, 3), padding=1, groups=2),                  # the channels of two groups in one vector
                convolution((3, 14, 14, 128), (128, 4, 3, 3), padding=1, stride=2, groups=32), # ResNeXt's
                convolution((2, 66, 65, 2), (3, 2, 3, 3), padding=1)],           # several bands, even with vectors of one lane
     "batch_norm": [lambda rng: Case(batch_norm(rng), dict(eps=1e-5))],
