@@ -154,10 +154,10 @@ def test_setup_makes_the_modules_that_the_package_looks_for(script):
         module for name in builds.BUILDS for module in builds.modules_of(name)]
 
 
-def test_one_c_code_makes_a_module_for_each_float_type(script, compiler, tmp_path):
+def test_one_c_code_makes_a_module_for_each_float_type(script, compiler, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINISENET_BUILD", "baseline")                   # the one that every processor has
     build(script, tmp_path)
-    best = "v4" if script.processor.is_x86() else "baseline"
-    for name, size in ((f"minisenet._kernels_{best}_f32", 4), (f"minisenet._kernels_{best}_f64", 8)):
+    for name, size in (("minisenet._kernels_baseline_f32", 4), ("minisenet._kernels_baseline_f64", 8)):
         path, = (tmp_path / "minisenet").glob(f"{name.split('.')[1]}.*")
         module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path))
         assert module.__name__ == name and module.size == size
