@@ -44,8 +44,7 @@ class SE:
 
     def __post_init__(self):
         for name, known in (("squeeze", SQUEEZES), ("gate", tuple(GATES)), ("place", PLACES)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+            arguments.choice(name, getattr(self, name), known)
 
     def block(self, channels, rng):
         """The SEBlock for this number of channels; None for no SE block."""

@@ -9,7 +9,7 @@ import os
 import sys
 
 from minisenet._version import __version__
-from minisenet.cli import bench, check, course, data, evaluate, export, gradcheck, info, paper, predict, summary, train
+from minisenet.cli import _options, bench, check, course, data, evaluate, export, gradcheck, info, paper, predict, summary, train
 
 COMMANDS = (train, evaluate, data, gradcheck, check, course, summary, paper, predict, export, bench, info)
 EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError, MemoryError)     # their messages say what is wrong
@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     """argparse, with a one-line error for a wrong command line."""
 
     def error(self, message):
-        self.exit(2, f"minisenet: error: {_one_line(message)} ({self.prog} --help lists the options)\n")
+        self.exit(2, f"minisenet: error: {_options.one_line(message)} ({self.prog} --help lists the options)\n")
 
 
 def main(argv=None):
@@ -70,11 +70,7 @@ def _parser():
 
 def _describe(error):
     if isinstance(error, KeyboardInterrupt):
-        return _one_line(error) or "interrupted"
+        return _options.one_line(error) or "interrupted"
     if isinstance(error, EXPECTED) and str(error):
-        return f"error: {_one_line(error)}"
-    return f"error: {type(error).__name__}: {_one_line(error)} (this looks like a bug: --debug shows where)"
-
-
-def _one_line(text):
-    return " ".join(str(text).split())
+        return f"error: {_options.one_line(error)}"
+    return f"error: {type(error).__name__}: {_options.one_line(error)} (this looks like a bug: --debug shows where)"

@@ -35,3 +35,8 @@ def add_json(parser):
 
 def print_json(value):
     print(json.dumps(value, indent=2))
+
+
+def one_line(text):
+    """A message without line breaks, as every error has it."""
+    return " ".join(str(text).split())

@@ -86,7 +86,7 @@ def _print(results):
 
 
 def _complain(error):
-    print(f"minisenet: error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"minisenet: error: {_options.one_line(error)}", file=sys.stderr)
 
 
 def _draw(path, gates, title):

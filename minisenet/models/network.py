@@ -6,29 +6,20 @@ import numpy as np
 from minisenet import arguments
 from minisenet.backend.values import deferring, formed
 from minisenet.blocks import SE
-from minisenet.layers import Layer, Sequential
+from minisenet.layers import Sequential
 
 SE_OPTIONS = {field.name: field.default for field in fields(SE)} | dict(se_stages=None)
 
 
-class Network(Layer):
+class Network(Sequential):
     """Images (N, H, W, 3) to logits (N, num_classes): a stem, stages and a head.
 
     A subclass only assigns layers. Their order is the order of the forward; the children `stage1`, `stage2`, ... are the stages.
     """
 
-    def forward(self, x):
-        """Logits (N, num_classes) of images (N, H, W, 3)."""
-        for layer in self.children().values():
-            x = layer(x)
-        return x
-
     def backward(self, dy, input_gradient=False):
         """Set every parameter's gradient. Returns the images' gradient if `input_gradient` is true, else None."""
-        first, *others = self.children().values()
-        for layer in reversed(others):
-            dy = layer.backward(dy)
-        dx = first.backward(dy, input_gradient=input_gradient)
+        dx = super().backward(dy, input_gradient=input_gradient)
         return dx if input_gradient else None
 
     def features(self, x):

@@ -126,8 +126,8 @@ for name, build, features, parameters, millions, se_blocks in (
         ("preact_resnet110", partial(PreActResNet, "basic", 18), 64, 1_730_522, 253.150, {16: 18, 32: 18, 64: 18}),
         ("preact_resnet164", partial(PreActResNet, "bottleneck", 18), 256, 1_703_258, 244.501, {64: 18, 128: 18, 256: 18}),
         ("wrn16_8", partial(PreActResNet, "basic", 2, widen=8), 512, 10_961_370, 1548.15, {128: 2, 256: 2, 512: 2}),
-        ("shake_shake26_2x96d", partial(ShakeShake26), 384, 26_192_922, 3776.9, {96: 4, 192: 4, 384: 4}),
-        ("shake_even29_2x4x64d", partial(ShakeEven29), 1024, 34_437_450, 5387.3, {256: 3, 512: 3, 1024: 3})):
+        ("shake_shake26_2x96d", ShakeShake26, 384, 26_192_922, 3776.9, {96: 4, 192: 4, 384: 4}),
+        ("shake_even29_2x4x64d", ShakeEven29, 1024, 34_437_450, 5387.3, {256: 3, 512: 3, 1024: 3})):
     _add(name, build, 32, 10, features, parameters, millions, se_blocks, SOURCE)
 
 # ---- ImageNet ----------------------------------------------------------------------------------------------------------
@@ -154,9 +154,9 @@ MODELS["senet154"] = Entry(
 
 SOURCE = "The specification is the network's own paper, or the authors' prototxt, with SE by eq. (5)."
 for name, build, size, features, parameters, millions, se_blocks in (
-        ("vgg16", partial(VGG), 224, 4096, 138_365_992, 15470.3, {64: 2, 128: 2, 256: 3, 512: 6}),
-        ("bn_inception", partial(BNInception), 224, 1024, 11_285_224, 2032.6, {256: 1, 320: 1, 576: 3, 608: 2, 1056: 1, 1024: 2}),
-        ("inception_resnet_v2", partial(InceptionResNetV2), 299, 1536, 55_843_464, 13156.0, {320: 10, 1088: 20, 2080: 10}),
-        ("mobilenet", partial(MobileNet), 224, 1024, 4_231_976, 568.74, {64: 1, 128: 2, 256: 2, 512: 6, 1024: 2}),
-        ("shufflenet", partial(ShuffleNet), 224, 960, 1_865_728, 137.46, {216: 1, 240: 4, 480: 8, 960: 3})):
+        ("vgg16", VGG, 224, 4096, 138_365_992, 15470.3, {64: 2, 128: 2, 256: 3, 512: 6}),
+        ("bn_inception", BNInception, 224, 1024, 11_285_224, 2032.6, {256: 1, 320: 1, 576: 3, 608: 2, 1056: 1, 1024: 2}),
+        ("inception_resnet_v2", InceptionResNetV2, 299, 1536, 55_843_464, 13156.0, {320: 10, 1088: 20, 2080: 10}),
+        ("mobilenet", MobileNet, 224, 1024, 4_231_976, 568.74, {64: 1, 128: 2, 256: 2, 512: 6, 1024: 2}),
+        ("shufflenet", ShuffleNet, 224, 960, 1_865_728, 137.46, {216: 1, 240: 4, 480: 8, 960: 3})):
     _add(name, build, size, 1000, features, parameters, millions, se_blocks, SOURCE)

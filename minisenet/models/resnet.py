@@ -92,8 +92,7 @@ class ResNet(Network):
     def __init__(self, block, depths, num_classes=1000, *, width=64, cardinality=1, halved=False, stride_on="1x1",
                  stem_pool="ceil", dropout=0.0, seed=0, **se):
         width, num_classes = arguments.integer("width", width, 1), arguments.integer("num_classes", num_classes, 1)
-        if stem_pool not in STEM_POOLS:
-            raise ValueError(f"stem_pool must be one of {', '.join(STEM_POOLS)}, got {stem_pool!r}")
+        arguments.choice("stem_pool", stem_pool, STEM_POOLS)
         rng = np.random.default_rng(seed)
         channels = self._stem(width, halved, rng)
         self.pool = MaxPool2d(3, stride=2, **STEM_POOLS[stem_pool])

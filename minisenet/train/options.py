@@ -3,6 +3,8 @@ import argparse
 
 from minisenet import data as sets
 from minisenet import models
+from minisenet.blocks import PLACES, SQUEEZES
+from minisenet.functional.activation import GATES
 from minisenet.optim import SCHEDULES
 from minisenet.train import recipe
 
@@ -50,9 +52,9 @@ def add_model(parser):
                         help="channels of the first stage, or a multiplier where the network has one (default: the network's own)")
     parser.add_argument("--se-bias", action="store_true",
                         help="biases in the SE blocks, as in the released models (default: none, eq. 3)")
-    parser.add_argument("--squeeze", choices=("avg", "max", "none"), help="Tables 11 and 16 (default: avg)")
-    parser.add_argument("--gate", choices=("sigmoid", "tanh", "relu"), help="the last activation of the excitation, Table 12 (default: sigmoid)")
-    parser.add_argument("--place", choices=("standard", "pre", "post", "identity", "3x3"),
+    parser.add_argument("--squeeze", choices=SQUEEZES, help="Tables 11 and 16 (default: avg)")
+    parser.add_argument("--gate", choices=tuple(GATES), help="the last activation of the excitation, Table 12 (default: sigmoid)")
+    parser.add_argument("--place", choices=PLACES,
                         help="the place of the SE block in a residual block, Tables 14 and 15 (default: standard)")
     parser.add_argument("--se-stages", type=numbers, metavar="N,N", help="only these stages have SE blocks, Table 13 (default: all)")
     parser.add_argument("--shortcut", choices=("A", "B"), help="padded identity or projection (default: B)")
